@@ -1,0 +1,43 @@
+"""The one exception for wrong input: what arrived, where it stands, and how to mend it."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Input that recnb cannot use. The command line prints it as one line and exits with code 2.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, naming the value that arrived.
+    file, column : str, optional
+        Where it stands.
+    row : int, optional
+        The first row concerned, counted from 1 without the header.
+    mend : str, optional
+        What to do about it.
+
+    Examples
+    --------
+    >>> str(InputError("rating 'high' is no number", file="a.csv", column="rating", row=3,
+    ...                mend="write a number"))
+    "a.csv, column 'rating', row 3: rating 'high' is no number; write a number"
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        mend: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.column, self.row, self.mend = problem, file, column, row, mend
+        place = [str(file)] if file else []
+        if column:
+            place.append(f"column '{column}'")
+        if row is not None:
+            place.append(f"row {row}")
+        line = (", ".join(place) + ": " if place else "") + problem + (f"; {mend}" if mend else "")
+        super().__init__(" ".join(line.split()))
