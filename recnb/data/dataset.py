@@ -1,0 +1,415 @@
+"""`Dataset`: interactions, items and users, checked at the door, ids as strings outside and codes inside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from recnb.data import door, tables
+from recnb.errors import InputError
+
+FEEDBACK = ("explicit", "implicit", "count")
+DUPLICATES = ("error", "keep", "drop")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three tables over one set of users and items.
+
+    Make one with :func:`recnb.load`, :meth:`from_frames` or :meth:`from_folder`; the constructor itself
+    checks nothing.
+
+    Attributes
+    ----------
+    interactions : DataFrame
+        `user`, `item` (int32 codes) and, where given, `rating` (NaN = none given), `timestamp` (Unix
+        seconds), `position`, `event`, `quantity`, `split`. Sorted by user, then time or position, then item.
+    items, users : DataFrame
+        Indexed by string id; the row number is the code. Every id of the interactions stands here once.
+    feedback : {"explicit", "implicit", "count"}
+    scale : tuple of float or None
+        Lowest and highest rating, for explicit feedback.
+    name : str
+    relevant_from : float or None
+        The rating from which an item counts as relevant; None means four fifths of the way up the scale.
+    notes : tuple of str
+        What was guessed or decided at the door, in words.
+    """
+
+    interactions: pd.DataFrame
+    items: pd.DataFrame
+    users: pd.DataFrame
+    feedback: str = "implicit"
+    scale: tuple[float, float] | None = None
+    name: str = "data"
+    relevant_from: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    # ---------------------------------------------------------------- making one
+
+    @classmethod
+    def from_frames(
+        cls,
+        interactions: pd.DataFrame,
+        items: pd.DataFrame | None = None,
+        users: pd.DataFrame | None = None,
+        *,
+        feedback: str | None = None,
+        scale: tuple[float, float] | None = None,
+        name: str = "data",
+        duplicates: str = "error",
+        relevant_from: float | None = None,
+        files: tuple[str, str, str] = ("interactions", "items", "users"),
+    ) -> Dataset:
+        """Check frames and build a data set.
+
+        Parameters
+        ----------
+        interactions : DataFrame with `user_id`, `item_id` and what there is of `rating`, `timestamp`,
+            `position`, `event`, `quantity`, `split`
+        items : DataFrame with `item_id`, any of `title`, `text` and other columns, optional
+        users : DataFrame with `user_id` and other columns, optional
+        feedback : {"explicit", "implicit", "count"}, optional
+            Guessed from the ratings where not given; the guess stands in `notes`.
+        scale : (low, high), optional
+            Guessed likewise.
+        duplicates : {"error", "keep", "drop"}
+            What to do with rows that are alike in every column.
+        relevant_from : float, optional
+        files : tuple of str
+            The names used in error messages.
+
+        Raises
+        ------
+        InputError
+            A column is missing, a value has no meaning, an id is unknown, a row stands twice.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": [1, 2, 2], "rating": [5, 3, 4]})
+        >>> ds = Dataset.from_frames(rows, feedback="explicit", scale=(1, 5))
+        >>> ds.matrix().toarray()
+        array([[5., 3.],
+               [0., 4.]], dtype=float32)
+        >>> ds.positives().toarray()
+        array([[1., 0.],
+               [0., 1.]], dtype=float32)
+        """
+        file, item_file, user_file = files
+        if duplicates not in DUPLICATES:
+            raise InputError(f"duplicates='{duplicates}'", mend=f"one of {', '.join(DUPLICATES)}")
+        if feedback is not None and feedback not in FEEDBACK:
+            raise InputError(f"feedback='{feedback}'", mend=f"one of {', '.join(FEEDBACK)}")
+        rows = tables.check_interactions(interactions, file)
+        item_table = door.entities(items, rows["item_id"], "item_id", item_file, file)
+        user_table = door.entities(users, rows["user_id"], "user_id", user_file, file)
+        feedback, scale, notes = door.guess(rows, feedback, scale, file)
+        rows.insert(0, "user", user_table.index.get_indexer(rows["user_id"]).astype(np.int32))
+        rows.insert(1, "item", item_table.index.get_indexer(rows["item_id"]).astype(np.int32))
+        rows = door.duplicates(rows, duplicates, feedback, file).drop(
+            columns=["user_id", "item_id"]
+        )
+        if feedback == "implicit":
+            rows = rows.drop(columns="rating", errors="ignore")
+        by = [
+            "user",
+            *(c for c in door.ORDER if c in rows),
+            "item",
+            *(c for c in ("rating", "event", "quantity") if c in rows),
+        ]
+        rows = rows.sort_values(by, kind="stable", ignore_index=True)
+        return cls(rows, item_table, user_table, feedback, scale, name, relevant_from, notes)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, **settings) -> Dataset:
+        """Read a folder of `interactions`, `items` (optional), `users` (optional) as parquet or csv.
+
+        A `dataset.json` beside them may declare `feedback`, `scale`, `name` and `relevant_from`; arguments
+        win over it. ``settings`` go to :meth:`from_frames`.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise InputError("no such folder", file=str(folder), mend="check the path")
+        found = {part: door.table_file(folder, part) for part in ("interactions", "items", "users")}
+        if found["interactions"] is None:
+            raise InputError(
+                "no interactions.parquet or interactions.csv here",
+                file=str(folder),
+                mend="write one with columns user_id and item_id (recnb init makes a template)",
+            )
+        declared = door.declared(folder / "dataset.json")
+        frames = {part: tables.read_table(path) if path else None for part, path in found.items()}
+        files = tuple(str(path or part) for part, path in found.items())
+        return cls.from_frames(
+            frames["interactions"],
+            frames["items"],
+            frames["users"],
+            files=files,  # type: ignore[arg-type]
+            **{"name": folder.resolve().name, **declared, **settings},
+        )
+
+    @classmethod
+    def from_file(cls, path: str | Path, **settings) -> Dataset:
+        """Read one csv or parquet file of interactions."""
+        path = Path(path)
+        files = (str(path), "items", "users")
+        return cls.from_frames(
+            tables.read_table(path), files=files, **{"name": path.stem, **settings}
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the folder that :meth:`from_folder` reads: parquet tables and `dataset.json`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = self.interactions.drop(columns=["user", "item"])
+        rows.insert(0, "user_id", self.user_ids[self.interactions["user"]])
+        rows.insert(1, "item_id", self.item_ids[self.interactions["item"]])
+        if "rating" in rows:
+            rows["rating"] = rows["rating"].astype("Float64")
+        rows.to_parquet(folder / "interactions.parquet", index=False)
+        self.items.reset_index().to_parquet(folder / "items.parquet", index=False)
+        self.users.reset_index().to_parquet(folder / "users.parquet", index=False)
+        declared = {
+            "name": self.name,
+            "feedback": self.feedback,
+            "scale": list(self.scale) if self.scale else None,
+            "relevant_from": self.relevant_from,
+        }
+        (folder / "dataset.json").write_text(
+            json.dumps(declared, indent=1) + "\n", encoding="utf-8"
+        )
+
+    # ---------------------------------------------------------------- looking at it
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}, {self.feedback}, {self.n_users:,} users, {self.n_items:,} items, "
+            f"{len(self.interactions):,} interactions)"
+        )
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def user_ids(self) -> np.ndarray:
+        """ndarray of shape (n_users,), str objects; the position is the code."""
+        return self.users.index.to_numpy(dtype=object)
+
+    @cached_property
+    def item_ids(self) -> np.ndarray:
+        """ndarray of shape (n_items,), str objects; the position is the code."""
+        return self.items.index.to_numpy(dtype=object)
+
+    @property
+    def order(self) -> str | None:
+        """The column that orders a user's rows: "timestamp", else "position", else None."""
+        return next((c for c in door.ORDER if c in self.interactions), None)
+
+    @property
+    def threshold(self) -> float | None:
+        """The rating from which a pair is relevant; None where every pair is.
+
+        Explicit feedback: `relevant_from`, or four fifths of the way up the scale rounded to a step it
+        has (4 on 1-5, 8 on 1-10).
+        """
+        if self.feedback != "explicit":
+            return self.relevant_from
+        return (
+            self.relevant_from if self.relevant_from is not None else default_threshold(self.scale)
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of ids, rows and texts: sha256, 16 hex digits. The order of the files' rows does not matter."""
+        h = sha256(f"{self.feedback}|{self.scale}".encode())
+        for table in (self.users, self.items):
+            h.update("\x00".join(table.index).encode())
+            for column in sorted(map(str, table.columns)):
+                h.update(f"\x01{column}\x01".encode())
+                h.update("\x00".join(map(_plain, table[column])).encode())
+        for column in sorted(self.interactions.columns):
+            values = self.interactions[column].to_numpy()
+            h.update(f"\x02{column}\x02".encode())
+            if values.dtype.kind in "iuf":
+                h.update(values.astype("<f8").tobytes())
+            else:
+                h.update("\x00".join(map(str, values)).encode())
+        return h.hexdigest()[:16]
+
+    def describe(self) -> pd.Series:
+        """Counts, density, inequality, ties and text coverage: see :func:`recnb.data.describe.describe`."""
+        from recnb.data.describe import describe
+
+        return describe(self)
+
+    # ---------------------------------------------------------------- matrices
+
+    def pairs(self) -> sparse.csr_matrix:
+        """Every pair that occurs, as ones: csr of shape (n_users, n_items), float32."""
+        u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
+        return _csr(u, i, np.ones(len(u), np.float32), (self.n_users, self.n_items), binary=True)
+
+    def matrix(self, relevant_from: float | None = None) -> sparse.csr_matrix:
+        """The interactions as a sparse matrix, csr of shape (n_users, n_items), float32.
+
+        Parameters
+        ----------
+        relevant_from : float, optional
+            Keep only pairs of at least this value, as ones.
+
+        Returns
+        -------
+        csr_matrix
+            Explicit: the rating (the latest one where a pair has several); pairs without a rating are left
+            out. Count: the sum of ratings or, without ratings, the number of rows. Implicit: ones.
+        """
+        rows = self.interactions
+        shape = (self.n_users, self.n_items)
+        u, i = rows["user"].to_numpy(), rows["item"].to_numpy()
+        if self.feedback == "implicit":
+            return self.pairs()
+        if self.feedback == "count":
+            values = rows["rating"].fillna(1).to_numpy() if "rating" in rows else np.ones(len(rows))
+            out = _csr(u, i, values.astype(np.float32), shape)
+        else:
+            given = rows["rating"].notna().to_numpy()
+            # Rows of a user stand in time order, so the last row of a pair is its latest rating.
+            cell = u[given].astype(np.int64) * shape[1] + i[given]
+            _, last = np.unique(cell[::-1], return_index=True)
+            keep = np.flatnonzero(given)[len(cell) - 1 - last]
+            values = rows["rating"].to_numpy(dtype=np.float32)[keep]
+            out = _csr(u[keep], i[keep], values, shape, keep_zeros=True)
+        if relevant_from is not None:
+            kept = out.data >= relevant_from
+            coo = out.tocoo()
+            out = _csr(coo.row[kept], coo.col[kept], np.ones(kept.sum(), np.float32), shape)
+        return out
+
+    def positives(self) -> sparse.csr_matrix:
+        """The relevant pairs as ones (`threshold` decides), csr of shape (n_users, n_items), float32."""
+        if self.threshold is None:
+            return self.pairs()
+        return self.matrix(relevant_from=self.threshold)
+
+    # ---------------------------------------------------------------- making another
+
+    def rows(self, mask: np.ndarray) -> Dataset:
+        """The same users and items with some of the interactions (a boolean mask or row numbers)."""
+        kept = self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[mask]
+        return replace(self, interactions=kept.reset_index(drop=True))
+
+    def with_relevance(self, relevant_from: float | None) -> Dataset:
+        """The same data with another threshold of relevance."""
+        return self if relevant_from is None else replace(self, relevant_from=relevant_from)
+
+    def keep(self, users: np.ndarray | None = None, items: np.ndarray | None = None) -> Dataset:
+        """Only these users and items (boolean masks over the codes), with new codes."""
+        user_mask = np.ones(self.n_users, bool) if users is None else np.asarray(users, bool)
+        item_mask = np.ones(self.n_items, bool) if items is None else np.asarray(items, bool)
+        u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
+        rows = self.interactions[user_mask[u] & item_mask[i]].reset_index(drop=True)
+        if rows.empty:
+            raise InputError("no interaction is left", file=self.name, mend="ask for less")
+        rows["user"] = (np.cumsum(user_mask) - 1).astype(np.int32)[rows["user"]]
+        rows["item"] = (np.cumsum(item_mask) - 1).astype(np.int32)[rows["item"]]
+        return replace(
+            self, interactions=rows, users=self.users[user_mask], items=self.items[item_mask]
+        )
+
+    def k_core(self, user: int = 5, item: int | None = None) -> Dataset:
+        """Drop users and items with fewer pairs than asked, again and again until none is left to drop.
+
+        Parameters
+        ----------
+        user, item : int
+            The fewest distinct items per user and users per item (`item` defaults to `user`).
+
+        Notes
+        -----
+        The filter sees all rows, those of a later test too. It makes data denser and results better; say
+        that it was used.
+        """
+        item = user if item is None else item
+        pairs = self.pairs()
+        users, items = np.ones(self.n_users, bool), np.ones(self.n_items, bool)
+        while True:
+            degree_u = pairs @ items.astype(np.float32)
+            degree_i = pairs.T @ users.astype(np.float32)
+            new_u, new_i = users & (degree_u >= user), items & (degree_i >= item)
+            if (new_u == users).all() and (new_i == items).all():
+                return self.keep(users, items)
+            users, items = new_u, new_i
+
+    def sample_users(self, n: int, seed: int = 0) -> Dataset:
+        """A random `n` of the users with all their rows; items that nobody is left to use are dropped."""
+        if n >= self.n_users:
+            return self
+        chosen = np.zeros(self.n_users, bool)
+        chosen[np.random.default_rng(seed).choice(self.n_users, n, replace=False)] = True
+        used = np.zeros(self.n_items, bool)
+        used[self.interactions["item"][chosen[self.interactions["user"]]]] = True
+        return self.keep(chosen, used)
+
+    def to_implicit(self, threshold: float | None = None) -> Dataset:
+        """Only the rows rated at least `threshold` (default: this data set's own), without their ratings."""
+        if self.feedback == "implicit":
+            return self
+        limit = self.threshold if threshold is None else threshold
+        rows = self.interactions
+        if limit is not None and "rating" in rows:
+            rows = rows[rows["rating"] >= limit]
+        if rows.empty:
+            raise InputError(
+                f"no rating reaches {limit}", file=self.name, mend="lower the threshold"
+            )
+        rows = rows.drop(columns="rating", errors="ignore").reset_index(drop=True)
+        return replace(self, interactions=rows, feedback="implicit", scale=None, relevant_from=None)
+
+
+def default_threshold(scale: tuple[float, float] | None) -> float | None:
+    """Four fifths of the highest rating, down to a whole step: 4 on 1-5 and 0.5-5, 8 on 1-10, 1 on 0-1.
+
+    Examples
+    --------
+    >>> default_threshold((1, 5)), default_threshold((1, 10)), default_threshold((0, 1))
+    (4.0, 8.0, 0.8)
+    """
+    if scale is None:
+        return None
+    limit = 0.8 * scale[1] if scale[1] > 0 else scale[0] + 0.8 * (scale[1] - scale[0])
+    return float(np.round(limit, 6))
+
+
+def _csr(
+    u: np.ndarray,
+    i: np.ndarray,
+    values: np.ndarray,
+    shape: tuple[int, int],
+    binary: bool = False,
+    keep_zeros: bool = False,
+) -> sparse.csr_matrix:
+    out = sparse.coo_matrix((values, (u, i)), shape=shape).tocsr()  # sums what stands twice
+    if binary:
+        out.data[:] = 1
+    if not keep_zeros:
+        out.eliminate_zeros()
+    out.sort_indices()
+    return out.astype(np.float32)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "|".join(map(str, value))
+    return "" if value is None or value is pd.NA or value != value else str(value)

@@ -1,0 +1,441 @@
+"""Splits: one object that says what is known, what is judged, and how it was cut.
+
+Every split is a division of the rows of one :class:`Dataset`. The validation part is carved from what is not
+test in the same way as the test part was, so that a setting chosen on it is chosen for the right task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.data.dataset import Dataset
+from recnb.data.hashing import hash_ids, mix
+from recnb.data.tables import PARTS, ids
+from recnb.errors import InputError
+
+TRAIN, VALID, TEST, GIVEN, VALID_GIVEN = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A data set divided once; every model is judged on the same one.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    part : ndarray of shape (n_interactions,), int8
+        0 train, 1 valid, 2 test; for cold users also 3 (a test user's given rows) and 4 (a validation user's).
+    name : str
+        The function that made it.
+    settings : dict
+        Its arguments.
+    candidates, valid_candidates : ndarray of int or None
+        The shelf: the codes of the new items in `cold_item`, else None (the whole catalogue).
+    """
+
+    dataset: Dataset
+    part: np.ndarray
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    candidates: np.ndarray | None = None
+    valid_candidates: np.ndarray | None = None
+
+    def _rows(self, *parts: int) -> Dataset:
+        return self.dataset.rows(np.isin(self.part, parts))
+
+    @cached_property
+    def train(self) -> Dataset:
+        """What a model learns from while settings are chosen."""
+        return self._rows(TRAIN)
+
+    @cached_property
+    def valid(self) -> Dataset | None:
+        """What settings are chosen on; None where no validation part was asked for."""
+        return self._rows(VALID) if (self.part == VALID).any() else None
+
+    @cached_property
+    def test(self) -> Dataset:
+        """What is judged. Nothing before the judgement may see it."""
+        return self._rows(TEST)
+
+    @cached_property
+    def known(self) -> Dataset:
+        """Train and valid (and a validation user's given rows): what is known on the day of the test."""
+        return self._rows(TRAIN, VALID, VALID_GIVEN)
+
+    @cached_property
+    def history(self) -> Dataset:
+        """The rows that are given when scores are asked for: known, plus the given rows of cold users."""
+        return self._rows(TRAIN, VALID, VALID_GIVEN, GIVEN)
+
+    @cached_property
+    def inner(self) -> Split:
+        """The split on which settings are chosen: train against valid, with this one's test rows taken out."""
+        if self.valid is None:
+            raise InputError(
+                f"the {self.name} split has no validation part", mend="make it with valid=0.1"
+            )
+        kept = np.isin(self.part, (TRAIN, VALID, VALID_GIVEN))
+        part = np.select(
+            [self.part[kept] == VALID, self.part[kept] == VALID_GIVEN], [TEST, GIVEN], TRAIN
+        ).astype(np.int8)
+        return Split(
+            self.dataset.rows(kept),
+            part,
+            f"{self.name}:inner",
+            self.settings,
+            self.valid_candidates,
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the split: sha256 of the data set's digest and every row's part, 16 hex digits."""
+        h = sha256(self.dataset.digest.encode() + self.part.astype(np.int8).tobytes())
+        if self.candidates is not None:
+            h.update(self.candidates.astype("<i8").tobytes())
+        return h.hexdigest()[:16]
+
+    @cached_property
+    def tied_users(self) -> int:
+        """Test users whose cut runs through rows of one and the same time, so that the tie order decides what is judged."""
+        ds, order = self.dataset, self.dataset.order
+        if order is None or "tie_seed" not in self.settings:
+            return 0
+        rows = ds.interactions
+        clock = rows[order].to_numpy()
+        if self.name == "global_time":
+            first = clock[self.part == TEST].min()
+            cut = (self.part != TEST) & (clock == first)
+            return (
+                int(rows["user"][(clock == first) & (self.part == TEST)].nunique())
+                if cut.any()
+                else 0
+            )
+        is_test = self.part == TEST
+        first = pd.Series(clock[is_test]).groupby(rows["user"].to_numpy()[is_test]).min()
+        last = pd.Series(clock[~is_test]).groupby(rows["user"].to_numpy()[~is_test]).max()
+        both = pd.concat([first, last], axis=1, keys=["first", "last"]).dropna()
+        return int((both["first"] == both["last"]).sum())
+
+    def with_tie_seed(self, tie_seed: int) -> Split:
+        """The same split with ties in time broken in another order."""
+        if "tie_seed" not in self.settings:
+            raise InputError(f"the {self.name} split breaks no ties", mend="ask a split by time")
+        return BY_NAME[self.name](self.dataset, **{**self.settings, "tie_seed": tie_seed})
+
+    def with_dataset(self, dataset: Dataset) -> Split:
+        """The same division of another view of the same rows (another threshold of relevance)."""
+        return replace(self, dataset=dataset)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the clock where there is one."""
+        rows = self.dataset.interactions
+        names = np.array([*PARTS, "given", "given"], dtype=object)
+        out = pd.DataFrame(
+            {
+                "user_id": self.dataset.user_ids[rows["user"]],
+                "item_id": self.dataset.item_ids[rows["item"]],
+                "part": names[self.part],
+            }
+        )
+        for column in ("timestamp", "position"):
+            if column in rows:
+                out[column] = rows[column]
+        return out
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.part, minlength=3)
+        return (
+            f"Split({self.name}, {self.dataset.name!r}: train {counts[TRAIN]:,}, valid {counts[VALID]:,}, "
+            f"test {counts[TEST]:,})"
+        )
+
+
+# -------------------------------------------------------------------- by row
+
+
+def random(ds: Dataset, test: float = 0.2, valid: float = 0.1, seed: int = 0) -> Split:
+    """Rows at random. It mixes past and future: use it only where there is no order, or to show what it hides.
+
+    Parameters
+    ----------
+    ds : Dataset
+    test, valid : float
+        Shares of all rows.
+    seed : int
+    """
+    _shares(test, valid)
+    rank = _row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
+    n = len(rank)
+    n_test, n_valid = _count(n, test), _count(n, valid)
+    part = np.select([rank < n_test, rank < n_test + n_valid], [TEST, VALID], TRAIN)
+    return _split(ds, part, "random", test=test, valid=valid, seed=seed)
+
+
+def k_fold(ds: Dataset, k: int = 5, valid: float = 0.1, seed: int = 0) -> list[Split]:
+    """`k` splits at random; every row is test in exactly one. `valid` is a share of the rows that are not test.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"user_id": list("aabbcc"), "item_id": list("xyxyxy")})
+    >>> folds = k_fold(Dataset.from_frames(rows), k=3, valid=0)
+    >>> [len(fold.test.interactions) for fold in folds]
+    [2, 2, 2]
+    """
+    _shares(1 / k if k > 1 else 1.0, valid)
+    if k > len(ds.interactions):
+        raise InputError(f"k={k} folds of {len(ds.interactions)} rows", mend="ask for fewer folds")
+    rank = _row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
+    fold = rank % k
+    chance = mix(_row_hash(ds, seed), seed=seed + 1).argsort(kind="stable").argsort(kind="stable")
+    out = []
+    for f in range(k):
+        rest = np.flatnonzero(fold != f)
+        order = rest[np.argsort(chance[rest])]
+        part = np.where(fold == f, TEST, TRAIN)
+        part[order[: _count(len(rest), valid)]] = VALID
+        out.append(_split(ds, part, "k_fold", k=k, valid=valid, seed=seed, fold=f))
+    return out
+
+
+# -------------------------------------------------------------------- by time
+
+
+def user_time(ds: Dataset, test: float = 0.2, valid: float = 0.1, tie_seed: int = 0) -> Split:
+    """The last share of each user's rows, by time (or position).
+
+    Each user gives ``floor(test * n)`` rows to the test and, before them, ``floor(valid * n)`` to the validation; a user
+    with too few rows gives none. Every user is judged on the own future, but the training rows of other
+    users may be newer: it leaks (the audit says by how much); `global_time` does not.
+
+    Raises
+    ------
+    InputError
+        The data have no order.
+    """
+    _shares(test, valid)
+    rank, size = _rank_from_end(ds, tie_seed, "user_time")
+    n_test, n_valid = _count(size, test), _count(size, valid)
+    part = np.select([rank < n_test, rank < n_test + n_valid], [TEST, VALID], TRAIN)
+    return _split(ds, part, "user_time", test=test, valid=valid, tie_seed=tie_seed)
+
+
+def leave_one_out(ds: Dataset, valid: bool | float = True, tie_seed: int = 0) -> Split:
+    """The last row of each user is test, the last but one valid; a user keeps at least one row to learn from."""
+    rank, size = _rank_from_end(ds, tie_seed, "leave_one_out")
+    part = np.where((rank == 0) & (size > 1), TEST, TRAIN)
+    if valid:
+        part[(rank == 1) & (size > 2)] = VALID
+    return _split(ds, part, "leave_one_out", valid=bool(valid), tie_seed=tie_seed)
+
+
+def global_time(ds: Dataset, test: float = 0.2, valid: float = 0.1, tie_seed: int = 0) -> Split:
+    """The last share of all rows, by time: one day divides what is known from what is judged.
+
+    Raises
+    ------
+    InputError
+        The data have no clock: positions order the rows of one user, not those of two.
+    """
+    _shares(test, valid)
+    if "timestamp" not in ds.interactions:
+        why = (
+            "positions order the rows within a user, not between users"
+            if ds.order
+            else "no order at all"
+        )
+        raise InputError(
+            f"global_time needs a clock and '{ds.name}' has none ({why})",
+            column="timestamp",
+            mend="use user_time or leave_one_out" if ds.order else "use random",
+        )
+    clock = ds.interactions["timestamp"].to_numpy()
+    order = np.lexsort((_row_hash(ds, tie_seed), clock))
+    n = len(order)
+    n_test, n_valid = _count(n, test), _count(n, valid)
+    part = np.full(n, TRAIN)
+    part[order[n - n_test :]] = TEST
+    part[order[n - n_test - n_valid : n - n_test]] = VALID
+    return _split(ds, part, "global_time", test=test, valid=valid, tie_seed=tie_seed)
+
+
+# -------------------------------------------------------------------- by item or user
+
+
+def cold_item(ds: Dataset, test: float = 0.2, valid: float = 0.1, seed: int = 0) -> Split:
+    """All rows of a random share of the items are test: nobody has used them yet.
+
+    The new items are `candidates` (the shelf); `evaluate` ranks them among themselves and, beside it, within the whole
+    catalogue. Only items that occur are drawn.
+    """
+    _shares(test, valid)
+    n_items = ds.n_items
+    used = np.flatnonzero(np.bincount(ds.interactions["item"], minlength=n_items) > 0)
+    h = mix(hash_ids(ds.item_ids), seed=seed)
+    order = used[np.argsort(h[used], kind="stable")]
+    n_test, n_valid = _count(len(order), test), _count(len(order), valid)
+    kind = np.full(n_items, TRAIN)
+    kind[order[:n_test]] = TEST
+    kind[order[n_test : n_test + n_valid]] = VALID
+    part = kind[ds.interactions["item"]]
+    split = _split(ds, part, "cold_item", test=test, valid=valid, seed=seed)
+    return replace(
+        split,
+        candidates=np.flatnonzero(kind == TEST),
+        valid_candidates=np.flatnonzero(kind == VALID) if n_valid else None,
+    )
+
+
+def cold_user(
+    ds: Dataset, test: float = 0.2, valid: float = 0.1, given: float = 0.5, seed: int = 0
+) -> Split:
+    """A random share of the users is unknown in training; the first `given` share of their rows is shown at test time.
+
+    `split.history` holds the given rows; the later ones are the test. Without an order, the given rows are drawn at random.
+    """
+    _shares(test, valid)
+    if not 0 <= given < 1:
+        raise InputError(f"given={given}", mend="a share from 0 to below 1")
+    h = mix(hash_ids(ds.user_ids), seed=seed)
+    used = np.flatnonzero(np.bincount(ds.interactions["user"], minlength=ds.n_users) > 0)
+    order = used[np.argsort(h[used], kind="stable")]
+    n_test, n_valid = _count(len(order), test), _count(len(order), valid)
+    kind = np.full(ds.n_users, TRAIN)
+    kind[order[:n_test]] = TEST
+    kind[order[n_test : n_test + n_valid]] = VALID
+    part = kind[ds.interactions["user"]]
+    rank, size = _rank_from_end(ds, seed, None)
+    shown = rank >= size - _count(size, given)
+    part = np.where(shown & (part == TEST), GIVEN, part)
+    part = np.where(shown & (part == VALID), VALID_GIVEN, part)
+    return _split(ds, part, "cold_user", test=test, valid=valid, given=given, seed=seed)
+
+
+def predefined(ds: Dataset, parts: pd.DataFrame | None = None) -> Split:
+    """A division that somebody else made.
+
+    Parameters
+    ----------
+    ds : Dataset
+    parts : DataFrame with `user_id`, `item_id`, `part` (train, valid, test), optional
+        One row per interaction, for data in which a pair occurs once. Without it the column `split` of the
+        interactions is used.
+    """
+    codes = {name: code for code, name in enumerate(PARTS)}
+    if parts is None:
+        if "split" not in ds.interactions:
+            raise InputError(
+                f"'{ds.name}' has no column 'split'", mend="add it, or pass a frame of parts"
+            )
+        part = ds.interactions["split"].map(codes).to_numpy()
+        return _split(ds, part, "predefined")
+    missing = {"user_id", "item_id", "part"} - set(parts.columns)
+    if missing:
+        raise InputError(f"parts has no column {sorted(missing)[0]}", mend="add it")
+    u = ds.users.index.get_indexer(ids(parts["user_id"], "parts", "user_id"))
+    i = ds.items.index.get_indexer(ids(parts["item_id"], "parts", "item_id"))
+    code = parts["part"].map(codes)
+    for bad, column in ((u < 0, "user_id"), (i < 0, "item_id"), (code.isna().to_numpy(), "part")):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"'{parts[column].iloc[row]}' is unknown",
+                file="parts",
+                column=column,
+                row=row + 1,
+                mend="name ids of the data and parts train, valid, test",
+            )
+    table = pd.Series(code.to_numpy(), index=u.astype(np.int64) * ds.n_items + i)
+    if table.index.has_duplicates:
+        raise InputError("a pair stands twice in parts", file="parts", mend="one row per pair")
+    cell = (
+        ds.interactions["user"].to_numpy().astype(np.int64) * ds.n_items + ds.interactions["item"]
+    )
+    part = table.reindex(cell).to_numpy()
+    if np.isnan(part.astype(float)).any():
+        raise InputError("parts leaves out some interactions", file="parts", mend="name every one")
+    return _split(ds, part, "predefined")
+
+
+BY_NAME: dict[str, Callable[..., Split]] = {
+    "random": random,
+    "user_time": user_time,
+    "leave_one_out": leave_one_out,
+    "global_time": global_time,
+    "cold_item": cold_item,
+    "cold_user": cold_user,
+    "predefined": predefined,
+}
+
+
+def make(ds: Dataset, name: str | None = None, **settings) -> Split:
+    """A split by name; None means `user_time` where the data have an order and `random` where they have none."""
+    if name is None:
+        name = "user_time" if ds.order else "random"
+    if name not in BY_NAME:
+        raise InputError(f"no split '{name}'", mend=f"one of {', '.join(BY_NAME)}")
+    return BY_NAME[name](ds, **settings)
+
+
+# -------------------------------------------------------------------- parts
+
+
+def _shares(test: float, valid: float) -> None:
+    if not (0 < test < 1 and 0 <= valid < 1 and test + valid < 1):
+        raise InputError(
+            f"test={test:g}, valid={valid:g}",
+            mend="shares between 0 and 1 that leave rows to learn from",
+        )
+
+
+def _count(n, share: float):
+    """floor(share * n), safe against 0.29999999999999998 * 10."""
+    return np.floor(np.asarray(n) * share + 1e-9).astype(int)
+
+
+def _row_hash(ds: Dataset, seed: int) -> np.ndarray:
+    """A hash per row from its user, its item and its occurrence: free of the order in which rows or ids arrive."""
+    rows = ds.interactions
+    nth = rows.groupby(["user", "item"]).cumcount().to_numpy().astype(np.uint64)
+    return mix(
+        hash_ids(ds.user_ids)[rows["user"]], hash_ids(ds.item_ids)[rows["item"]], nth, seed=seed
+    )
+
+
+def _rank_from_end(
+    ds: Dataset, seed: int, needs_order: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each row's place counted from its user's last (0), and the user's number of rows."""
+    if ds.order is None and needs_order:
+        raise InputError(
+            f"{needs_order} needs an order and '{ds.name}' has none",
+            column="timestamp",
+            mend="add timestamp or position, or use random",
+        )
+    user = ds.interactions["user"].to_numpy()
+    h = _row_hash(ds, seed)
+    keys = (h, ds.interactions[ds.order].to_numpy(), user) if ds.order else (h, user)
+    order = np.lexsort(keys)
+    size = np.bincount(user, minlength=ds.n_users)
+    end = np.cumsum(size)
+    rank = np.empty(len(user), int)
+    rank[order] = end[user[order]] - 1 - np.arange(len(user))
+    return rank, size[user]
+
+
+def _split(ds: Dataset, part: np.ndarray, name: str, **settings) -> Split:
+    part = np.asarray(part).astype(np.int8)
+    if not (part == TRAIN).any() or not (part == TEST).any():
+        empty = "train" if not (part == TRAIN).any() else "test"
+        raise InputError(
+            f"the {empty} part of the {name} split of '{ds.name}' is empty ({len(part):,} rows)",
+            mend="give more rows or other shares",
+        )
+    return Split(ds, part, name, settings)

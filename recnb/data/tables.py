@@ -1,0 +1,334 @@
+"""The door: tables as they arrive are read, checked once, and typed; what is wrong is named with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recnb.errors import InputError
+
+COLUMNS = ("user_id", "item_id", "rating", "timestamp", "position", "event", "quantity", "split")
+PARTS = ("train", "valid", "test")
+_ALIASES = {
+    "user_id": ("user", "userid", "uid", "customer_id", "reviewerid", "household_id"),
+    "item_id": (
+        "item",
+        "itemid",
+        "iid",
+        "movieid",
+        "movie_id",
+        "product_id",
+        "asin",
+        "parent_asin",
+    ),
+}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read one parquet or csv file; csv cells stay text, so that a wrong one can be quoted.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, not of its format, not UTF-8, or holds NaN where null is meant.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", file=str(path), mend="check the path")
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    if path.suffix in {".csv", ".tsv"}:
+        return _read_csv(path, "\t" if path.suffix == ".tsv" else ",")
+    raise InputError(
+        f"'{path.suffix}' files are not read", file=str(path), mend="give a .parquet or .csv file"
+    )
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"not a readable parquet file ({str(error).splitlines()[0][:120]})",
+            file=str(path),
+            mend="write it again",
+        ) from None
+    for name in table.column_names:
+        column = table[name]
+        if name in COLUMNS and pa.types.is_floating(column.type):
+            nan = pc.is_nan(column).fill_null(False)
+            if pc.any(nan).as_py():
+                row = pc.index(nan, True).as_py() + 1
+                raise InputError(
+                    "NaN is no value",
+                    file=str(path),
+                    column=name,
+                    row=row,
+                    mend="write a number, or null where there is none",
+                )
+    nullable = {
+        pa.float32(): pd.Float32Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.int8(): pd.Int8Dtype(),
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+    }
+    return table.to_pandas(types_mapper=nullable.get)
+
+
+def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+            index_col=False,
+        )
+    except pd.errors.EmptyDataError:
+        raise InputError(
+            "the file is empty", file=str(path), mend="write a header and rows"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"byte {error.start} is not UTF-8", file=str(path), mend="save the file as UTF-8"
+        ) from None
+    except pd.errors.ParserError as error:
+        words = str(error).split()
+        line = next((w.strip(",") for a, w in zip(words, words[1:]) if a == "line"), None)
+        row = int(line) - 1 if line and line.isdigit() else None
+        raise InputError(
+            f"cannot be split into columns ({str(error).strip().splitlines()[-1][:100]})",
+            file=str(path),
+            row=row,
+            mend="quote cells that hold a separator or a line break",
+        ) from None
+    if len(frame.columns) == 1 and any(s in frame.columns[0] for s in (";", "\t", "|")):
+        raise InputError(
+            f"only one column, '{frame.columns[0][:60]}'",
+            file=str(path),
+            mend="separate with commas",
+        )
+    return frame
+
+
+def require(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> None:
+    """Raise unless the frame is a frame with rows and these columns."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            f"expected a pandas DataFrame, got {type(frame).__name__}",
+            file=file,
+            mend="pass a frame",
+        )
+    if frame.columns.has_duplicates:
+        name = str(frame.columns[frame.columns.duplicated()][0])
+        raise InputError("the column stands twice", file=file, column=name, mend="keep one")
+    for name in names:
+        if name not in frame.columns:
+            near = [
+                c
+                for c in frame.columns
+                if str(c).lower().replace(" ", "_") in _ALIASES.get(name, ())
+            ]
+            hint = f"rename column '{near[0]}'" if near else "add it"
+            raise InputError(
+                f"column '{name}' is missing (found: {', '.join(map(str, frame.columns[:8]))})",
+                file=file,
+                mend=hint,
+            )
+    if not len(frame):
+        raise InputError("the table has no rows", file=file, mend="give at least one row")
+
+
+def _first(mask: np.ndarray) -> int:
+    return int(np.flatnonzero(mask)[0])
+
+
+def ids(series: pd.Series, file: str, column: str) -> pd.Series:
+    """Ids as strings. Whole numbers in a float column lose their '.0'; null and blank ids raise."""
+    null = series.isna().to_numpy()
+    if null.any():
+        raise InputError("no id", file=file, column=column, row=_first(null) + 1, mend="fill it in")
+    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+        raise InputError(
+            f"ids of type {series.dtype}",
+            file=file,
+            column=column,
+            mend="give text or whole numbers",
+        )
+    if pd.api.types.is_float_dtype(series):
+        values = series.to_numpy(dtype=float)
+        broken = ~np.isfinite(values) | (values != np.floor(values))
+        if broken.any():
+            row = _first(broken)
+            raise InputError(
+                f"{values[row]} is no id", file=file, column=column, row=row + 1, mend="give text"
+            )
+        series = series.astype("int64")
+    text = series.reset_index(drop=True).astype(str)
+    blank = (text.str.strip() == "").to_numpy()
+    if blank.any():
+        raise InputError(
+            "a blank id", file=file, column=column, row=_first(blank) + 1, mend="fill it in"
+        )
+    return text
+
+
+def numbers(series: pd.Series, file: str, column: str) -> np.ndarray | None:
+    """Float64 values with NaN for null; None where the whole column is null.
+
+    A float NaN inside a NumPy column is refused: it may be a failed computation, and becoming
+    "no rating given" without a word would hide that. Null (``pd.NA``, an empty cell) is fine.
+    """
+    null = series.isna().to_numpy()
+    if null.all():
+        return None
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f" and null.any():
+        raise InputError(
+            "NaN is no value",
+            file=file,
+            column=column,
+            row=_first(null) + 1,
+            mend="give a number, or null (pd.NA in a nullable column) where there is none",
+        )
+    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+        raise InputError(
+            f"expected numbers, got {series.dtype}", file=file, column=column, mend="give numbers"
+        )
+    values = np.array(
+        pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan), copy=True
+    )
+    broken = (np.isnan(values) & ~null) | np.isinf(values)
+    if broken.any():
+        row = _first(broken)
+        raise InputError(
+            f"'{series.iloc[row]}' is no finite number",
+            file=file,
+            column=column,
+            row=row + 1,
+            mend="write a number",
+        )
+    return values
+
+
+def times(series: pd.Series, file: str, column: str = "timestamp") -> np.ndarray | None:
+    """Unix seconds from seconds, milli-, micro- or nanoseconds, dates, or ISO text; None if all are null.
+
+    The unit of plain numbers is told by size: 1e11 seconds is the year 5138. Whole seconds come back
+    as int64, anything finer as float64.
+    """
+    null = series.isna().to_numpy()
+    if null.all():
+        return None
+    if null.any():
+        raise InputError(
+            "no time, while other rows have one",
+            file=file,
+            column=column,
+            row=_first(null) + 1,
+            mend="fill it in, drop the row, or drop the column",
+        )
+    if not pd.api.types.is_datetime64_any_dtype(series):
+        if pd.api.types.is_bool_dtype(series):
+            raise InputError(
+                "expected times, got bool", file=file, column=column, mend="give seconds"
+            )
+        plain = pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+        if not np.isnan(plain).any():
+            return _seconds(plain, file, column)
+        if pd.api.types.is_numeric_dtype(series):
+            row = _first(np.isnan(plain))
+            raise InputError(
+                "NaN is no time", file=file, column=column, row=row + 1, mend="fill it in"
+            )
+        parsed = pd.to_datetime(series, errors="coerce", utc=True, format="ISO8601")
+        broken = parsed.isna().to_numpy()
+        if broken.any():
+            row = _first(broken)
+            raise InputError(
+                f"'{series.iloc[row]}' is no time",
+                file=file,
+                column=column,
+                row=row + 1,
+                mend="write Unix seconds or ISO text such as 2024-05-31T12:00:00",
+            )
+        series = parsed
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    micro = series.to_numpy().astype("datetime64[us]").astype(np.int64)
+    return micro // 10**6 if not (micro % 10**6).any() else micro / 1e6
+
+
+def _seconds(values: np.ndarray, file: str, column: str) -> np.ndarray:
+    if np.isinf(values).any():
+        row = _first(np.isinf(values))
+        raise InputError("infinite time", file=file, column=column, row=row + 1, mend="fill it in")
+    largest = np.abs(values).max()
+    for limit, unit in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)):
+        if largest >= limit:
+            values = values / unit
+            break
+    whole = np.floor(values)
+    return whole.astype(np.int64) if (whole == values).all() else values
+
+
+def check_interactions(frame: pd.DataFrame, file: str = "interactions") -> pd.DataFrame:
+    """A new frame with `user_id`, `item_id` (str) and those of the other known columns that hold something."""
+    require(frame, ("user_id", "item_id"), file)
+    out = pd.DataFrame({c: ids(frame[c], file, c) for c in ("user_id", "item_id")})
+    for name in ("rating", "position", "quantity"):
+        if name in frame and (values := numbers(frame[name], file, name)) is not None:
+            out[name] = values
+    if "timestamp" in frame and (seconds := times(frame["timestamp"], file)) is not None:
+        out["timestamp"] = seconds
+    if "position" in out:
+        missing = out["position"].isna().to_numpy()
+        if missing.any():
+            raise InputError(
+                "no position, while other rows have one",
+                file=file,
+                column="position",
+                row=_first(missing) + 1,
+                mend="fill it in or drop the column",
+            )
+    for name in ("event", "split"):
+        if name in frame and not frame[name].isna().all():
+            out[name] = frame[name].reset_index(drop=True).fillna("").astype(str)
+    if "split" in out and not out["split"].isin(PARTS).all():
+        row = _first(~out["split"].isin(PARTS).to_numpy())
+        raise InputError(
+            f"'{out['split'].iloc[row]}' is no part",
+            file=file,
+            column="split",
+            row=row + 1,
+            mend=f"write one of {', '.join(PARTS)}",
+        )
+    return out
+
+
+def check_entities(frame: pd.DataFrame, key: str, file: str) -> pd.DataFrame:
+    """The items or users table, indexed by its string id; ids stand once; text columns hold no null."""
+    if isinstance(frame, pd.DataFrame) and frame.index.name == key and key not in frame:
+        frame = frame.reset_index()
+    require(frame, (key,), file)
+    out = frame.reset_index(drop=True).drop(columns=[key])
+    index = pd.Index(ids(frame[key], file, key), name=key)
+    twice = index.duplicated()
+    if twice.any():
+        row = _first(twice)
+        raise InputError(
+            f"'{index[row]}' stands twice", file=file, column=key, row=row + 1, mend="keep one row"
+        )
+    for name in ("title", "text"):
+        if name in out:
+            out[name] = out[name].fillna("").astype(str)
+    out.index = index
+    return out
