@@ -1,0 +1,113 @@
+"""The recorded runs on real data, rendered: "the same question on other data"."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from recnb.course.records import checked_rows
+from recnb.course.render import as_html, as_text
+from recnb.errors import InputError
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Recorded runs on real data, shown as one table, or the sentence that there are none.
+
+    Attributes
+    ----------
+    rows : tuple of dict
+        The rows of all files, with `data`, `date` and `device` from the head of each file.
+    note : str
+        Where the rows come from, or why there are none.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    note: str
+
+    def __repr__(self) -> str:
+        return f"{as_text(self.rows, {})}\n{self.note}" if self.rows else self.note
+
+    def _repr_html_(self) -> str:
+        return (as_html(self.rows, {}) if self.rows else "") + f"<p>{escape(self.note)}</p>"
+
+
+def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> Recorded:
+    """Return the recorded runs on real data that match, for the reader to see.
+
+    Parameters
+    ----------
+    pattern : str
+        Names of files in ``results/``, for example ``"classical-*"``; ``.json`` is added.
+    folder : path, optional
+        Where the files are; default: ``results/`` of the repository around the working folder.
+    **only
+        Keep the rows with these values, for example ``metric="ndcg"``; a list means any of them.
+
+    Returns
+    -------
+    Recorded
+        Shows itself as a table. Where there is no run yet it says so; it never makes up a row.
+
+    Raises
+    ------
+    InputError
+        A matching file that is no JSON or holds no rows.
+
+    Notes
+    -----
+    A file is a list of rows, or an object with `records` (or `rows`) and, for all of them, what
+    there is of `data` (or `dataset`), `split`, `device`, `date`. Every row has `metric` and `value`.
+
+    Examples
+    --------
+    >>> recorded("no-such-run", folder=".")
+    No run on other data is recorded yet under 'no-such-run'.
+    """
+    name = pattern if pattern.endswith(".json") else f"{pattern}.json"
+    place = Path(folder) if folder is not None else _results_folder()
+    if place is None:
+        note = "The recorded runs are in results/ of the repository; this copy has no such folder."
+        return Recorded((), note)
+    files = sorted(place.glob(name))
+    rows = [row for file in files for row in _read(file)]
+    for column, wanted in only.items():
+        allowed = wanted if isinstance(wanted, list | tuple | set) else [wanted]
+        rows = [row for row in rows if row.get(column) in allowed]
+    if not rows:
+        return Recorded((), f"No run on other data is recorded yet under '{pattern}'.")
+    names = ", ".join(f"results/{file.name}" for file in files)
+    return Recorded(tuple(rows), f"Recorded in {names}.")
+
+
+def _results_folder() -> Path | None:
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if (place / "results").is_dir() and (place / "pyproject.toml").is_file():
+            return place / "results"
+    return None
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(file.readas_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"no JSON ({error})", file=str(file), mend="record the run again"
+        ) from error
+    head = content if isinstance(content, dict) else {}
+    rows = head.get("records", head.get("rows")) if head else content
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError("holds no rows", file=str(file), mend="write a list named 'records'")
+    shared = {
+        "data": head.get("data", head.get("dataset")),
+        "split": head.get("split"),
+        "date": head.get("date"),
+        "device": head.get("device"),
+    }
+    said = {name: str(value) for name, value in shared.items() if isinstance(value, str)}
+    first = {name: said.pop(name) for name in ("data", "split") if name in said}
+    return [{**first, **row, **said} for row in checked_rows(rows)]
