@@ -1,8 +1,98 @@
-"""Measures of recommendations, per user, and intervals over users."""
+"""Measures of recommendations, per user, and intervals over users.
+
+List metrics, beyond-accuracy measures, rating errors and intervals stand here by name. The
+classification measures share names with the list metrics (`precision`, `recall`, `f1`) and stay in
+:mod:`recnb.metrics.classification`.
+"""
 
 from __future__ import annotations
 
-from recnb.metrics.membership import count_relevant, hits
-from recnb.metrics.ranking import METRICS, UNCUT, auc, evaluate_lists, resolve
+from recnb.metrics.beyond_accuracy import (
+    coverage,
+    gini,
+    intra_list_diversity,
+    novelty,
+    popularity_lift,
+)
+from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
+from recnb.metrics.frames import evaluate_frames
+from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
+from recnb.metrics.ranking import (
+    METRICS,
+    UNCUT,
+    auc,
+    average_precision,
+    average_precision_hits,
+    average_precision_mean_precision,
+    average_precision_n,
+    capped_recall,
+    count_relevant,
+    evaluate_lists,
+    f1,
+    hit_rate,
+    hits,
+    ndcg,
+    ndcg_fixed_ideal,
+    ndcg_rank2,
+    precision,
+    r_precision,
+    recall,
+    reciprocal_rank,
+    reciprocal_rank_all,
+    resolve,
+)
+from recnb.metrics.rating import (
+    PerUser,
+    mae,
+    mse,
+    per_user_absolute_error,
+    per_user_squared_error,
+    rmse,
+)
 
-__all__ = ["METRICS", "UNCUT", "auc", "count_relevant", "evaluate_lists", "hits", "resolve"]
+__all__ = [
+    "METRICS",
+    "UNCUT",
+    "Difference",
+    "GroupedAUC",
+    "PerUser",
+    "auc",
+    "average_precision",
+    "average_precision_hits",
+    "average_precision_mean_precision",
+    "average_precision_n",
+    "bootstrap",
+    "capped_recall",
+    "clustered",
+    "count_relevant",
+    "coverage",
+    "ece",
+    "evaluate_frames",
+    "evaluate_lists",
+    "f1",
+    "gini",
+    "grouped_auc",
+    "hit_rate",
+    "hits",
+    "holm",
+    "intra_list_diversity",
+    "log_loss",
+    "mae",
+    "mse",
+    "ndcg",
+    "ndcg_fixed_ideal",
+    "ndcg_rank2",
+    "novelty",
+    "paired",
+    "per_user_absolute_error",
+    "per_user_squared_error",
+    "popularity_lift",
+    "precision",
+    "r_precision",
+    "recall",
+    "reciprocal_rank",
+    "reciprocal_rank_all",
+    "resolve",
+    "rmse",
+    "roc_auc",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from recnb.errors import InputError
 
@@ -74,6 +73,8 @@ def auc(
             row=int(np.argmax(n_positive == 0)) + 1,
             mend="leave users without relevant items out",
         )
+    from scipy.stats import rankdata  # slow to import
+
     n_negative = mask.sum(axis=1) - n_positive
     # Other items go above all candidates, where they leave the candidates' ranks as they are.
     ranks = rankdata(np.where(mask, scores, np.inf), axis=1)

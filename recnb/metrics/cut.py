@@ -95,3 +95,17 @@ def precision_sum(top: Floats) -> Floats:
     # Column j of the product holds hits up to rank j, divided by j: the precision there.
     at_rank = top @ (np.triu(np.ones((len(ranks), len(ranks)))) / ranks)
     return np.einsum("ij,ij->i", at_rank, top)
+
+
+def first_hit(top: Floats) -> Floats:
+    """1 / rank of the first hit, 0 without one, per list.
+
+    Examples
+    --------
+    >>> first_hit(np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]))
+    array([0.5, 0. ])
+    """
+    if top.shape[1] == 0:
+        return np.zeros(len(top))
+    place = top.argmax(axis=1)
+    return top[np.arange(len(top)), place] / (place + 1)

@@ -10,10 +10,7 @@ from scipy import sparse
 
 from recnb.errors import InputError
 
-# Up to this many relevant items a user's set is compared item by item (sequential memory, SIMD);
-# above it, binary search in the sorted row is faster. Measured, not critical.
-_FEW = 48
-_BLOCK = 8192  # users at once: lists, hits and scratch of a block stay in the cache
+_BLOCK = 8192  # users at once: lists and scratch of a block stay in the cache
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -77,14 +74,12 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
             mend="give one row of each per user, in the same order",
         )
     out = np.empty(lists.shape, dtype=bool)
-    for start in range(0, lists.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, lists.shape[0])
-        block = lists[start:stop]
+    for start in range(0, len(lists), _BLOCK):
+        block = np.ascontiguousarray(lists[start : start + _BLOCK])
         _check_codes(block, truth.shape[1], start)
-        # One contiguous row per rank: each later step then runs along the users, where SIMD works.
-        by_rank = np.ascontiguousarray(block.T, dtype=np.int32)
-        _check_duplicates(by_rank, start)
-        out[start:stop] = _block_hits(by_rank, truth, start, stop).T
+        block = block.astype(truth.indices.dtype)  # int32 but for catalogues beyond 2^31
+        _check_duplicates(block, start)
+        out[start : start + _BLOCK] = _block_hits(block, truth[start : start + _BLOCK])
     return out
 
 
@@ -114,20 +109,20 @@ def _check_codes(block: NDArray[np.integer], n_items: int, start: int) -> None:
         )
 
 
-def _check_duplicates(by_rank: NDArray[np.int32], start: int) -> None:
-    n_ranks = len(by_rank)
-    if n_ranks <= 16:  # all pairs of places: for short lists faster than sorting
-        twice = np.zeros(by_rank.shape[1], dtype=bool)
-        for rank in range(1, n_ranks):
-            same = by_rank[:rank] == by_rank[rank]
+def _check_duplicates(block: NDArray[np.integer], start: int) -> None:
+    if block.shape[1] <= 16:  # all pairs of places: for short lists faster than sorting
+        places = np.ascontiguousarray(block.T)
+        twice = np.zeros(len(block), dtype=bool)
+        for rank in range(1, len(places)):
+            same = places[:rank] == places[rank]
             if same.any():
-                twice |= same.any(axis=0) & (by_rank[rank] >= 0)
+                twice |= same.any(axis=0) & (places[rank] >= 0)
     else:
-        ordered = np.sort(by_rank.T, axis=1)
+        ordered = np.sort(block, axis=1)
         twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        items, counts = np.unique(by_rank[:, row], return_counts=True)
+        row = int(np.argmax(twice))
+        items, counts = np.unique(block[row], return_counts=True)
         item = items[(counts > 1) & (items >= 0)][0]
         raise InputError(
             f"item code {item} stands more than once in the list",
@@ -136,30 +131,10 @@ def _check_duplicates(by_rank: NDArray[np.int32], start: int) -> None:
         )
 
 
-def _block_hits(
-    by_rank: NDArray[np.int32], truth: sparse.csr_array, start: int, stop: int
-) -> NDArray[np.bool_]:
-    """Hits of the users `start` to `stop`, shape (n_ranks, n_users of the block)."""
-    first = truth.indptr[start:stop].astype(np.int64)
-    count = truth.indptr[start + 1 : stop + 1] - first
-    found = np.zeros(by_rank.shape, dtype=bool)
-    # Users with many relevant items first, so that those with more than `nth` are a prefix.
-    order = np.argsort(-count, kind="stable")
-    first, count = first[order], count[order]
-    n_many = int(np.searchsorted(-count, -_FEW, side="left"))
-    if n_many:
-        users = order[:n_many]
-        codes = by_rank[:, users].T
-        rows = np.broadcast_to((start + users)[:, None], codes.shape)
-        marked = np.asarray(truth[rows.ravel(), np.maximum(codes, 0).ravel()]) != 0
-        found[:, users] = (marked.reshape(codes.shape) & (codes >= 0)).T
-    few, first, count = order[n_many:], first[n_many:], count[n_many:]
-    if len(few) and count[0]:
-        places = np.ascontiguousarray(by_rank[:, few])
-        mark = np.zeros(places.shape, dtype=bool)
-        for nth in range(int(count[0])):
-            n_left = int(np.searchsorted(-count, -nth, side="left"))
-            item = truth.indices[first[:n_left] + nth]
-            mark[:, :n_left] |= places[:, :n_left] == item
-        found[:, few] = mark
-    return found
+def _block_hits(block: NDArray[np.integer], truth: sparse.csr_array) -> NDArray[np.bool_]:
+    """Read the entries (user, listed item) of a csr with sorted rows: binary search, compiled."""
+    rows = np.repeat(np.arange(len(block), dtype=np.int32), block.shape[1])
+    empty = block < 0
+    codes = np.where(empty, 0, block).ravel()
+    found = np.asarray(truth[rows, codes]).reshape(block.shape) != 0
+    return found & ~empty

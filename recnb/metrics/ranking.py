@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recnb.errors import InputError
 from recnb.metrics.area import auc
-from recnb.metrics.cut import discounts, first, ideal_gain, precision_sum
+from recnb.metrics.cut import discounts, first, first_hit, ideal_gain, precision_sum
 from recnb.metrics.membership import count_relevant, hits
 from recnb.metrics.variants import (
     average_precision_hits,
@@ -157,7 +157,7 @@ def reciprocal_rank(hits: Hits, n_relevant: Counts, k: int) -> Floats:
     array([0.5, 0. ])
     """
     top, _ = first(hits, n_relevant, k)
-    return (top / np.arange(1, top.shape[1] + 1)).max(axis=1, initial=0.0)
+    return first_hit(top)
 
 
 def r_precision(hits: Hits, n_relevant: Counts, k: int) -> Floats:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recnb.metrics.cut import discounts, first, ideal_gain, precision_sum
+from recnb.metrics.cut import discounts, first, first_hit, ideal_gain, precision_sum
 
 Floats = NDArray[np.float64]
 Hits = NDArray[np.bool_]
@@ -124,4 +124,4 @@ def reciprocal_rank_all(hits: Hits, n_relevant: Counts, k: int) -> Floats:
     """
     hits = np.asarray(hits)
     top, _ = first(hits, n_relevant, max(k, hits.shape[-1]) if hits.ndim else k)
-    return (top / np.arange(1, top.shape[1] + 1)).max(axis=1, initial=0.0)
+    return first_hit(top)
