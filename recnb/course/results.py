@@ -93,7 +93,7 @@ def _results_folder() -> Path | None:
 
 def _read(file: Path) -> list[dict[str, Any]]:
     try:
-        content = json.loads(file.readas_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(
             f"no JSON ({error})", file=str(file), mend="record the run again"
@@ -109,5 +109,5 @@ def _read(file: Path) -> list[dict[str, Any]]:
         "device": head.get("device"),
     }
     said = {name: str(value) for name, value in shared.items() if isinstance(value, str)}
-    first = {name: said.pop(name) for name in ("data", "split") if name in said}
+    first: dict[str, Any] = {name: said.pop(name) for name in ("data", "split") if name in said}
     return [{**first, **row, **said} for row in checked_rows(rows)]

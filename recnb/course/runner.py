@@ -254,10 +254,14 @@ def _replace(work: Path, folder: Path) -> Path:
 
 
 def _clear_leftovers(output: Path, stem: str) -> None:
-    """Remove what killed runs left; a run of a living process stays."""
+    """Mend what killed runs left: an older run moved aside goes back, half a run goes away."""
     for left in output.glob(f".{stem}.*-*"):
-        pid = left.name.rpartition("-")[2]
-        if not pid.isdigit() or int(pid) == os.getpid() or not _alive(int(pid)):
+        name, _, pid = left.name[1:].rpartition("-")
+        if pid.isdigit() and int(pid) != os.getpid() and _alive(int(pid)):
+            continue
+        if name.endswith(".old") and not (output / name.removesuffix(".old")).exists():
+            left.replace(output / name.removesuffix(".old"))
+        else:
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -102,7 +102,7 @@ class Watchdog:
             return
 
     def _signal(self, name: str) -> None:
-        provisioner = getattr(self._kernel, "provisioner", None)
+        provisioner: Any = getattr(self._kernel, "provisioner", None)
         process = getattr(provisioner, "process", None)
         if process is None or process.poll() is not None:
             return

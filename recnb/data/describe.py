@@ -27,7 +27,7 @@ def gini(counts: np.ndarray) -> float:
 
 
 def tied_last(ds: Dataset) -> float:
-    """Share of users whose last two or more rows have the same time; NaN without an order, or without users with two rows.
+    """Share of users whose last rows, two or more, have the same time; NaN without an order.
 
     Where it is not zero, "the last item of a user" depends on how ties are broken.
     """

@@ -1,4 +1,4 @@
-"""What the door decides about whole tables: unknown ids, repeated rows, and what is guessed where nothing is declared."""
+"""What the door decides about whole tables: unknown ids, repeated rows, and guesses where nothing is declared."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def duplicates(rows: pd.DataFrame, rule: str, feedback: str, file: str) -> pd.Da
                 mend="drop them, or accept them with --duplicates keep (or drop)",
             )
     if feedback == "explicit" and rule == "error":
-        clock = [c for c in ("user", "item", *_ORDER) if c in rows]
+        clock = [c for c in ("user", "item", *ORDER) if c in rows]
         twice = rows.duplicated(clock).to_numpy()
         if twice.any():
             row = int(np.flatnonzero(twice)[0])

@@ -104,7 +104,7 @@ class Split:
 
     @cached_property
     def tied_users(self) -> int:
-        """Test users whose cut runs through rows of one and the same time, so that the tie order decides what is judged."""
+        """Test users whose cut runs through rows of one time, so that the tie order decides what is judged."""
         ds, order = self.dataset, self.dataset.order
         if order is None or "tie_seed" not in self.settings:
             return 0
@@ -135,7 +135,7 @@ class Split:
         return replace(self, dataset=dataset)
 
     def frame(self) -> pd.DataFrame:
-        """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the clock where there is one."""
+        """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the order."""
         rows = self.dataset.interactions
         names = np.array([*PARTS, "given", "given"], dtype=object)
         out = pd.DataFrame(
@@ -211,8 +211,8 @@ def k_fold(ds: Dataset, k: int = 5, valid: float = 0.1, seed: int = 0) -> list[S
 def user_time(ds: Dataset, test: float = 0.2, valid: float = 0.1, tie_seed: int = 0) -> Split:
     """The last share of each user's rows, by time (or position).
 
-    Each user gives ``floor(test * n)`` rows to the test and, before them, ``floor(valid * n)`` to the validation; a user
-    with too few rows gives none. Every user is judged on the own future, but the training rows of other
+    Each user gives ``floor(test * n)`` rows to the test and, before them, ``floor(valid * n)`` to the
+    validation; a user with too few rows gives none. Every user is judged on the own future, but the training rows of other
     users may be newer: it leaks (the audit says by how much); `global_time` does not.
 
     Raises
@@ -298,7 +298,8 @@ def cold_user(
 ) -> Split:
     """A random share of the users is unknown in training; the first `given` share of their rows is shown at test time.
 
-    `split.history` holds the given rows; the later ones are the test. Without an order, the given rows are drawn at random.
+    `split.history` holds the given rows; the later ones are the test. Without an order, the given rows are
+    drawn at random.
     """
     _shares(test, valid)
     if not 0 <= given < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,7 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
         ) from None
     except pd.errors.ParserError as error:
         words = str(error).split()
-        line = next((w.strip(",") for a, w in zip(words, words[1:]) if a == "line"), None)
+        line = next((w.strip(",") for a, w in itertools.pairwise(words) if a == "line"), None)
         row = int(line) - 1 if line and line.isdigit() else None
         raise InputError(
             f"cannot be split into columns ({str(error).strip().splitlines()[-1][:100]})",

@@ -10,6 +10,7 @@ Besides, users find items by themselves, at rates that follow from taste and app
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -160,7 +161,7 @@ def live(
     passed, unseen = np.zeros(shape), np.zeros(shape)
     shown: list[Log] = []
     found: list[Log] = []
-    for period, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:])):
+    for period, (begin, end) in enumerate(pairwise(bounds.tolist())):
         interest, shelf = _interest(published, begin, end, settings), published <= begin
         affinity, wanted, policy = world_at((begin + end) / 2, interest, shelf)
         n_visits = visits[:, period]

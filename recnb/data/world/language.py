@@ -122,7 +122,7 @@ def polish(text: str) -> str:
 
 
 _SMALL = frozenset(
-    "a an and as at but by for from in into of off on or over per the to with".split()
+    split("a|an|and|as|at|but|by|for|from|in|into|of|off|on|or|over|per|the|to|with")
 )
 
 

@@ -55,13 +55,13 @@ class WorldSettings:
         As a `Dataset` declares them.
     """
 
-    text_strength: float = 0.7
+    text_strength: float = 0.8
     drift: float = 0.35
-    exposure_bias: float = 0.8
+    exposure_bias: float = 0.6
     personalisation: float = 0.7
     exploration: float = 0.15
-    choosiness: float = 1.7
-    quality: float = 0.5
+    choosiness: float = 2.4
+    quality: float = 0.4
     community_share: float = 0.5
     habit: float = 0.0
     visits: float = 17.0

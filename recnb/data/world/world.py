@@ -170,13 +170,9 @@ def generate(
         interactions=_interactions(history, items, chosen, user_ids, item_ids, streams[3]),
         items=_items_table(bank, items, published, item_ids, chosen, streams[4]),
         users=_users_table(users, user_ids, streams[5]),
-        edges=pd.DataFrame(
-            {
-                "src": user_ids[users.edges[:, 0]],
-                "dst": user_ids[users.edges[:, 1]],
-                "relation": "friend",
-            }
-        ),  # fmt: skip
+        edges=pd.DataFrame(dict(zip(("src", "dst"), user_ids[users.edges.T]))).assign(
+            relation="friend"
+        ),
         impressions=_impressions(history.shown, chosen, user_ids, item_ids),
         feedback=chosen.feedback,
         scale=chosen.scale,
