@@ -3,5 +3,6 @@
 from recnb.data import splits
 from recnb.data.dataset import Dataset
 from recnb.data.splits import Split
+from recnb.data.text import Text
 
-__all__ = ["Dataset", "Split", "splits"]
+__all__ = ["Dataset", "Split", "Text", "splits"]

@@ -310,6 +310,10 @@ class Dataset:
         kept = self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[mask]
         return replace(self, interactions=kept.reset_index(drop=True))
 
+    def with_notes(self, *notes: str) -> Dataset:
+        """The same data with more said about it."""
+        return replace(self, notes=(*self.notes, *(n for n in notes if n)))
+
     def with_relevance(self, relevant_from: float | None) -> Dataset:
         """The same data with another threshold of relevance."""
         return self if relevant_from is None else replace(self, relevant_from=relevant_from)

