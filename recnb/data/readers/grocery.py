@@ -45,7 +45,9 @@ def load_grocery(min_households: int = 50, **settings) -> Dataset:
             mend='pip install "recnb[notebooks]"',
         ) from None
     tables = get_data(["transactions", "products", "demographics"])
-    bought = tables["transactions"]
+    # Some purchases name a product that the product table does not describe.
+    described = tables["transactions"]["product_id"].isin(tables["products"]["product_id"])
+    bought = tables["transactions"][described]
     households = bought.groupby("product_id")["household_id"].nunique()
     kept = households.index[households >= min_households]
     bought = bought[bought["product_id"].isin(kept)]
@@ -69,12 +71,13 @@ def load_grocery(min_households: int = 50, **settings) -> Dataset:
         users,
         **{"feedback": "implicit", "name": "grocery", "duplicates": "keep", **settings},
     )
+    missing = f"{(~described).sum():,} purchases of products that the product table lacks are left out"
     note = (
         f"only products bought by at least {min_households} households are kept"
         if min_households > 1
         else ""
     )
-    return ds.with_notes(SAID, note)
+    return ds.with_notes(SAID, note, missing)
 
 
 def _items(products: pd.DataFrame) -> pd.DataFrame:
