@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
+from recnb.course.notebook import find_notebooks
+from recnb.course.outputs import normalise
 from recnb.course.records import record
 from recnb.course.results import recorded
+from recnb.course.runner import (
+    NotebookError,
+    NotebookStopped,
+    NotebookTimeout,
+    RunResult,
+    run_notebook,
+)
 
-__all__ = ["record", "recorded"]
+__all__ = [
+    "CourseResult",
+    "NotebookError",
+    "NotebookStatus",
+    "NotebookStopped",
+    "NotebookTimeout",
+    "Progress",
+    "RunResult",
+    "find_notebooks",
+    "normalise",
+    "record",
+    "recorded",
+    "run_course",
+    "run_notebook",
+]

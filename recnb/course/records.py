@@ -54,8 +54,8 @@ def record(rows: Any, *, seed: int | None = None, device: str | None = None, **e
     Examples
     --------
     >>> record({"metric": "ndcg", "value": 0.25, "low": 0.2, "high": 0.3, "n_users": 40}, seed=0)
-    metric  value    low   high  n_users  seed
-      ndcg 0.2500 0.2000 0.3000       40     0
+    metric  value    low   high n_users seed
+      ndcg 0.2500 0.2000 0.3000      40    0
     """
     found = checked_rows(rows, seed=seed)
     facts = {name: _plain(value, name) for name, value in extras.items()}
