@@ -20,6 +20,7 @@ from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, pair
 from recnb.metrics.ranking import (
     METRICS,
     UNCUT,
+    Truth,
     auc,
     average_precision,
     average_precision_hits,
@@ -56,6 +57,7 @@ __all__ = [
     "Difference",
     "GroupedAUC",
     "PerUser",
+    "Truth",
     "auc",
     "average_precision",
     "average_precision_hits",

@@ -107,5 +107,4 @@ def first_hit(top: Floats) -> Floats:
     """
     if top.shape[1] == 0:
         return np.zeros(len(top))
-    place = top.argmax(axis=1)
-    return top[np.arange(len(top)), place] / (place + 1)
+    return (top / np.arange(1, top.shape[1] + 1)).max(axis=1)

@@ -10,7 +10,64 @@ from scipy import sparse
 
 from recnb.errors import InputError
 
-_BLOCK = 8192  # users at once: lists and scratch of a block stay in the cache
+_PLACES = 2**16  # list places handled at once: their scratch arrays stay in the cache
+_TABLE_BYTES = 2**26  # most memory for the table of a Truth
+
+
+class Truth:
+    """The relevant items of each user, made ready to be looked up by many lists.
+
+    Functions that take relevant items accept a csr and build this themselves; build it once where
+    several models are judged on the same truth.
+
+    Parameters
+    ----------
+    relevant : scipy sparse array or matrix of shape (n_users, n_items)
+        Nonzero = relevant. Entries stored as zero are not relevant, repeated ones count once.
+
+    Attributes
+    ----------
+    matrix : csr of shape (n_users, n_items), sorted and without zeros
+    counts : ndarray of shape (n_users,), int64
+        Number of relevant items.
+
+    Notes
+    -----
+    Most places of a list are misses. A table with one byte for each user and each value of the
+    codes' low bits (a Bloom filter with one hash function) rules most of them out in one step; the
+    few places left are looked up in the matrix by binary search, so the result is exact.
+
+    References
+    ----------
+    Bloom, Space/time trade-offs in hash coding with allowable errors, CACM 13, 1970.
+
+    Examples
+    --------
+    >>> Truth(sparse.csr_array([[1, 0, 1], [0, 0, 0]])).counts
+    array([2, 0])
+    """
+
+    def __init__(self, relevant: Any) -> None:
+        self.matrix = _canonical(relevant)
+        self.counts = _row_counts(self.matrix)
+        n_users = max(self.matrix.shape[0], 1)
+        # About 16 slots per relevant item: then 1 miss in 16 is looked up in vain.
+        wanted = max(16 * self.matrix.nnz // n_users, 16)
+        self._width = 2 ** int(np.log2(max(min(wanted * 2 - 1, _TABLE_BYTES // n_users), 1)))
+        self._table = np.zeros(n_users * self._width, dtype=bool)
+        first_slot = np.repeat(np.arange(len(self.counts)) * self._width, self.counts)
+        self._table[first_slot + (self.matrix.indices & (self._width - 1))] = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_users, n_items)."""
+        return self.matrix.shape
+
+    def maybe(self, by_rank: NDArray[np.int64], start: int) -> NDArray[np.intp]:
+        """Flat places of `by_rank` (n_ranks, users from `start` on) that are not surely misses."""
+        slots = by_rank & (self._width - 1)
+        slots += np.arange(start, start + by_rank.shape[1]) * self._width
+        return np.flatnonzero(self._table.take(slots))
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -18,8 +75,7 @@ def count_relevant(relevant: Any) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    relevant : scipy sparse array or matrix of shape (n_users, n_items)
-        Nonzero = relevant. Entries stored as zero are not relevant.
+    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
 
     Returns
     -------
@@ -27,11 +83,10 @@ def count_relevant(relevant: Any) -> NDArray[np.int64]:
 
     Examples
     --------
-    >>> from scipy.sparse import csr_array
-    >>> count_relevant(csr_array([[1, 0, 1], [0, 0, 0]]))
+    >>> count_relevant(sparse.csr_array([[1, 0, 1], [0, 0, 0]]))
     array([2, 0])
     """
-    return np.diff(_canonical(relevant).indptr).astype(np.int64)
+    return relevant.counts if isinstance(relevant, Truth) else _row_counts(_canonical(relevant))
 
 
 def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
@@ -41,12 +96,13 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
     ----------
     lists : ndarray of shape (n_users, n_ranks), integer
         Item codes, best first; -1 is an empty place, which is a miss.
-    relevant : scipy sparse array or matrix of shape (n_users, n_items)
+    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
         Nonzero = relevant. Row i belongs to row i of `lists`.
 
     Returns
     -------
     ndarray of shape (n_users, n_ranks), bool
+        Stored rank by rank (Fortran order), so that sums over ranks run along the users.
 
     Raises
     ------
@@ -56,8 +112,7 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> from scipy.sparse import csr_array
-    >>> relevant = csr_array([[1, 0, 0, 1], [0, 1, 0, 0]])
+    >>> relevant = sparse.csr_array([[1, 0, 0, 1], [0, 1, 0, 0]])
     >>> hits(np.array([[3, 2, 0], [0, 2, -1]]), relevant)
     array([[ True, False,  True],
            [False, False, False]])
@@ -67,20 +122,37 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         raise InputError(
             f"lists are {lists.dtype} of shape {lists.shape}, not integer (n_users, n_ranks)"
         )
-    truth = _canonical(relevant)
-    if truth.shape[0] != lists.shape[0]:
+    truth = relevant if isinstance(relevant, Truth) else Truth(relevant)
+    n_users, n_ranks = lists.shape
+    if truth.shape[0] != n_users:
         raise InputError(
-            f"{lists.shape[0]} lists stand beside the relevant items of {truth.shape[0]} users",
+            f"{n_users} lists stand beside the relevant items of {truth.shape[0]} users",
             mend="give one row of each per user, in the same order",
         )
-    out = np.empty(lists.shape, dtype=bool)
-    for start in range(0, len(lists), _BLOCK):
-        block = np.ascontiguousarray(lists[start : start + _BLOCK])
-        _check_codes(block, truth.shape[1], start)
-        block = block.astype(truth.indices.dtype)  # int32 but for catalogues beyond 2^31
-        _check_duplicates(block, start)
-        out[start : start + _BLOCK] = _block_hits(block, truth[start : start + _BLOCK])
-    return out
+    found = np.zeros((n_ranks, n_users), dtype=bool)
+    places, users, codes = [], [], []
+    step = max(_PLACES // max(n_ranks, 1), 1)
+    for start in range(0, n_users, step):
+        # One contiguous row per rank: each step then runs along the users, where it is fast.
+        by_rank = np.ascontiguousarray(lists[start : start + step].T, dtype=np.int64)
+        _check_codes(by_rank, truth.shape[1], start)
+        _check_duplicates(by_rank, start)
+        left = truth.maybe(by_rank, start)
+        rank, user = np.divmod(left, by_rank.shape[1])
+        user += start
+        places.append(rank * n_users + user)
+        users.append(user)
+        codes.append(by_rank.take(left))
+    if places:
+        place, user, code = map(np.concatenate, (places, users, codes))
+        filled = code >= 0
+        place, user, code = place[filled], user[filled], code[filled]
+        found.reshape(-1)[place] = np.asarray(truth.matrix[user, code]).ravel() != 0
+    return found.T
+
+
+def _row_counts(csr: sparse.csr_array) -> NDArray[np.int64]:
+    return np.diff(csr.indptr).astype(np.int64)
 
 
 def _canonical(relevant: Any) -> sparse.csr_array:
@@ -99,42 +171,33 @@ def _canonical(relevant: Any) -> sparse.csr_array:
     return csr
 
 
-def _check_codes(block: NDArray[np.integer], n_items: int, start: int) -> None:
-    if block.size and (block.min() < -1 or block.max() >= n_items):
-        row, rank = np.argwhere((block < -1) | (block >= n_items))[0]
+def _check_codes(by_rank: NDArray[np.int64], n_items: int, start: int) -> None:
+    if by_rank.size and (by_rank.min() < -1 or by_rank.max() >= n_items):
+        row, rank = np.argwhere((by_rank.T < -1) | (n_items <= by_rank.T))[0]
         raise InputError(
-            f"item code {block[row, rank]} is outside the catalogue of {n_items} items",
+            f"item code {by_rank[rank, row]} is outside the catalogue of {n_items} items",
             row=int(start + row + 1),
             mend="use codes 0 to n_items - 1, and -1 for an empty place",
         )
 
 
-def _check_duplicates(block: NDArray[np.integer], start: int) -> None:
-    if block.shape[1] <= 16:  # all pairs of places: for short lists faster than sorting
-        places = np.ascontiguousarray(block.T)
-        twice = np.zeros(len(block), dtype=bool)
+def _check_duplicates(by_rank: NDArray[np.int64], start: int) -> None:
+    places = by_rank.astype(np.int32) if by_rank.max(initial=0) < 2**31 else by_rank
+    if len(places) <= 16:  # all pairs of places: for short lists faster than sorting
+        twice = np.zeros(places.shape[1], dtype=bool)
         for rank in range(1, len(places)):
             same = places[:rank] == places[rank]
             if same.any():
                 twice |= same.any(axis=0) & (places[rank] >= 0)
     else:
-        ordered = np.sort(block, axis=1)
+        ordered = np.sort(places.T, axis=1)
         twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if twice.any():
         row = int(np.argmax(twice))
-        items, counts = np.unique(block[row], return_counts=True)
+        items, counts = np.unique(by_rank[:, row], return_counts=True)
         item = items[(counts > 1) & (items >= 0)][0]
         raise InputError(
             f"item code {item} stands more than once in the list",
             row=start + row + 1,
             mend="keep the first place of each item only",
         )
-
-
-def _block_hits(block: NDArray[np.integer], truth: sparse.csr_array) -> NDArray[np.bool_]:
-    """Read the entries (user, listed item) of a csr with sorted rows: binary search, compiled."""
-    rows = np.repeat(np.arange(len(block), dtype=np.int32), block.shape[1])
-    empty = block < 0
-    codes = np.where(empty, 0, block).ravel()
-    found = np.asarray(truth[rows, codes]).reshape(block.shape) != 0
-    return found & ~empty

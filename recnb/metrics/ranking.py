@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recnb.errors import InputError
 from recnb.metrics.area import auc
 from recnb.metrics.cut import discounts, first, first_hit, ideal_gain, precision_sum
-from recnb.metrics.membership import count_relevant, hits
+from recnb.metrics.membership import Truth, count_relevant, hits
 from recnb.metrics.variants import (
     average_precision_hits,
     average_precision_mean_precision,
@@ -33,6 +33,7 @@ from recnb.metrics.variants import (
 __all__ = [
     "METRICS",
     "UNCUT",
+    "Truth",
     "auc",
     "average_precision",
     "average_precision_hits",
@@ -238,7 +239,7 @@ def evaluate_lists(
     ----------
     lists : ndarray of shape (n_users, n_ranks), integer
         Item codes, best first; -1 is an empty place.
-    relevant : scipy sparse array or matrix of shape (n_users, n_items)
+    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
         Nonzero = relevant; every user needs at least one relevant item.
     metrics : names from `METRICS`
     k : int
@@ -259,5 +260,29 @@ def evaluate_lists(
     lists = np.asarray(lists)
     if UNCUT.isdisjoint(functions):
         lists = lists[:, :k]
-    found, counts = hits(lists, relevant), count_relevant(relevant)
-    return {name: function(found, counts, k) for name, function in functions.items()}
+    truth = relevant if isinstance(relevant, Truth) else Truth(relevant)
+    found, counts = hits(lists, truth), truth.counts
+    kinds = _kinds(found, counts)
+    if kinds is None:
+        return {name: function(found, counts, k) for name, function in functions.items()}
+    # Few combinations of hits and n_relevant occur: each is computed once.
+    found, counts, kind = kinds
+    return {name: function(found, counts, k).take(kind) for name, function in functions.items()}
+
+
+def _kinds(found: Hits, counts: Counts) -> tuple[Hits, Counts, NDArray[np.intp]] | None:
+    """Distinct rows of (hits, n_relevant), and each user's row among them; None where many."""
+    n_users, n_ranks = found.shape
+    size = (int(counts.max(initial=0)) + 1) << min(n_ranks, 32)
+    if n_ranks > 16 or size > 4 * n_users:
+        return None
+    key = counts << n_ranks
+    for rank in range(n_ranks):
+        key |= found[:, rank].astype(np.int64) << rank
+    seen = np.zeros(size, dtype=bool)
+    seen[key] = True
+    distinct = np.flatnonzero(seen)
+    row = np.empty(size, dtype=np.intp)
+    row[distinct] = np.arange(len(distinct))
+    bits = (distinct[:, None] >> np.arange(n_ranks)) & 1
+    return bits.astype(bool), distinct >> n_ranks, row[key]
