@@ -1,0 +1,179 @@
+"""Names of models: what the command line, the notebooks and the report call them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from recnb.errors import InputError
+from recnb.recommender import Recommender
+
+# Where each class lives; loaded when asked for, so that listing names costs nothing.
+_HOMES: dict[str, str | type[Recommender]] = {
+    "random": "recnb.models.popularity:Random",
+    "popularity": "recnb.models.popularity:Popularity",
+    "recent_popularity": "recnb.models.popularity:RecentPopularity",
+    "itemknn": "recnb.models.neighbours:ItemKNN",
+    "userknn": "recnb.models.neighbours:UserKNN",
+    "ease": "recnb.models.linear:EASE",
+}
+
+
+def names() -> list[str]:
+    """The names of all models, in the order of the tables."""
+    return list(_HOMES)
+
+
+def register(name: str, cls: type[Recommender]) -> None:
+    """Give a model class a name, for :func:`make` and :func:`parse_models`.
+
+    Raises
+    ------
+    InputError
+        The name is taken by another class or holds one of ``@ + , = :`` or a space, or the class is no Recommender.
+    """
+    if not name or set(name) & set("@+,=: \t\n"):
+        raise InputError(f"'{name}' cannot name a model", mend="use letters, digits and _")
+    if not (isinstance(cls, type) and issubclass(cls, Recommender)):
+        raise InputError(f"{cls!r} is no Recommender", mend="subclass recnb.Recommender")
+    held = _HOMES.get(name)
+    if held is not None and held is not cls and held != f"{cls.__module__}:{cls.__qualname__}":
+        raise InputError(f"the name '{name}' is taken", mend="choose another")
+    _HOMES[name] = cls
+
+
+def lookup(name: str) -> type[Recommender]:
+    """The class behind a plain name.
+
+    Raises
+    ------
+    InputError
+        No model has this name; the nearest ones and the list are given.
+    """
+    if name not in _HOMES:
+        near = get_close_matches(name, _HOMES, n=1)
+        guess = f"did you mean '{near[0]}'? " if near else ""
+        raise InputError(f"no model '{name}'", mend=f"{guess}there are {', '.join(_HOMES)}")
+    home = _HOMES[name]
+    return _load(home) if isinstance(home, str) else home
+
+
+def make(name: str, **settings) -> Recommender:
+    """An unfitted model by name.
+
+    Parameters
+    ----------
+    name : str
+        A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``A+B`` for a blend whose weight is set
+        on the validation part (`settings` are then those of the blend).
+    **settings
+        Arguments of the model.
+
+    Raises
+    ------
+    InputError
+        The name, the method or a setting does not exist.
+
+    Examples
+    --------
+    >>> make("ease", l2=100.0)
+    EASE(l2=100.0)
+    """
+    if "+" in name:
+        from recnb.models.blend import Blend
+
+        parts = [make(part.strip()) for part in name.split("+")]
+        return _build(Blend, name, {"models": parts, **settings})
+    plain, at, method = name.partition("@")
+    cls = lookup(plain)
+    if at:
+        settings = {**settings, "method": _method(plain, cls, method)}
+    return _build(cls, name, settings)
+
+
+def describe(name: str) -> str:
+    """The first line of a model's documentation.
+
+    Examples
+    --------
+    >>> describe("popularity")
+    'The items that most users like, the same list for everybody.'
+    """
+    if "+" in name:
+        return (
+            f"A blend of {' and '.join(name.split('+'))}; the weight is set on the validation part."
+        )
+    plain, _, _ = name.partition("@")
+    return (inspect.getdoc(lookup(plain)) or plain).splitlines()[0]
+
+
+def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
+    """Unfitted models from a list such as ``"random,ease+tfidf,mine=package.module:Class"``.
+
+    Returns
+    -------
+    dict of str to Recommender
+        By the name that the tables show, in the order given.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, empty or stands twice, or a class cannot be imported.
+
+    Examples
+    --------
+    >>> list(parse_models("random,popularity"))
+    ['random', 'popularity']
+    """
+    parts = text.split(",") if isinstance(text, str) else list(text)
+    models: dict[str, Recommender] = {}
+    for part in map(str.strip, parts):
+        if not part:
+            raise InputError("an empty name among the models", mend="write name,name,…")
+        name, equals, target = (s.strip() for s in part.partition("="))
+        if name in models:
+            raise InputError(f"the model '{name}' stands twice", mend="name it once")
+        if equals and ":" in target:
+            models[name] = _build(_load(target), name, {})
+        else:
+            models[name] = make(target if equals else name)
+    return models
+
+
+def _load(target: str) -> type[Recommender]:
+    module, _, attribute = target.partition(":")
+    try:
+        cls = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"{target} cannot be imported ({error})", mend="write name=package.module:Class"
+        ) from None
+    if not (isinstance(cls, type) and issubclass(cls, Recommender)):
+        raise InputError(f"{target} is no Recommender", mend="subclass recnb.Recommender")
+    return cls
+
+
+def _method(name: str, cls: type[Recommender], method: str) -> str:
+    known = tuple(getattr(cls, "methods", ()))
+    if method in known:
+        return method
+    if known:
+        raise InputError(
+            f"'{name}' has no tuning method '{method}'", mend=f"one of {', '.join(known)}"
+        )
+    raise InputError(
+        f"'{name}' takes no tuning method, so '{name}@{method}' does not exist",
+        mend=f"ask for '{name}'",
+    )
+
+
+def _build(cls: type[Recommender], name: str, settings: dict) -> Recommender:
+    known = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
+    for key in settings:
+        if key not in known:
+            raise InputError(
+                f"'{name}' has no setting '{key}'", mend=f"it has {', '.join(known) or 'none'}"
+            )
+    return cls(**settings)

@@ -1,0 +1,124 @@
+"""What classical models learn from, and what they answer where they have learned nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.recommender import Recommender
+
+WEIGHTS = ("binary", "log")
+_TIE = 1e-9  # below the float32 resolution of any score that carries information
+
+
+def taste(ds: Dataset, weights: str = "binary") -> sparse.csr_matrix:
+    """The relevant pairs of a data set: ones, or for counts the damped count.
+
+    Parameters
+    ----------
+    ds : Dataset
+    weights : {"binary", "log"}
+        "log" gives a pair of count c the value log(1 + c); it says nothing where feedback is no count.
+
+    Returns
+    -------
+    csr_matrix of shape (n_users, n_items), float32
+    """
+    if weights not in WEIGHTS:
+        raise InputError(f"weights='{weights}'", mend=f"one of {', '.join(WEIGHTS)}")
+    liked = ds.positives()
+    if weights == "log" and ds.feedback == "count":
+        counts = ds.matrix()
+        counts.data = np.log1p(counts.data)
+        liked = liked.multiply(counts).tocsr().astype(np.float32)
+    return liked
+
+
+def counts(liked: sparse.csr_matrix) -> np.ndarray:
+    """How many users like each item: ndarray of shape (n_items,), float32."""
+    return np.bincount(liked.indices, minlength=liked.shape[1]).astype(np.float32)
+
+
+def ties(popularity: np.ndarray) -> np.ndarray:
+    """A value per item, at most 1e-9, that orders equal scores by popularity and changes no other.
+
+    A user without history scores zero everywhere, so the most used items come first. An item that nobody
+    has used gets 0.
+
+    Examples
+    --------
+    >>> ties(np.array([4., 0., 2.], dtype=np.float32)).tolist() == [np.float32(1e-9), 0, np.float32(5e-10)]
+    True
+    """
+    return (popularity * (_TIE / max(float(popularity.max(initial=0)), 1.0))).astype(np.float32)
+
+
+def sink(scores: np.ndarray, unknown: np.ndarray, popularity: np.ndarray) -> np.ndarray:
+    """Put items that a model does not know below all others of the row, the more popular first.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_items), float32
+        Changed in place.
+    unknown : ndarray of shape (n_items,), bool
+    popularity : ndarray of shape (n_items,), float32
+
+    Examples
+    --------
+    >>> s = sink(np.array([[1., 9., -1.]], dtype=np.float32), np.array([False, True, False]), np.zeros(3))
+    >>> s.round(2)
+    array([[ 1.  , -1.02, -1.  ]], dtype=float32)
+    """
+    if not unknown.any() or unknown.all():
+        return scores
+    known = scores[:, ~unknown]
+    low, high = known.min(axis=1, keepdims=True), known.max(axis=1, keepdims=True)
+    # A margin of 1 % of the row's range keeps z-scores of the row meaningful.
+    margin = 0.01 * np.maximum(high - low, 1e-6)
+    share = popularity[unknown] / max(float(popularity[unknown].max()), 1.0)
+    scores[:, unknown] = low - margin * (1 - 0.5 * share)
+    return scores
+
+
+class FromHistory(Recommender):
+    """A model whose user is the sum of a history: new rows of a user count at once, without retraining.
+
+    Subclasses set `weights` among their settings, call :meth:`_learn_taste` in `_fit`, and implement
+    ``_score_rows(rows, users, own) -> (n, n_items)``.
+    """
+
+    def _learn_taste(self, train: Dataset) -> sparse.csr_matrix:
+        self.taste_ = taste(train, getattr(self, "weights", "binary"))
+        self.popularity_ = counts(self.taste_)
+        return self.taste_
+
+    def rows(self, users: np.ndarray, history: Dataset | None = None) -> sparse.csr_matrix:
+        """What the users like: their rows of the history, else of the training data; csr (n, n_items)."""
+        if history is None:
+            return self.taste_[users]
+        if history.n_items != self.taste_.shape[1]:
+            raise InputError(
+                f"the history has {history.n_items} items, the model {self.taste_.shape[1]}",
+                mend="pass a history over the items of the training data",
+            )
+        return taste(history, getattr(self, "weights", "binary"))[users]
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        scores = self._score_rows(self.rows(users, history), users)
+        scores = np.asarray(scores, dtype=np.float32)
+        scores += ties(self.popularity_)
+        return scores
+
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+def by_id(train: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """User and item codes in the order of their ids.
+
+    Seeded training runs in this order, so that its result does not depend on how the tables were sorted.
+    """
+    return np.argsort(train.user_ids, kind="stable"), np.argsort(train.item_ids, kind="stable")
