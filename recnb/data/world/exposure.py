@@ -108,8 +108,8 @@ def publication(n_items: int, settings: WorldSettings, rng: np.random.Generator)
         -0.1 * rng.random(n_items)
     )  # fmt: skip
     kind = rng.permutation(n_items)
-    n_cold = round(settings.cold_share * n_items)
-    n_new = round(settings.new_share * n_items)
+    n_cold = min(round(settings.cold_share * n_items), n_items - 1)
+    n_new = min(round(settings.new_share * n_items), n_items - 1 - n_cold)  # one on the shelf
     fresh = rng.random(n_items) * 0.98
     cold = 0.98 + 0.02 * rng.random(n_items)
     return np.where(kind < n_cold, cold, np.where(kind < n_cold + n_new, fresh, shelf))

@@ -76,6 +76,10 @@ class Bank:
         Further item columns: name to values, separated by ``|``.
     creator_column : str
         Name of the column that holds the creator: creator, brand, author or artist.
+    title_case : bool
+        Whether titles are written with capitals.
+    marks : str
+        Names of models for titles; they mean nothing.
     """
 
     prefix: str
@@ -90,6 +94,7 @@ class Bank:
     columns: Mapping[str, str]
     creator_column: str = "creator"
     title_case: bool = True
+    marks: str = "I"
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -164,9 +169,7 @@ class _Slots(dict[str, str]):
         return phrase[:1].upper() + phrase[1:] if slot[0].isupper() else phrase
 
 
-def write(
-    bank: Bank, traits: np.ndarray, creators: Sequence[str], rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
+def write(bank: Bank, traits: np.ndarray, rng: np.random.Generator) -> tuple[list[str], list[str]]:
     """Write the title and the description of each item.
 
     Parameters
@@ -174,8 +177,6 @@ def write(
     bank : Bank
     traits : ndarray of shape (n_items, 5), int
         Theme, second theme, mood, setting and lead of each item.
-    creators : sequence of str, one per item
-        Used in titles only: the description does not name them.
     rng : numpy.random.Generator
 
     Returns
@@ -186,7 +187,8 @@ def write(
     Notes
     -----
     Slots: ``thing``, ``act``, ``word`` of the theme; ``other``, ``otheract``, ``otherword`` of the
-    second; ``mood``, ``setting``, ``lead``, ``creator``. ``{thing_b}`` is another one of the same list.
+    second; ``mood``, ``setting``, ``lead``. ``main`` is one word of the theme kept in the title and
+    the text, ``mark`` a name without meaning. ``{thing_b}`` is another one of the same list.
     """
     things = [split(t.things) for t in bank.themes]
     acts = [split(t.acts) for t in bank.themes]
@@ -194,16 +196,17 @@ def write(
     moods, settings, leads = (
         [split(v) for v in block.values()] for block in (bank.moods, bank.settings, bank.leads)
     )
-    patterns, sentences = split(bank.titles), [split(s) for s in bank.sentences]
+    patterns, marks = split(bank.titles), split(bank.marks)
+    sentences = [split(s) for s in bank.sentences]
     titles: list[str] = []
     texts: list[str] = []
     taken: set[str] = set()
-    for (first, second, mood, setting, lead), creator in zip(traits.tolist(), creators):
+    for first, second, mood, setting, lead in traits.tolist():
         choices = {
             "thing": things[first], "act": acts[first], "word": words[first],
             "other": things[second], "otheract": acts[second], "otherword": words[second],
             "mood": moods[mood], "setting": settings[setting], "lead": leads[lead],
-            "creator": (creator,),
+            "mark": marks, "main": (words[first][int(rng.random() * len(words[first]))],),
         }  # fmt: skip
         title = ""
         for _ in range(12):

@@ -64,10 +64,10 @@ class WorldSettings:
     quality: float = 0.4
     community_share: float = 0.5
     habit: float = 0.0
-    visits: float = 17.0
+    visits: float = 18.0
     cards: int = 6
-    found: float = 3.2
-    activity_spread: float = 0.85
+    found: float = 4.2
+    activity_spread: float = 0.9
     new_share: float = 0.25
     cold_share: float = 0.06
     late_users: float = 0.25
@@ -100,9 +100,7 @@ class WorldSettings:
 
 DOMAINS: dict[str, WorldSettings] = {
     "video": WorldSettings(feedback="explicit", scale=(1.0, 5.0)),
-    "shop": WorldSettings(
-        events=("view", "buy"), repeats=True, habit=1.0, exposure_bias=0.7, drift=0.25
-    ),
+    "shop": WorldSettings(events=("view", "buy"), repeats=True, habit=1.0, drift=0.25, found=1.4),
     "news": WorldSettings(
         events=("click", None),
         half_life=1.5,

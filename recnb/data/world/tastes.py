@@ -88,7 +88,7 @@ def make_items(bank: Bank, n: int, settings: WorldSettings, rng: np.random.Gener
     creator = rng.choice(n_creators, size=n, p=busy / busy.sum())
     first = repertoire[creator, rng.choice(3, size=n, p=(0.6, 0.3, 0.1))]
     near = np.array([rng.choice(np.flatnonzero(family == f)) for f in family[first]])
-    second = np.where(rng.random(n) < 0.4, near, rng.integers(n_themes, size=n))
+    second = np.where(rng.random(n) < 0.5, near, rng.integers(n_themes, size=n))
     second = np.where(second == first, (first + 1 + rng.integers(n_themes - 1, size=n)) % n_themes,
                       second)  # fmt: skip
     sizes = (len(bank.moods), len(bank.settings), len(bank.leads))

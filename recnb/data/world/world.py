@@ -291,7 +291,7 @@ def _items_table(
 ) -> pd.DataFrame:  # fmt: skip
     made = language.names(bank, int(items.creator.max()) + 1, rng)
     creators = [made[code] for code in items.creator.tolist()]
-    titles, texts = language.write(bank, items.traits, creators, rng)
+    titles, texts = language.write(bank, items.traits, rng)
     family = [bank.themes[code].family for code in items.traits[:, 0].tolist()]
     stamp = _seconds(published, settings)
     columns: dict[str, Any] = {
