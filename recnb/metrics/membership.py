@@ -10,7 +10,7 @@ from scipy import sparse
 
 from recnb.errors import InputError
 
-_PLACES = 2**16  # list places handled at once: their scratch arrays stay in the cache
+_PLACES = 2**17  # list places handled at once: their scratch arrays stay in the cache
 _TABLE_BYTES = 2**26  # most memory for the table of a Truth
 
 
@@ -33,9 +33,9 @@ class Truth:
 
     Notes
     -----
-    Most places of a list are misses. A table with one byte for each user and each value of the
-    codes' low bits (a Bloom filter with one hash function) rules most of them out in one step; the
-    few places left are looked up in the matrix by binary search, so the result is exact.
+    Most places of a list are misses. A table with some bits per user, addressed by the low bits of
+    the code (a Bloom filter with one hash function), rules most of them out in one step; the few
+    places left are looked up in the matrix by binary search, so the result is exact.
 
     References
     ----------
@@ -51,23 +51,29 @@ class Truth:
         self.matrix = _canonical(relevant)
         self.counts = _row_counts(self.matrix)
         n_users = max(self.matrix.shape[0], 1)
-        # About 16 slots per relevant item: then 1 miss in 16 is looked up in vain.
-        wanted = max(16 * self.matrix.nnz // n_users, 16)
-        self._width = 2 ** int(np.log2(max(min(wanted * 2 - 1, _TABLE_BYTES // n_users), 1)))
-        self._table = np.zeros(n_users * self._width, dtype=bool)
-        first_slot = np.repeat(np.arange(len(self.counts)) * self._width, self.counts)
-        self._table[first_slot + (self.matrix.indices & (self._width - 1))] = True
+        # 32 to 64 bits per relevant item: about 1 miss in 50 is then looked up in vain.
+        wanted = max(64 * self.matrix.nnz // n_users, 8)
+        self._bits = 2 ** int(np.log2(max(min(wanted, 8 * _TABLE_BYTES // n_users), 8)))
+        self._table = np.empty((n_users, self._bits // 8), dtype=np.uint8)
+        step = max(_TABLE_BYTES // (16 * self._bits), 1)
+        for start in range(0, n_users, step):
+            part = self.matrix[start : start + step]
+            marks = np.zeros((part.shape[0], self._bits), dtype=bool)
+            row = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+            marks[row, part.indices & (self._bits - 1)] = True
+            self._table[start : start + step] = np.packbits(marks, axis=1, bitorder="little")
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_users, n_items)."""
         return self.matrix.shape
 
-    def maybe(self, by_rank: NDArray[np.int64], start: int) -> NDArray[np.intp]:
+    def maybe(self, by_rank: NDArray[np.signedinteger], start: int) -> NDArray[np.intp]:
         """Flat places of `by_rank` (n_ranks, users from `start` on) that are not surely misses."""
-        slots = by_rank & (self._width - 1)
-        slots += np.arange(start, start + by_rank.shape[1]) * self._width
-        return np.flatnonzero(self._table.take(slots))
+        byte = (by_rank & (self._bits - 1)) >> 3
+        first = np.arange(start, start + by_rank.shape[1]) * (self._bits // 8)
+        bits = self._table.reshape(-1).take(byte + first) >> (by_rank.astype(np.uint8) & 7)
+        return np.flatnonzero(bits & 1)
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -136,6 +142,8 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         # One contiguous row per rank: each step then runs along the users, where it is fast.
         by_rank = np.ascontiguousarray(lists[start : start + step].T, dtype=np.int64)
         _check_codes(by_rank, truth.shape[1], start)
+        if truth.shape[1] < 2**31:
+            by_rank = by_rank.astype(np.int32)  # half the memory traffic from here on
         _check_duplicates(by_rank, start)
         left = truth.maybe(by_rank, start)
         rank, user = np.divmod(left, by_rank.shape[1])
@@ -181,17 +189,13 @@ def _check_codes(by_rank: NDArray[np.int64], n_items: int, start: int) -> None:
         )
 
 
-def _check_duplicates(by_rank: NDArray[np.int64], start: int) -> None:
-    places = by_rank.astype(np.int32) if by_rank.max(initial=0) < 2**31 else by_rank
-    if len(places) <= 16:  # all pairs of places: for short lists faster than sorting
-        twice = np.zeros(places.shape[1], dtype=bool)
-        for rank in range(1, len(places)):
-            same = places[:rank] == places[rank]
-            if same.any():
-                twice |= same.any(axis=0) & (places[rank] >= 0)
-    else:
-        ordered = np.sort(places.T, axis=1)
-        twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
+def _check_duplicates(by_rank: NDArray[np.signedinteger], start: int) -> None:
+    if len(by_rank) <= 16:  # all pairs of places: for short lists faster than sorting
+        low = by_rank.astype(np.uint16)  # different low bits: different items
+        if not any((low[gap:] == low[:-gap]).any() for gap in range(1, len(low))):
+            return
+    ordered = np.sort(by_rank.T, axis=1)
+    twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if twice.any():
         row = int(np.argmax(twice))
         items, counts = np.unique(by_rank[:, row], return_counts=True)

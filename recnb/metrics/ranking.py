@@ -266,8 +266,8 @@ def evaluate_lists(
     if kinds is None:
         return {name: function(found, counts, k) for name, function in functions.items()}
     # Few combinations of hits and n_relevant occur: each is computed once.
-    found, counts, kind = kinds
-    return {name: function(found, counts, k).take(kind) for name, function in functions.items()}
+    rows, n, kind = kinds
+    return {name: function(rows, n, k).take(kind) for name, function in functions.items()}
 
 
 def _kinds(found: Hits, counts: Counts) -> tuple[Hits, Counts, NDArray[np.intp]] | None:
@@ -276,9 +276,10 @@ def _kinds(found: Hits, counts: Counts) -> tuple[Hits, Counts, NDArray[np.intp]]
     size = (int(counts.max(initial=0)) + 1) << min(n_ranks, 32)
     if n_ranks > 16 or size > 4 * n_users:
         return None
-    key = counts << n_ranks
+    pattern = np.zeros(n_users, dtype=np.uint16)
     for rank in range(n_ranks):
-        key |= found[:, rank].astype(np.int64) << rank
+        pattern |= np.left_shift(found[:, rank], rank, dtype=np.uint16)
+    key = (counts << n_ranks) | pattern
     seen = np.zeros(size, dtype=bool)
     seen[key] = True
     distinct = np.flatnonzero(seen)
