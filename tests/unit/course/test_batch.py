@@ -1,0 +1,130 @@
+"""The whole course: order, progress, summary and page; what is finished is not run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recnb.course import NotebookError, Progress, batch, run_course
+from recnb.errors import InputError
+
+Make = Callable[..., Path]
+COUNT = "open('../runs.txt', 'a').write('x')"  # beside notebooks/, whatever the output folder
+RECORD = "from recnb.course import record\nrecord({'users': N_USERS}, seed=SEED)"
+
+
+@pytest.fixture
+def two(make: Make) -> Path:
+    make(COUNT, RECORD, name="00_first.ipynb")
+    make(COUNT, name="01_second.ipynb", profiles="smoke: {SEED: 3}\n")
+    return make("1 / 0", name="notes.ipynb").parents[1]  # no lesson: it has no number
+
+
+def runs(root: Path) -> int:
+    file = root / "runs.txt"
+    return len(file.read_text()) if file.exists() else 0
+
+
+def test_notebooks_run_in_order_once_and_again_only_when_something_changed(
+    two: Path, tmp_path: Path
+) -> None:
+    steps: list[Progress] = []
+    out = tmp_path / "out"
+    result = run_course(None, "smoke", output_dir=out, root=two, progress=steps.append)
+    states = [(s.notebook[:2], s.state) for s in steps if s.state != "cell"]
+    assert states == [(n, s) for n in ("00", "01") for s in ("started", "finished")]
+    assert [n.status for n in result.notebooks] == ["finished"] * 2
+    assert [n.parameters for n in result.notebooks] == [{"N_USERS": 5}, {"SEED": 3}]
+    summary = json.loads(result.summary.read_text())
+    rows = summary["notebooks"][0]["records"][0]["rows"]
+    assert rows == [{"metric": "users", "value": 5, "seed": 0}]
+    page = result.page.read_text()
+    assert 'href="00_first/notebook.html"' in page and "users" in page
+    assert (out / "00_first" / "notebook.html").stat().st_size > 1000
+    assert runs(two) == 2
+
+    again = run_course(None, "smoke", output_dir=out, root=two)
+    assert [n.status for n in again.notebooks] == ["reused"] * 2
+    assert runs(two) == 2
+    assert again.notebooks[0].records == result.notebooks[0].records
+
+    forced = run_course(["01"], "smoke", output_dir=out, root=two, force=True)
+    assert [n.status for n in forced.notebooks] == ["finished"]
+    assert runs(two) == 3
+
+
+def test_other_source_parameters_or_package_are_another_run(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reused(path: Path, **settings: object) -> bool:
+        result = run_course([0], "smoke", settings, output_dir=tmp_path, root=path.parents[1])
+        return result.notebooks[0].status == "reused"
+
+    def not_run(path: Path, parameters: object, **limits: object) -> None:
+        raise NotebookError("run again", path, tmp_path / "none.ipynb", None)
+
+    path = make("print(1)")
+    assert not reused(path)
+    monkeypatch.setattr(batch, "run_notebook", not_run)
+    monkeypatch.setattr(batch, "write_html", lambda executed: executed)
+    assert reused(path)
+    assert not reused(path, SEED=1)
+    assert not reused(make("print(2)"))
+    assert reused(make("print(1)"))
+    monkeypatch.setattr(batch, "package_digest", lambda: "another")
+    assert not reused(make("print(1)"))
+
+
+def test_a_failure_does_not_stop_the_others(two: Path, tmp_path: Path, make: Make) -> None:
+    make("1 / 0", name="00_first.ipynb")
+    result = run_course(output_dir=tmp_path / "out", root=two, jobs=2)
+    assert [n.status for n in result.notebooks] == ["failed", "finished"]
+    (failed,) = result.failed
+    assert "ZeroDivisionError" in failed.problem
+    assert (tmp_path / "out" / failed.executed).exists()
+    assert "ZeroDivisionError" in result.page.read_text()
+    make("print('mended')", name="00_first.ipynb")
+    result = run_course(output_dir=tmp_path / "out", root=two)
+    assert [n.status for n in result.notebooks] == ["finished", "reused"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"numbers": ["07"]}, "there is no notebook 07; there are: 00, 01"),
+        ({"overrides": {"EPOCHS": 1}}, "parameter 'EPOCHS' is not declared"),
+        ({"overrides": ["SEED=one"]}, "SEED = 'one' is of type str"),
+        ({"overrides": ["SEED"]}, "setting 'SEED' has no '='"),
+        ({"profile": "huge"}, "unknown profile 'huge'"),
+        ({"jobs": 0}, "jobs is 0"),
+    ],
+)
+def test_wrong_requests_are_told_before_anything_runs(
+    asked: dict[str, object], said: str, two: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        run_course(output_dir=tmp_path / "out", root=two, **asked)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    assert runs(two) == 0
+
+
+def test_settings_of_the_command_line_get_the_declared_types(two: Path, tmp_path: Path) -> None:
+    settings = ["SEED=5", "SHARE=1e-1", "DEVICE=cpu"]
+    result = run_course([0], "smoke", settings, output_dir=tmp_path / "out", root=two)
+    expected = {"N_USERS": 5, "SEED": 5, "SHARE": 0.1, "DEVICE": "cpu"}
+    assert result.notebooks[0].parameters == expected
+
+
+def test_ctrl_c_ends_the_kernels(two: Path, tmp_path: Path, make: Make) -> None:
+    make("import time\ntime.sleep(600)", name="00_first.ipynb")
+
+    def interrupt(step: Progress) -> None:
+        if step.state == "cell" and step.cell == step.cells:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_course([0], output_dir=tmp_path / "out", root=two, progress=interrupt)
+    assert not (tmp_path / "out" / "00_first").exists()
