@@ -35,12 +35,16 @@ class Recommender(BaseEstimator):
         Fits in seconds; evaluated again under other tie orders.
     seeded : bool
         Fitting draws random numbers, so several seeds say more than one. Such a model has a setting `seed`.
+    uses_valid : bool
+        Fitting with `valid` chooses something (epochs, a weight): it is fitted on train with valid first, and then
+        again on all that is known with what :meth:`chosen` says.
     needs_text : bool
         It cannot be fitted without item text.
     """
 
     cheap = False
     seeded = False
+    uses_valid = False
     needs_text = False
 
     def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
@@ -83,7 +87,31 @@ class Recommender(BaseEstimator):
         """Keep the ids and the digest of the training data, so that lists and saved models can name them."""
         self.user_ids_ = train.user_ids
         self.item_ids_ = train.item_ids
+        self.dataset_identity_ = train.identity
         self.dataset_digest_ = train.digest
+
+    def chosen(self) -> dict[str, Any]:
+        """Settings that fitting with `valid` found, by name: those to keep when refitting.
+
+        The base class knows `n_epochs_`, for a model with a setting `n_epochs`.
+        """
+        found = getattr(self, "n_epochs_", None)
+        return {"n_epochs": int(found)} if found and "n_epochs" in self.get_params() else {}
+
+    def parameters(self) -> tuple[int, int]:
+        """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""
+        total = 0
+        for name, value in vars(self).items():
+            if not name.endswith("_"):
+                continue
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Recommender):
+                    total += part.parameters()[1]
+                elif sparse.issparse(part):
+                    total += part.nnz
+                elif isinstance(part, np.ndarray) and part.dtype.kind == "f":
+                    total += part.size
+        return total, total
 
     @property
     def fitted(self) -> bool:

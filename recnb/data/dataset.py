@@ -231,14 +231,23 @@ class Dataset:
         )
 
     @cached_property
-    def digest(self) -> str:
-        """Identity of ids, rows and texts: sha256, 16 hex digits. The order of the files' rows does not matter."""
+    def identity(self) -> str:
+        """Identity of the users, the items and their texts, whatever the rows: sha256, 16 hex digits.
+
+        All parts of a split share it; it tells data sets apart.
+        """
         h = sha256(f"{self.feedback}|{self.scale}".encode())
         for table in (self.users, self.items):
             h.update("\x00".join(table.index).encode())
             for column in sorted(map(str, table.columns)):
                 h.update(f"\x01{column}\x01".encode())
                 h.update("\x00".join(map(_plain, table[column])).encode())
+        return h.hexdigest()[:16]
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of ids, rows and texts: sha256, 16 hex digits; the order of a file's rows does not matter."""
+        h = sha256(self.identity.encode())
         for column in sorted(self.interactions.columns):
             values = self.interactions[column].to_numpy()
             h.update(f"\x02{column}\x02".encode())
@@ -308,7 +317,9 @@ class Dataset:
     def rows(self, mask: np.ndarray) -> Dataset:
         """The same users and items with some of the interactions (a boolean mask or row numbers)."""
         kept = self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[mask]
-        return replace(self, interactions=kept.reset_index(drop=True))
+        part = replace(self, interactions=kept.reset_index(drop=True))
+        part.__dict__["identity"] = self.identity  # the same users and items: not hashed again
+        return part
 
     def with_notes(self, *notes: str) -> Dataset:
         """The same data with more said about it."""

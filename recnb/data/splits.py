@@ -213,7 +213,8 @@ def user_time(ds: Dataset, test: float = 0.2, valid: float = 0.1, tie_seed: int 
 
     Each user gives ``floor(test * n)`` rows to the test and, before them, ``floor(valid * n)`` to the
     validation; a user with too few rows gives none. Every user is judged on
-    the own future, but the training rows of other users may be newer: it leaks (the audit says by how much); `global_time` does not.
+    the own future, but the training rows of other users may be newer: it leaks
+    (the audit says by how much); `global_time` does not.
 
     Raises
     ------

@@ -107,7 +107,7 @@ def bootstrap(
     w = _weights(weights, len(columns))
     if not 0 < level < 1:
         raise InputError(f"level is {level}", mend="give a share between 0 and 1, such as 0.95")
-    means = _resampled_means(columns, w, draws, seed)
+    means = resampled_means(columns, w, draws, seed)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     if len(columns) == 1:
@@ -168,12 +168,12 @@ def paired(
     both = np.hstack([x, y])
     total = np.ones(len(x)) if w is None else w
     observed = change(total @ both / total.sum())
-    means = change(_resampled_means(both, w, draws, seed))
+    means = change(resampled_means(both, w, draws, seed))
     tail = (1 - level) / 2
     low, high = np.quantile(means[:, 0] - means[:, 1], [tail, 1 - tail])
     if len(x) == 1:
         low = high = np.nan
-    p = _exchange_p(x[:, 0], y[:, 0], total, change, draws, seed)
+    p = exchange_p(x[:, 0], y[:, 0], total, change, draws, seed)
     return Difference(float(observed[0] - observed[1]), float(low), float(high), p, len(x))
 
 
@@ -293,7 +293,7 @@ def _weights(weights: ArrayLike | None, n: int) -> Floats | None:
     return w
 
 
-def _resampled_means(columns: Floats, w: Floats | None, draws: int, seed: int) -> Floats:
+def resampled_means(columns: Floats, w: Floats | None, draws: int, seed: int) -> Floats:
     """Means of every resample, shape (draws, m)."""
     n = len(columns)
     table = columns if w is None else np.column_stack([columns * w[:, None], w])
@@ -305,7 +305,7 @@ def _resampled_means(columns: Floats, w: Floats | None, draws: int, seed: int) -
     return sums[:, :-1] / sums[:, -1:]
 
 
-def _exchange_p(
+def exchange_p(
     a: Floats, b: Floats, w: Floats, change: Callable[[Floats], Floats], draws: int, seed: int
 ) -> float:
     """Two-sided p of the difference when each user's two values are exchanged by a fair coin."""

@@ -1,0 +1,7 @@
+"""The judgement: one protocol for every model, per-user values to the end."""
+
+from recnb.evaluation.evaluate import evaluate
+from recnb.evaluation.protocol import Protocol, Task
+from recnb.evaluation.result import Evaluation
+
+__all__ = ["Evaluation", "Protocol", "Task", "evaluate"]

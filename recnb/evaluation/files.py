@@ -1,0 +1,113 @@
+"""An evaluation as files that other tools can read, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.errors import InputError
+from recnb.evaluation.result import Column, Evaluation
+
+SCHEMA = 1
+_HEAD = ["model", "seed", "metric", "k", "candidates"]
+
+
+def save(ev: Evaluation, path: str | Path) -> None:
+    """Write the json and parquet files of an output folder.
+
+    Every file is written under another name first, so that a kill leaves the earlier one whole.
+    """
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    run = {"schema": SCHEMA, **{k: v for k, v in ev.settings.items() if k != "models"}}
+    write_json(folder / "results.json", records(ev.by_seed()))
+    write_json(folder / "comparisons.json", records(ev.comparisons()))
+    write_json(folder / "groups.json", records(all_groups(ev)))
+    write_json(folder / "models.json", ev.settings.get("models", []))
+    write_json(folder / "audit.json", ev.findings)
+    write_parquet(folder / "per_user.parquet", ev.per_user)
+    write_parquet(folder / "recommendations.parquet", ev.lists)
+    write_parquet(folder / "users.parquet", ev.users.reset_index())
+    if ev.split_frame is not None:
+        write_parquet(folder / "split.parquet", ev.split_frame)
+    write_json(folder / "run.json", run)
+
+
+def load(path: str | Path) -> Evaluation:
+    """Read a folder that :func:`save` wrote."""
+    folder = Path(path)
+    if not (folder / "run.json").is_file():
+        raise InputError(
+            "no run.json here", file=str(folder), mend="name an output of recnb evaluate"
+        )
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if run.pop("schema", None) != SCHEMA:
+        raise InputError("written by another version", file=str(folder), mend="run evaluate again")
+    models = json.loads((folder / "models.json").read_text(encoding="utf-8"))
+    findings = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    users = pd.read_parquet(folder / "users.parquet").set_index("user_id")
+    long = pd.read_parquet(folder / "per_user.parquet")
+    at = users.index.get_indexer(long["user_id"])
+    columns = {}
+    for head, rows in long.groupby(_HEAD, sort=False, dropna=False).indices.items():
+        model, seed, metric, k, candidates = head
+        part = long.iloc[rows]
+        weights = part["weight"].to_numpy()
+        columns[model, int(seed), (metric, None if pd.isna(k) else int(k), candidates)] = Column(
+            at[rows],
+            part["value"].to_numpy(),
+            weights if metric in ("rmse", "mae", "mse") else None,
+        )
+    lists = pd.read_parquet(folder / "recommendations.parquet")
+    costs = pd.DataFrame([{k: v for k, v in m.items() if k != "settings"} for m in models])
+    split = folder / "split.parquet"
+    frame = pd.read_parquet(split) if split.is_file() else None
+    return Evaluation(columns, users, lists, costs, findings, {**run, "models": models}, frame)
+
+
+def all_groups(ev: Evaluation) -> pd.DataFrame:
+    """:meth:`Evaluation.by` for activity, popularity and every column of the users table with few values."""
+    parts = []
+    for group in ev.users.columns:
+        values = ev.users[group]
+        numeric = pd.api.types.is_numeric_dtype(values)
+        if values.notna().sum() == 0 or (not numeric and values.astype("string").nunique() > 12):
+            continue
+        part = ev.by(str(group))
+        part.insert(0, "by", str(group))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain dictionaries; missing values become null."""
+    out = []
+    for row in frame.to_dict("records"):
+        out.append({str(k): _plain(v) for k, v in row.items()})
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write json whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(
+        json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8"
+    )
+    part.replace(path)
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write parquet whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    frame.to_parquet(part, index=False)
+    part.replace(path)

@@ -1,0 +1,137 @@
+"""`Protocol`: how models are judged, and `Task`: a split prepared for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from recnb.data import Dataset, Split
+from recnb.errors import InputError
+from recnb.metrics.ranking import resolve
+
+REPEATS = ("exclude", "include")
+RATING_METRICS = ("rmse", "mae")
+LOWER_IS_BETTER = frozenset({"rmse", "mae", "mse"})
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How models are judged.
+
+    Parameters
+    ----------
+    k : int or sequence of int
+        Cut-offs of the lists.
+    metrics : sequence of str
+        Names of :data:`recnb.metrics.METRICS`, or "auc". The first one is the headline.
+    relevant_from : float, optional
+        The rating from which a test item is relevant; None means the data set's own rule.
+    repeats : {"exclude", "include"}
+        Whether known items may be recommended (and count) again.
+    draws : int
+        Bootstrap and randomisation draws, at least 1,000.
+    seed : int
+        Seed of the draws.
+
+    Examples
+    --------
+    >>> Protocol(k=(5, 10)).ks
+    (5, 10)
+    """
+
+    k: int | tuple[int, ...] = 10
+    metrics: tuple[str, ...] = ("ndcg", "recall")
+    relevant_from: float | None = None
+    repeats: str = "exclude"
+    draws: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        metrics = (self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics)
+        object.__setattr__(self, "metrics", metrics)
+        if isinstance(self.k, Sequence):
+            object.__setattr__(self, "k", tuple(self.k))
+        if not metrics:
+            raise InputError("no metric", mend="name at least one")
+        resolve([m for m in metrics if m != "auc"])
+        if not self.ks or any(not isinstance(k, (int, np.integer)) or k < 1 for k in self.ks):
+            raise InputError(f"k={self.k}", mend="whole numbers of at least 1")
+        if self.repeats not in REPEATS:
+            raise InputError(f"repeats='{self.repeats}'", mend=f"one of {', '.join(REPEATS)}")
+        if self.draws < 1000:
+            raise InputError(f"draws={self.draws}", mend="at least 1,000")
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """The cut-offs as a tuple."""
+        return self.k if isinstance(self.k, tuple) else (self.k,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        return {**asdict(self), "k": list(self.ks), "metrics": list(self.metrics)}
+
+
+class Task:
+    """A split prepared for judging: who counts, what is relevant for them, what may be listed.
+
+    Attributes
+    ----------
+    split : Split
+        With the protocol's threshold of relevance.
+    users : ndarray of int
+        Codes of the population: every user with at least one relevant test item.
+    relevant : csr_matrix of shape (len(users), n_items)
+    excluded : csr_matrix of shape (n_users, n_items) or None
+        What is never listed.
+    shelves : dict of str to ndarray or None
+        Names of candidate sets to their item codes; None is the whole catalogue.
+    """
+
+    def __init__(self, split: Split, protocol: Protocol) -> None:
+        ds = split.dataset.with_relevance(protocol.relevant_from)
+        self.split = split.with_dataset(ds) if ds is not split.dataset else split
+        self.protocol = protocol
+        self.excluded: sparse.csr_matrix | None = None
+        relevant = self.split.test.positives()
+        if protocol.repeats == "exclude":
+            self.excluded = self.split.history.pairs()
+            relevant = relevant - relevant.multiply(self.excluded)
+            relevant.eliminate_zeros()
+        relevant = sparse.csr_matrix(relevant)
+        self.users = np.flatnonzero(np.diff(relevant.indptr) > 0)
+        if not len(self.users):
+            raise InputError(
+                f"no user of '{ds.name}' has a relevant test item",
+                mend="lower relevant_from, enlarge the test part, or use repeats='include'",
+            )
+        self.relevant = relevant[self.users]
+        self.shelves: dict[str, np.ndarray | None] = {"catalogue": None}
+        if split.candidates is not None:
+            self.shelves = {"shelf": split.candidates, "catalogue": None}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The whole data set, with the protocol's threshold of relevance."""
+        return self.split.dataset
+
+    @cached_property
+    def history(self) -> Dataset | None:
+        """What `score` is told beyond the training rows: the given rows of cold users, else None."""
+        known, history = self.split.known, self.split.history
+        return history if len(history.interactions) > len(known.interactions) else None
+
+    @cached_property
+    def rated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """User codes, item codes and ratings of the test rows; None where nothing is rated."""
+        if self.dataset.feedback != "explicit":
+            return None
+        rows = self.split.test.interactions
+        rows = rows[rows["rating"].notna()]
+        if rows.empty:
+            return None
+        return rows["user"].to_numpy(), rows["item"].to_numpy(), rows["rating"].to_numpy()

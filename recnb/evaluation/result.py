@@ -1,0 +1,384 @@
+"""`Evaluation`: per-user values kept to the end, and the tables that are read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.errors import InputError
+from recnb.evaluation.protocol import LOWER_IS_BETTER
+from recnb.metrics.intervals import bootstrap, holm, paired
+
+Key = tuple[str, int | None, str]  # metric, k, candidates
+TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Values of one model, seed and metric: one per user (a row number of `Evaluation.users`).
+
+    For rmse and mae a value is the user's mean squared or absolute error and its weight the user's number of rows.
+    """
+
+    users: np.ndarray
+    values: np.ndarray
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    columns : dict of (model, seed, (metric, k, candidates)) to Column
+    users : DataFrame
+        Indexed by user id: `activity` (known rows), `popularity` (mean number of users of the known items) and the
+        columns of the users table.
+    lists : DataFrame
+        `model, seed, candidates, user_id, rank` (from 1), `item_id, score`.
+    costs : DataFrame
+        One row per model and seed.
+    findings : list of dict
+        `code, severity, value, n, evidence, mend`.
+    settings : dict
+        `protocol`, `split`, `dataset`, `models`, `versions`.
+    """
+
+    columns: dict[tuple[str, int, Key], Column]
+    users: pd.DataFrame
+    lists: pd.DataFrame
+    costs: pd.DataFrame
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    split_frame: pd.DataFrame | None = None
+
+    # ---------------------------------------------------------------- what there is
+
+    @property
+    def models(self) -> list[str]:
+        """Names, in the order of judging."""
+        return list(dict.fromkeys(model for model, _, _ in self.columns))
+
+    @property
+    def keys(self) -> list[Key]:
+        """The (metric, k, candidates) that were measured."""
+        return list(dict.fromkeys(key for _, _, key in self.columns))
+
+    def seeds(self, model: str) -> list[int]:
+        """The seeds a model was fitted with."""
+        return list(dict.fromkeys(seed for name, seed, _ in self.columns if name == model))
+
+    @property
+    def headline(self) -> Key:
+        """The first metric at the first cut-off, on the shelf where there is one."""
+        return self.keys[0]
+
+    def key(
+        self, metric: str | None = None, k: int | None = None, candidates: str | None = None
+    ) -> Key:
+        """The measured key that fits what is named; what is not named is the first there is."""
+        for key in self.keys:
+            if metric in (None, key[0]) and k in (None, key[1]) and candidates in (None, key[2]):
+                return key
+        known = sorted({key[0] for key in self.keys})
+        raise InputError(
+            f"metric={metric}, k={k}, candidates={candidates} was not measured",
+            mend=f"measured are {', '.join(known)}",
+        )
+
+    def mean_over_seeds(self, model: str, key: Key) -> Column | None:
+        """A model's values per user, averaged over its seeds; None where the model lacks the metric."""
+        found = [c for (m, _, q), c in self.columns.items() if m == model and q == key]
+        if not found:
+            return None
+        values = np.mean([c.values for c in found], axis=0) if len(found) > 1 else found[0].values
+        return Column(found[0].users, values, found[0].weights)
+
+    # ---------------------------------------------------------------- tables
+
+    def table(self) -> pd.DataFrame:
+        """Value and interval of every model and metric.
+
+        Returns
+        -------
+        DataFrame
+            `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many) and `seed_sd` (standard
+            deviation of the value over them; 0 for one). Interval: percentile bootstrap over users, of the mean over
+            seeds.
+        """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        rows = []
+        for key in self.keys:
+            held = {m: c for m in self.models if (c := self.mean_over_seeds(m, key)) is not None}
+            for model, (value, low, high) in self._intervals(held, key).items():
+                each = [_value(self.columns[model, s, key], key[0]) for s in self.seeds(model)]
+                rows.append(
+                    {
+                        "model": model,
+                        "metric": key[0],
+                        "k": key[1],
+                        "candidates": key[2],
+                        "value": value,
+                        "low": low,
+                        "high": high,
+                        "n_users": len(held[model].users),
+                        "seeds": len(each),
+                        "seed_sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
+                    }
+                )
+        return pd.DataFrame(rows).astype({"k": "Int64"})
+
+    def by_seed(self) -> pd.DataFrame:
+        """As :meth:`table`, one row per seed: `model, seed, metric, k, candidates, value, low, high, n_users`."""
+        rows = []
+        for key in self.keys:
+            held = {(m, s): c for (m, s, q), c in self.columns.items() if q == key}
+            for (model, seed), (value, low, high) in self._intervals(held, key).items():
+                n = len(held[model, seed].users)
+                rows.append((model, seed, *key, value, low, high, n))
+        return pd.DataFrame(rows, columns=["model", "seed", *TABLE[1:]]).astype({"k": "Int64"})
+
+    def compare(
+        self,
+        to: str | None = None,
+        metric: str | None = None,
+        k: int | None = None,
+        candidates: str | None = None,
+    ) -> pd.DataFrame:
+        """Every other model against one, paired by user.
+
+        Parameters
+        ----------
+        to : str, optional
+            The model to compare with; None means the one with the best value among the rest of the table (chosen on
+            the rows that are judged, which is hard on the others).
+        metric, k, candidates
+            What is compared; by default the headline.
+
+        Returns
+        -------
+        DataFrame
+            `model, to, metric, k, candidates, difference` (model less `to`), `low, high` (bootstrap), `p` (randomisation
+            test), `p_holm` (Holm over the rows), `n_users`.
+        """
+        key = self.key(metric, k, candidates)
+        if to is None:
+            to = self.best(key)
+        base = self.mean_over_seeds(to, key) if to in self.models else None
+        if base is None:
+            raise InputError(
+                f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(self.models)}"
+            )
+        rows = []
+        for model in self.models:
+            column = self.mean_over_seeds(model, key)
+            if model == to or column is None:
+                continue
+            d = self._paired(column, base, key)
+            rows.append((model, to, *key, d.difference, d.low, d.high, d.p, d.n))
+        names = ["model", "to", *TABLE[1:4], "difference", "low", "high", "p", "n_users"]
+        out = pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
+        out.insert(9, "p_holm", holm(out["p"].to_numpy()) if len(out) else [])
+        return out
+
+    def comparisons(self) -> pd.DataFrame:
+        """:meth:`compare` to every model, for every metric."""
+        parts = []
+        for metric, k, candidates in self.keys:
+            for to in self.models:
+                if self.mean_over_seeds(to, (metric, k, candidates)) is not None:
+                    parts.append(self.compare(to, metric, k, candidates))
+        parts = [part for part in parts if len(part)]
+        return pd.concat(parts, ignore_index=True) if parts else self.compare()
+
+    def best(self, key: Key | None = None, among: Iterable[str] | None = None) -> str:
+        """The model with the best value (of all, or of some)."""
+        key = key or self.headline
+        t = self._table
+        t = t[(t["metric"] == key[0]) & (t["candidates"] == key[2])]
+        t = t[t["k"].isna() if key[1] is None else t["k"] == key[1]]
+        if among is not None:
+            t = t[t["model"].isin(list(among))]
+        if t.empty:
+            raise InputError(f"no model with {key[0]}", mend="name others")
+        order = t["value"] if key[0] in LOWER_IS_BETTER else -t["value"]
+        return str(t["model"].iloc[int(np.argmin(order.to_numpy()))])
+
+    def by(
+        self,
+        group: str = "activity",
+        metric: str | None = None,
+        to: str | None = None,
+        k: int | None = None,
+        candidates: str | None = None,
+    ) -> pd.DataFrame:
+        """For whom: values, and differences to one model, within groups of users.
+
+        Parameters
+        ----------
+        group : str
+            "activity" (number of known rows, in thirds), "popularity" (how popular the user's known items are, in
+            thirds), or a column of the users table (thirds where it holds many numbers).
+        metric, k, candidates
+            By default the headline.
+        to : str, optional
+            As in :meth:`compare`.
+
+        Returns
+        -------
+        DataFrame
+            `group, model, metric, k, candidates, value, low, high, n_users, to, difference, difference_low,
+            difference_high`. No correction is made over groups: read them as a description.
+        """
+        key = self.key(metric, k, candidates)
+        to = to or self.best(key)
+        labels = self.groups(group)
+        rows = []
+        for label in labels.cat.categories:
+            inside = (labels == label).to_numpy()
+            held = {}
+            for model in self.models:
+                column = self.mean_over_seeds(model, key)
+                if column is not None and inside[column.users].any():
+                    held[model] = _within(column, inside)
+            if to not in held:
+                continue
+            for model, (value, low, high) in self._intervals(held, key).items():
+                d = self._paired(held[model], held[to], key) if model != to else None
+                change = (d.difference, d.low, d.high) if d else (0.0, 0.0, 0.0)
+                n = len(held[model].users)
+                rows.append((str(label), model, *key, value, low, high, n, to, *change))
+        names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
+        return pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
+
+    def groups(self, group: str) -> pd.Series:
+        """Which group each user of `users` is in, as an ordered categorical."""
+        if group not in self.users:
+            raise InputError(
+                f"no column '{group}' of users",
+                mend=f"one of {', '.join(map(str, self.users.columns))}",
+            )
+        values = self.users[group]
+        if pd.api.types.is_numeric_dtype(values) and values.nunique() > 6:
+            return _thirds(values)
+        return values.astype("string").fillna("not given").astype("category")
+
+    @cached_property
+    def per_user(self) -> pd.DataFrame:
+        """`model, seed, metric, k, candidates, user_id, value, weight`: one row per user of every column."""
+        ids = self.users.index.to_numpy()
+        parts = []
+        for (model, seed, (metric, k, candidates)), c in self.columns.items():
+            weight = np.ones(len(c.values)) if c.weights is None else c.weights
+            part = pd.DataFrame({"user_id": ids[c.users], "value": c.values, "weight": weight})
+            head = {
+                "model": model,
+                "seed": seed,
+                "metric": metric,
+                "k": k,
+                "candidates": candidates,
+            }
+            for at, (name, value) in enumerate(head.items()):
+                part.insert(at, name, value)
+            parts.append(part.astype({"k": "Int64"}))
+        return pd.concat(parts, ignore_index=True)
+
+    # ---------------------------------------------------------------- files
+
+    def save(self, path: str | Path) -> None:
+        """Write the files of DESIGN's output folder, all but the report."""
+        from recnb.evaluation.files import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Evaluation:
+        """Read what :meth:`save` wrote."""
+        from recnb.evaluation.files import load
+
+        return load(path)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the self-contained report."""
+        from importlib import import_module
+
+        # The report stands on a higher floor and is found at run time.
+        return import_module("recnb.study.report").write_report(self, path)
+
+    # ---------------------------------------------------------------- parts
+
+    def _draws(self) -> tuple[int, int]:
+        protocol = self.settings.get("protocol", {})
+        return protocol.get("draws", 2000), protocol.get("seed", 0)
+
+    def _intervals(
+        self, held: dict[Any, Column], key: Key
+    ) -> dict[Any, tuple[float, float, float]]:
+        """Value and interval of columns; those over the same users share their resamples."""
+        draws, seed = self._draws()
+        groups: dict[bytes, list[Any]] = {}
+        for name, column in held.items():
+            groups.setdefault(column.users.tobytes(), []).append(name)
+        out = {}
+        for names in groups.values():
+            block = np.column_stack([held[n].values for n in names])
+            low, high = bootstrap(block, held[names[0]].weights, draws=draws, seed=seed)
+            for at, name in enumerate(names):
+                ends = low[at], high[at]
+                if key[0] == "rmse":
+                    ends = np.sqrt(ends[0]), np.sqrt(ends[1])
+                out[name] = (_value(held[name], key[0]), float(ends[0]), float(ends[1]))
+        return {name: out[name] for name in held}
+
+    def _paired(self, a: Column, b: Column, key: Key):
+        draws, seed = self._draws()
+        users, at_a, at_b = np.intersect1d(a.users, b.users, return_indices=True)
+        if not len(users):
+            raise InputError("the models share no user", mend="judge them on the same split")
+        return paired(
+            a.values[at_a],
+            b.values[at_b],
+            draws=draws,
+            seed=seed,
+            weights=None if a.weights is None else a.weights[at_a],
+            transform=np.sqrt if key[0] == "rmse" else None,
+        )
+
+
+def _value(column: Column, metric: str) -> float:
+    mean = float(np.average(column.values, weights=column.weights))
+    return float(np.sqrt(mean)) if metric == "rmse" else mean
+
+
+def _within(column: Column, inside: np.ndarray) -> Column:
+    kept = inside[column.users]
+    weights = None if column.weights is None else column.weights[kept]
+    return Column(column.users[kept], column.values[kept], weights)
+
+
+def _thirds(values: pd.Series) -> pd.Series:
+    """Thirds by value, labelled with their range; ties stay together."""
+    known = values.dropna().astype(float)
+    cuts = np.unique(np.quantile(known, [1 / 3, 2 / 3]))
+    codes = np.searchsorted(cuts, values.astype(float).to_numpy(), side="left").astype(float)
+    codes[values.isna().to_numpy()] = -1
+    labels = []
+    names = {3: ("low", "middle", "high"), 2: ("low", "high"), 1: ("all",)}
+    present = [c for c in range(len(cuts) + 1) if (codes == c).any()]
+    for name, c in zip(names[len(present)], present):
+        inside = known[np.searchsorted(cuts, known.to_numpy(), side="left") == c]
+        labels.append(f"{name} ({inside.min():.4g} to {inside.max():.4g})")
+    place = {c: at for at, c in enumerate(present)}
+    numbers = np.array([place.get(c, -1) for c in codes])
+    out = pd.Categorical.from_codes(numbers, categories=labels, ordered=True)
+    return pd.Series(out, index=values.index)
