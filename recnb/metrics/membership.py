@@ -10,7 +10,7 @@ from scipy import sparse
 
 from recnb.errors import InputError
 
-_PLACES = 2**17  # list places handled at once: their scratch arrays stay in the cache
+_PLACES = 2**16  # list places handled at once: their scratch arrays stay in the cache
 _TABLE_BYTES = 2**26  # most memory for the table of a Truth
 
 
@@ -51,8 +51,8 @@ class Truth:
         self.matrix = _canonical(relevant)
         self.counts = _row_counts(self.matrix)
         n_users = max(self.matrix.shape[0], 1)
-        # 32 to 64 bits per relevant item: about 1 miss in 50 is then looked up in vain.
-        wanted = max(64 * self.matrix.nnz // n_users, 8)
+        # 64 to 128 bits per relevant item: about 1 miss in 100 is then looked up in vain.
+        wanted = max(128 * self.matrix.nnz // n_users, 8)
         self._bits = 2 ** int(np.log2(max(min(wanted, 8 * _TABLE_BYTES // n_users), 8)))
         self._table = np.empty((n_users, self._bits // 8), dtype=np.uint8)
         step = max(_TABLE_BYTES // (16 * self._bits), 1)
@@ -73,7 +73,7 @@ class Truth:
         byte = (by_rank & (self._bits - 1)) >> 3
         first = np.arange(start, start + by_rank.shape[1]) * (self._bits // 8)
         bits = self._table.reshape(-1).take(byte + first) >> (by_rank.astype(np.uint8) & 7)
-        return np.flatnonzero(bits & 1)
+        return np.flatnonzero((bits & 1).view(bool))  # bool: a faster path of numpy
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
