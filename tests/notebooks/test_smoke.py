@@ -1,0 +1,41 @@
+"""Every notebook runs to its end: 30 seconds by design on two cores, 120 at most."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recnb.course import run_notebook
+from recnb.course.notebook import find_notebooks, read
+from recnb.course.parameters import declared_parameters
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = find_notebooks(ROOT)
+ON_DATA = [path for path in NOTEBOOKS if "DATASET" in declared_parameters(read(path), path)]
+LIMIT = 120.0
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_smoke(path: Path, tmp_path: Path, slot: None) -> None:
+    run = run_notebook(path, profile="smoke", output_dir=tmp_path, notebook_timeout=LIMIT)
+    assert len(run.records) == 1
+    assert run.records[0]["rows"]
+
+
+@pytest.mark.notebooks
+@pytest.mark.real
+@pytest.mark.parametrize("path", ON_DATA, ids=lambda path: path.stem)
+def test_smoke_on_movielens(path: Path, tmp_path: Path, slot: None) -> None:
+    """The reader's own data take the same way: another folder, no column renamed by hand."""
+    place = os.environ.get("RECNB_DATA")
+    if not place:
+        pytest.skip("RECNB_DATA does not name a folder of data sets")
+    if not (Path(place) / "ml-100k").is_dir():
+        pytest.skip("there is no ml-100k in the folder that RECNB_DATA names")
+    asked = {"DATASET": "ml-100k"}
+    run = run_notebook(path, asked, "smoke", tmp_path, notebook_timeout=2 * LIMIT)
+    assert run.parameters["DATASET"] == "ml-100k"
+    assert run.records[0]["rows"]
