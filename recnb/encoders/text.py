@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,26 +13,21 @@ from typing import Any
 import numpy as np
 
 from recnb.encoders.batches import pad, token_batches
-from recnb.encoders.cache import VectorCache, cache_folder
+from recnb.encoders.cache import Keeper, VectorCache, cache_folder
 from recnb.encoders.device import choose_device, choose_precision
-from recnb.encoders.loading import (
-    DEFAULT_ENCODER,
-    locate,
-    open_config,
-    open_model,
-    open_tokenizer,
-    side_checksum,
-)
+from recnb.encoders.inputs import distinct, layer_numbers, token_limit
+from recnb.encoders.loading import DEFAULT_ENCODER, locate
+from recnb.encoders.network import open_config, open_model, open_tokenizer
 from recnb.encoders.pooling import POOLINGS, pool
-from recnb.encoders.scripts import SPELLED_LIMIT, UNKNOWN_LIMIT, spelled_out
+from recnb.encoders.scripts import report_scripts
+from recnb.encoders.weights import side_checksum
 from recnb.errors import InputError
 
 log = logging.getLogger(__name__)
 
-BATCH_TOKENS = {"cpu": 4096}  # padded tokens a batch
+BATCH_TOKENS_CPU = 2048  # padded tokens a batch: their states stay near the processor
 BATCH_TOKENS_GPU = 65536
 CHUNK = 32768  # texts split into tokens at a time: bounds the memory of their token ids
-SAVE_SECONDS = 1.0  # of work that a kill may lose
 
 Progress = Callable[[int, int], None]
 
@@ -68,7 +61,7 @@ class TextEncoder:
     revision : str, optional
         Hub revision.
     batch_tokens : int, optional
-        Padded tokens a batch; default 4,096 on a CPU, 65,536 on a GPU.
+        Padded tokens a batch; default 2,048 on a CPU, 65,536 on a GPU.
 
     Attributes
     ----------
@@ -130,9 +123,11 @@ class TextEncoder:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.pooling, self.normalise = pooling, bool(normalise)
-        self.layers = _layer_numbers(layers, self.n_layers)
-        self.max_tokens = _token_limit(max_tokens, self)
-        self.batch_tokens = batch_tokens or BATCH_TOKENS.get(self.device, BATCH_TOKENS_GPU)
+        self.layers = layer_numbers(layers, self.n_layers)
+        self.max_tokens = token_limit(max_tokens, self.config, self.source.folder)
+        self.batch_tokens = batch_tokens or (
+            BATCH_TOKENS_CPU if self.device == "cpu" else BATCH_TOKENS_GPU
+        )
         self._cache = cache
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
@@ -185,7 +180,7 @@ class TextEncoder:
             Special tokens are not counted; 0 without a token. A tokenizer that falls back to bytes
             knows every sign: there `scripts.spelled_out` tells what it only spells.
         """
-        unique, _ = _distinct(texts)
+        unique, _ = distinct(texts)
         total = np.zeros(2, dtype=np.int64)
         for start in range(0, len(unique), CHUNK):
             total += self._split(unique[start : start + CHUNK])[1].sum(axis=0)
@@ -229,7 +224,7 @@ class TextEncoder:
     def _all(
         self, texts: Sequence[str], layers: tuple[int, ...], apart: bool, progress: Progress | None
     ) -> np.ndarray:
-        unique, places = _distinct(texts)
+        unique, places = distinct(texts)
         shape = (len(layers), self.dim) if apart else (self.dim,)
         cache = self._open_cache(layers, shape)
         if cache is None:
@@ -242,7 +237,7 @@ class TextEncoder:
         todo = sorted(
             np.flatnonzero(~found).tolist(), key=lambda row: (-len(unique[row]), unique[row])
         )
-        keep = _Keeper(cache, unique, vectors, counts)
+        keep = Keeper(cache, unique, vectors, counts)
         done = 0
         try:
             for start in range(0, len(todo), CHUNK):
@@ -254,6 +249,7 @@ class TextEncoder:
                 order = np.argsort(-lengths, kind="stable")
                 filled = order[: np.count_nonzero(lengths)]
                 keep.add(part[order[len(filled) :]])  # no token: the zero vector
+                done += len(part) - len(filled)
                 for batch in token_batches(lengths[filled], self.batch_tokens):
                     chosen = filled[batch]
                     vectors[part[chosen]] = self._embed(
@@ -263,7 +259,6 @@ class TextEncoder:
                     done += len(chosen)
                     if progress is not None:
                         progress(done, len(todo))
-                done = start + len(part)
         finally:
             keep.save()
         self._report(unique, counts)
@@ -282,11 +277,10 @@ class TextEncoder:
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
-        special = tokenizer.num_special_tokens_to_add()
         unknown = tokenizer.unk_token_id
         # GPT-2 and its kin name their end-of-text token as the unknown one: they have none
         none = unknown is None or unknown in (tokenizer.eos_token_id, tokenizer.bos_token_id)
-        counts = [(len(row) - special, 0 if none else row.count(unknown)) for row in rows]
+        counts = [(len(row) - self._n_special, 0 if none else row.count(unknown)) for row in rows]
         return rows, np.array(counts, dtype=np.int64)
 
     def _embed(self, rows: list[list[int]], layers: tuple[int, ...], apart: bool) -> np.ndarray:
@@ -343,26 +337,10 @@ class TextEncoder:
             return None
 
     def _report(self, texts: list[str], counts: np.ndarray) -> None:
-        share = counts[:, 1].sum() / max(1, counts[:, 0].sum())
-        if share > UNKNOWN_LIMIT:
-            log.warning(
-                "%.0f %% of the tokens are unknown to %s, as in %.60r: "
-                "take an encoder that knows the script",
-                100 * share,
-                self.name,
-                texts[int(counts[:, 1].argmax())],
-            )
-        spelled = spelled_out(texts, counts[:, 0])
-        if spelled.mean() > SPELLED_LIMIT if len(texts) else False:
-            log.warning(
-                "%s only spells out %.0f %% of the texts, as %.60r: "
-                "take an encoder that knows the script",
-                self.name,
-                100 * spelled.mean(),
-                texts[int(spelled.argmax())],
-            )
-        special = self._n_special
-        cut = int((counts[:, 0] + special >= self.max_tokens).sum())
+        if not texts:
+            return
+        report_scripts(self.name, texts, counts)
+        cut = int((counts[:, 0] + self._n_special >= self.max_tokens).sum())
         if cut:
             log.info(
                 "%d of %d texts fill max_tokens=%d: the rest of them is not read",
@@ -374,94 +352,3 @@ class TextEncoder:
     @cached_property
     def _n_special(self) -> int:
         return int(self.tokenizer.num_special_tokens_to_add())
-
-
-class _Keeper:
-    """Hands finished vectors to the cache once a second and at the end, come what may."""
-
-    def __init__(
-        self, cache: VectorCache | None, texts: list[str], vectors: np.ndarray, counts: np.ndarray
-    ) -> None:
-        self.cache, self.texts, self.vectors, self.counts = cache, texts, vectors, counts
-        self.rows: list[int] = []
-        self.since = time.monotonic()
-
-    def add(self, rows: np.ndarray) -> None:
-        self.rows.extend(rows.tolist())
-        if time.monotonic() - self.since >= SAVE_SECONDS:
-            self.save()
-
-    def save(self) -> None:
-        rows, self.rows = self.rows, []
-        if self.cache is not None and rows:
-            try:
-                self.cache.put(
-                    [self.texts[row] for row in rows], self.vectors[rows], self.counts[rows]
-                )
-            except (OSError, sqlite3.Error) as error:  # a full disk costs the cache, not the run
-                log.warning("no more vectors are kept: %s (%s)", self.cache.path, error)
-                self.cache = None
-        self.since = time.monotonic()
-
-
-def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The distinct texts in order of appearance, and each text's place among them."""
-    if isinstance(texts, str):
-        raise InputError("texts is one string", mend="give a list of strings")
-    place: dict[str, int] = {}
-    places = np.empty(len(texts), dtype=np.int64)
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(
-                f"a text is {text!r}, no string", row=row + 1, mend="write '' where there is none"
-            )
-        places[row] = place.setdefault(text, len(place))
-    for text, row in place.items():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"a text is no valid Unicode ({error.reason})",
-                row=int(np.flatnonzero(places == row)[0]) + 1,
-                mend="read the file with its own encoding",
-            ) from error
-    return list(place), places
-
-
-def _layer_numbers(layers: str | Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
-    """Layers counted from the embedding layer; () where none are chosen."""
-    if layers is None:
-        return ()
-    if layers == "all":
-        return tuple(range(n_layers + 1))
-    wrong = isinstance(layers, str) or not layers
-    if wrong or any(not -n_layers - 1 <= layer <= n_layers for layer in layers):
-        raise InputError(
-            f"layers is {layers!r}", mend=f'use "all" or a list of numbers from 0 to {n_layers}'
-        )
-    return tuple(int(layer) % (n_layers + 1) for layer in layers)
-
-
-def _token_limit(wanted: int | None, encoder: TextEncoder) -> int:
-    """Tokens that an encoder reads of a text: what is wanted, if its positions allow it."""
-    config = encoder.config
-    positions = int(getattr(config, "max_position_embeddings", None) or 512)
-    if "roberta" in config.model_type or config.model_type in (
-        "camembert",
-        "xlm",
-        "mpnet",
-        "longformer",
-    ):
-        positions -= (
-            config.pad_token_id or 0
-        ) + 1  # their positions are counted from behind the padding's
-    if wanted is not None:
-        if not 3 <= wanted <= positions:
-            raise InputError(f"max_tokens is {wanted}", mend=f"choose 3 to {positions}")
-        return int(wanted)
-    tuned = encoder.source.folder / "sentence_bert_config.json"
-    if tuned.is_file():
-        length = json.loads(tuned.read_text(encoding="utf-8")).get("max_seq_length")
-        if length:
-            return min(int(length), positions)
-    return min(positions, 512)

@@ -1,0 +1,78 @@
+"""The files of a language model and their identity."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from recnb.errors import InputError
+
+WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
+SIDE_FILES = (
+    "config.json",
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "*.model",
+)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights: safetensors where there are any, else pickles."""
+    for pattern in WEIGHTS:
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found
+    return []
+
+
+def checksum(folder: Path) -> str:
+    """SHA-256 of a model's weights, as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    folder : Path
+        A model's folder.
+
+    Returns
+    -------
+    str
+        The digest of the one weights file; of several files, the digest of their digests in the
+        order of their names.
+
+    Raises
+    ------
+    InputError
+        The folder has no weights.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "model.safetensors").write_bytes(b"abc")
+    >>> checksum(folder)[:8]
+    'ba7816bf'
+    """
+    files = weight_files(folder)
+    if not files:
+        raise InputError(
+            "no weights (model.safetensors or pytorch_model.bin) in this folder",
+            file=str(folder),
+            mend="name a folder that save_pretrained wrote",
+        )
+    digests = []
+    for file in files:
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+
+
+def side_checksum(folder: Path) -> str:
+    """SHA-256 of settings and tokenizer: equal weights may go with another way to split text."""
+    digest = hashlib.sha256()
+    for file in sorted({file for pattern in SIDE_FILES for file in folder.glob(pattern)}):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
