@@ -86,7 +86,7 @@ class Text:
             A named column is missing, or no column is named and the table has none of the usual ones.
         """
         table = items.items if isinstance(items, Dataset) else items
-        parts = []
+        parts: list[list[str]] = []
         for name in self.chosen(table):
             values = [_plain(v) for v in table[name]]
             if name == "year" and parts:

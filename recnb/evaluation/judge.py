@@ -171,7 +171,8 @@ def _measure(judged: Judged, model: Judgeable, task: Task) -> None:
             )
         guess = np.clip(guess, low, high)
         for metric, part in zip(RATING_METRICS, (per_user_squared_error, per_user_absolute_error)):
-            judged.values[metric, None, "catalogue"] = tuple(part(users, ratings, guess))
+            found = part(users, ratings, guess)
+            judged.values[metric, None, "catalogue"] = (found.user, found.mean, found.weight)
 
 
 def _auc(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +200,8 @@ def _findings(name: str, lists: dict, task: Task) -> list[dict[str, Any]]:
     for shelf, (items, scores) in lists.items():
         empty = (items[:, :k] < 0).sum(axis=1)
         short = empty > 0 if items.shape[1] >= k else np.ones(len(items), bool)
-        allowed = task.dataset.n_items if task.shelves[shelf] is None else len(task.shelves[shelf])
+        codes = task.shelves[shelf]
+        allowed = task.dataset.n_items if codes is None else len(codes)
         if short.any() and allowed >= k:
             out.append(
                 finding(

@@ -13,7 +13,7 @@ import pandas as pd
 
 from recnb.errors import InputError
 from recnb.evaluation.protocol import LOWER_IS_BETTER
-from recnb.metrics.intervals import bootstrap, holm, paired
+from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
@@ -119,8 +119,9 @@ class Evaluation:
     def _table(self) -> pd.DataFrame:
         rows = []
         for key in self.keys:
-            held = {m: c for m in self.models if (c := self.mean_over_seeds(m, key)) is not None}
-            for model, (value, low, high) in self._intervals(held, key).items():
+            held, drawn = self._all(key)
+            for model, column in held.items():
+                low, high = _ends(drawn[model])
                 each = [_value(self.columns[model, s, key], key[0]) for s in self.seeds(model)]
                 rows.append(
                     {
@@ -128,10 +129,10 @@ class Evaluation:
                         "metric": key[0],
                         "k": key[1],
                         "candidates": key[2],
-                        "value": value,
+                        "value": _value(column, key[0]),
                         "low": low,
                         "high": high,
-                        "n_users": len(held[model].users),
+                        "n_users": len(column.users),
                         "seeds": len(each),
                         "seed_sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
                     }
@@ -143,9 +144,10 @@ class Evaluation:
         rows = []
         for key in self.keys:
             held = {(m, s): c for (m, s, q), c in self.columns.items() if q == key}
-            for (model, seed), (value, low, high) in self._intervals(held, key).items():
-                n = len(held[model, seed].users)
-                rows.append((model, seed, *key, value, low, high, n))
+            for (model, seed), drawn in self._resampled(held, key).items():
+                column = held[model, seed]
+                value, n = _value(column, key[0]), len(column.users)
+                rows.append((model, seed, *key, value, *_ends(drawn), n))
         return pd.DataFrame(rows, columns=["model", "seed", *TABLE[1:]]).astype({"k": "Int64"})
 
     def compare(
@@ -160,8 +162,8 @@ class Evaluation:
         Parameters
         ----------
         to : str, optional
-            The model to compare with; None means the one with the best value among the rest of the table (chosen on
-            the rows that are judged, which is hard on the others).
+            The model to compare with; None means the best one (chosen on the rows that are judged, which is hard on
+            the others).
         metric, k, candidates
             What is compared; by default the headline.
 
@@ -174,18 +176,13 @@ class Evaluation:
         key = self.key(metric, k, candidates)
         if to is None:
             to = self.best(key)
-        base = self.mean_over_seeds(to, key) if to in self.models else None
-        if base is None:
-            raise InputError(
-                f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(self.models)}"
-            )
-        rows = []
-        for model in self.models:
-            column = self.mean_over_seeds(model, key)
-            if model == to or column is None:
-                continue
-            d = self._paired(column, base, key)
-            rows.append((model, to, *key, d.difference, d.low, d.high, d.p, d.n))
+        held, drawn = self._all(key)
+        if to not in held:
+            raise InputError(f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(held)}")
+        rows = [
+            (model, to, *key, d.difference, d.low, d.high, d.p, d.n)
+            for model, d in self._differences(held, drawn, to, key).items()
+        ]
         names = ["model", "to", *TABLE[1:4], "difference", "low", "high", "p", "n_users"]
         out = pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
         out.insert(9, "p_holm", holm(out["p"].to_numpy()) if len(out) else [])
@@ -237,8 +234,8 @@ class Evaluation:
         Returns
         -------
         DataFrame
-            `group, model, metric, k, candidates, value, low, high, n_users, to, difference, difference_low,
-            difference_high`. No correction is made over groups: read them as a description.
+            `group, model, metric, k, candidates, value, low, high, n_users, to, difference,
+            difference_low, difference_high`. No correction is made over groups: read them as a description.
         """
         key = self.key(metric, k, candidates)
         to = to or self.best(key)
@@ -253,11 +250,13 @@ class Evaluation:
                     held[model] = _within(column, inside)
             if to not in held:
                 continue
-            for model, (value, low, high) in self._intervals(held, key).items():
-                d = self._paired(held[model], held[to], key) if model != to else None
+            drawn = self._resampled(held, key)
+            differences = self._differences(held, drawn, to, key)
+            for model, column in held.items():
+                d = differences.get(model)
                 change = (d.difference, d.low, d.high) if d else (0.0, 0.0, 0.0)
-                n = len(held[model].users)
-                rows.append((str(label), model, *key, value, low, high, n, to, *change))
+                value, n = _value(column, key[0]), len(column.users)
+                rows.append((str(label), model, *key, value, *_ends(drawn[model]), n, to, *change))
         names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
         return pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
 
@@ -321,10 +320,8 @@ class Evaluation:
         protocol = self.settings.get("protocol", {})
         return protocol.get("draws", 2000), protocol.get("seed", 0)
 
-    def _intervals(
-        self, held: dict[Any, Column], key: Key
-    ) -> dict[Any, tuple[float, float, float]]:
-        """Value and interval of columns; those over the same users share their resamples."""
+    def _resampled(self, held: dict[Any, Column], key: Key) -> dict[Any, np.ndarray]:
+        """The bootstrap draws of each column's value; columns over the same users share them."""
         draws, seed = self._draws()
         groups: dict[bytes, list[Any]] = {}
         for name, column in held.items():
@@ -332,15 +329,46 @@ class Evaluation:
         out = {}
         for names in groups.values():
             block = np.column_stack([held[n].values for n in names])
-            low, high = bootstrap(block, held[names[0]].weights, draws=draws, seed=seed)
-            for at, name in enumerate(names):
-                ends = low[at], high[at]
-                if key[0] == "rmse":
-                    ends = np.sqrt(ends[0]), np.sqrt(ends[1])
-                out[name] = (_value(held[name], key[0]), float(ends[0]), float(ends[1]))
+            means = resampled_means(block, held[names[0]].weights, draws, seed)
+            means = np.sqrt(means) if key[0] == "rmse" else means
+            if len(block) == 1:
+                means = np.full_like(means, np.nan)  # one user says nothing about others
+            out.update({name: means[:, at] for at, name in enumerate(names)})
         return {name: out[name] for name in held}
 
-    def _paired(self, a: Column, b: Column, key: Key):
+    def _all(self, key: Key) -> tuple[dict[str, Column], dict[str, np.ndarray]]:
+        """Every model's mean over seeds and its draws, made once per key."""
+        if key not in self._drawn:
+            held = {m: c for m in self.models if (c := self.mean_over_seeds(m, key)) is not None}
+            self._drawn[key] = held, self._resampled(held, key)
+        return self._drawn[key]
+
+    @cached_property
+    def _drawn(self) -> dict[Key, tuple[dict[str, Column], dict[str, np.ndarray]]]:
+        return {}
+
+    def _differences(
+        self, held: dict[str, Column], drawn: dict[str, np.ndarray], to: str, key: Key
+    ) -> dict[str, Difference]:
+        """Every other column less one, paired by user."""
+        draws, seed = self._draws()
+        base = held[to]
+        change = np.sqrt if key[0] == "rmse" else _same
+        out = {}
+        for name, column in held.items():
+            if name == to:
+                continue
+            if not np.array_equal(column.users, base.users):
+                out[name] = self._overlap(column, base, key)
+                continue
+            w = np.ones(len(base.values)) if base.weights is None else base.weights
+            p = exchange_p(column.values, base.values, w, change, draws, seed)
+            gap = _value(column, key[0]) - _value(base, key[0])
+            out[name] = Difference(gap, *_ends(drawn[name] - drawn[to]), p, len(w))
+        return out
+
+    def _overlap(self, a: Column, b: Column, key: Key) -> Difference:
+        """The difference over the users that two columns share."""
         draws, seed = self._draws()
         users, at_a, at_b = np.intersect1d(a.users, b.users, return_indices=True)
         if not len(users):
@@ -353,6 +381,15 @@ class Evaluation:
             weights=None if a.weights is None else a.weights[at_a],
             transform=np.sqrt if key[0] == "rmse" else None,
         )
+
+
+def _ends(drawn: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _same(values: np.ndarray) -> np.ndarray:
+    return values
 
 
 def _value(column: Column, metric: str) -> float:
