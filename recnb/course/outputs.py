@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recnb.course.notebook import source_digest
-from recnb.course.records import MIME
+from recnb.course.records import MIME, in_order
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
@@ -78,7 +78,8 @@ def collect_records(nb: Any) -> list[dict[str, Any]]:
     for cell in nb.cells:
         for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
-                found.append(output["data"][MIME])
+                told = dict(output["data"][MIME])
+                found.append({**told, "rows": [in_order(row) for row in told["rows"]]})
     return found
 
 

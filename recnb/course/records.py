@@ -103,11 +103,16 @@ def checked_rows(rows: Any, seed: int | None = None) -> list[dict[str, Any]]:
                 f"{plain['metric']} is recorded twice", row=number, mend="name what differs"
             )
         seen.add(identity)
-        order = [*FIRST, *(name for name in plain if name not in FIRST)]
-        found.append({name: plain[name] for name in order if name in plain})
+        found.append(in_order(plain))
     if not found:
         raise InputError("nothing to record", mend="pass at least one row")
     return found
+
+
+def in_order(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the usual columns first; a notebook file sorts them by name."""
+    order = [*FIRST, *(name for name in row if name not in FIRST)]
+    return {name: row[name] for name in order if name in row}
 
 
 def _check(row: Mapping[str, Any], number: int) -> None:

@@ -16,6 +16,17 @@ COUNT = "open('../runs.txt', 'a').write('x')"  # beside notebooks/, whatever the
 RECORD = "from recnb.course import record\nrecord({'users': N_USERS}, seed=SEED)"
 
 
+@pytest.fixture(autouse=True)
+def same_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may edit the package while the tests run; that alone would be another run."""
+    monkeypatch.setattr(batch, "package_digest", lambda: "one")
+
+
+def test_the_package_is_part_of_a_runs_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert len(batch.package_digest()) == 16 and batch.package_digest() != "one"
+
+
 @pytest.fixture
 def two(make: Make) -> Path:
     make(COUNT, RECORD, name="00_first.ipynb")
