@@ -1,0 +1,201 @@
+"""`recnb evaluate`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Option = typer.Option
+
+
+def evaluate(
+    data: Annotated[
+        str,
+        typer.Argument(help="A name (recnb data list), a folder with interactions, or a csv file."),
+    ],
+    split: Annotated[
+        str | None,
+        Option(
+            help="user_time, leave_one_out, global_time, random, cold_item, cold_user, predefined. "
+            "Default: user_time, or random where the data have no order.",
+            show_default=False,
+        ),
+    ] = None,
+    models: Annotated[
+        str | None,
+        Option(
+            help="Names with commas: popularity, ease, tfidf, text_frozen, ease+tfidf (a blend), "
+            "mine=package.module:Class. Default: random,popularity,itemknn,ease,tfidf,text_frozen.",
+            show_default=False,
+        ),
+    ] = None,
+    k: Annotated[str, Option("-k", "--k", help="Cut-offs of the lists, with commas.")] = "10",
+    metrics: Annotated[
+        str, Option(help="With commas; the first is the headline. ndcg, recall, precision, auc, …")
+    ] = "ndcg,recall,average_precision,reciprocal_rank",
+    seeds: Annotated[str, Option(help="Seeds of models that draw random numbers.")] = "0",
+    trials: Annotated[
+        int, Option(min=0, help="Search trials per model on the validation part; 0 = untuned.")
+    ] = 0,
+    lists: Annotated[
+        list[str] | None,
+        Option(
+            help="NAME=FILE: lists of another library (user_id, item_id, rank or score). Repeatable."
+        ),
+    ] = None,
+    output: Annotated[Path, Option(help="Folder for the report and the data behind it.")] = Path(
+        "report"
+    ),
+    test: Annotated[float, Option(help="Share that is judged.")] = 0.2,
+    valid: Annotated[float, Option(help="Share on which settings are chosen.")] = 0.1,
+    split_seed: Annotated[int, Option(help="Seed of a random split, or of ties in time.")] = 0,
+    relevant_from: Annotated[
+        float | None,
+        Option(
+            help="Rating from which an item is relevant. Default: 4/5 of the scale.",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[
+        str,
+        Option(help="exclude or include known items in the lists (include: buying again counts)."),
+    ] = "exclude",
+    feedback: Annotated[
+        str | None,
+        Option(help="explicit, implicit or count; guessed if not given.", show_default=False),
+    ] = None,
+    scale: Annotated[
+        str | None, Option(help="Lowest and highest rating, such as 1,5.", show_default=False)
+    ] = None,
+    duplicates: Annotated[
+        str | None,
+        Option(help="keep or drop rows that are alike in every column.", show_default=False),
+    ] = None,
+    core: Annotated[
+        int, Option(min=0, help="Keep users and items with at least so many pairs (0 = all).")
+    ] = 0,
+    users: Annotated[
+        int, Option(min=0, help="Judge a random sample of so many users (0 = all).")
+    ] = 0,
+    draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 2000,
+    save_models: Annotated[
+        bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
+    ] = False,
+    fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Fit models on one split, judge them with intervals, compare them, and write a report.
+
+    A run that was stopped is repeated with the same line: what was finished is not computed again, and the earlier
+    output stays whole until the new one is complete.
+
+    Examples:
+
+        recnb evaluate ml-100k --models random,popularity,itemknn,ease,als
+
+        recnb evaluate my-data --split global_time --trials 20 --seeds 0,1,2 --output report
+    """
+    import shutil
+
+    from recnb import load, read_lists
+    from recnb.cli.progress import Steps, console
+    from recnb.cli.show import show
+    from recnb.data import splits
+    from recnb.errors import InputError
+    from recnb.evaluation import Protocol
+    from recnb.study.run import Plan, choose_models, run
+
+    protocol = Protocol(
+        k=tuple(_numbers(k, int, "--k")),
+        metrics=tuple(m.strip() for m in metrics.split(",") if m.strip()),
+        relevant_from=relevant_from,
+        repeats=repeats,
+        draws=draws,
+    )
+    declared = {
+        "feedback": feedback,
+        "scale": _scale(scale),
+        "duplicates": duplicates,
+        "relevant_from": relevant_from,
+    }
+    seed_list = tuple(_numbers(seeds, int, "--seeds"))
+    with Steps(quiet) as steps:
+        steps(f"reading {data}", 0, 1)
+        ds = load(data, **{key: value for key, value in declared.items() if value is not None})
+        if core:
+            ds = ds.k_core(core).with_notes(
+                f"{core}-core: the filter has seen all rows, those of the test too"
+            )
+        if users:
+            ds = ds.sample_users(users).with_notes(f"a random sample of {users:,} users")
+        chosen = splits.make(ds, split, **_split_settings(ds, split, test, valid, split_seed))
+        judged, left_out = choose_models(models, ds)
+        every = {**judged, **_lists(lists or [], read_lists, InputError)}
+        if len(every) < len(judged) + len(lists or []):
+            raise InputError(
+                "a name of --lists is also a model", mend="give the lists another name"
+            )
+        notes = (*ds.notes, *left_out)
+        if split is None:
+            notes += (
+                f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",
+            )
+        for note in notes:
+            console.print(f"note: {note}", soft_wrap=True)
+        command = " ".join(["recnb", *sys.argv[1:]])
+        plan = Plan(chosen, every, protocol, seed_list, trials, command, notes)
+        if fresh:
+            shutil.rmtree(output / ".finished", ignore_errors=True)
+        ev = run(plan, output, save_models, steps, lambda line: console.print(line, soft_wrap=True))
+    show(ev, output)
+
+
+def _split_settings(ds, split: str | None, test: float, valid: float, seed: int) -> dict:
+    from recnb.data import splits
+    from recnb.errors import InputError
+
+    name = split or ("user_time" if ds.order else "random")
+    if name not in splits.BY_NAME:
+        raise InputError(f"--split: no split '{name}'", mend=f"one of {', '.join(splits.BY_NAME)}")
+    if name == "predefined":
+        return {}
+    if name == "leave_one_out":
+        return {"valid": valid > 0, "tie_seed": seed}
+    return {"test": test, "valid": valid, ("tie_seed" if "time" in name else "seed"): seed}
+
+
+def _numbers(text: str, kind: type, flag: str) -> list:
+    from recnb.errors import InputError
+
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{flag} {text}", mend="write numbers with commas, such as 5,10") from None
+
+
+def _scale(text: str | None) -> tuple[float, float] | None:
+    from recnb.errors import InputError
+
+    if text is None:
+        return None
+    ends = _numbers(text, float, "--scale")
+    if len(ends) != 2:
+        raise InputError(
+            f"--scale {text}", mend="write the lowest and the highest rating, such as 1,5"
+        )
+    return ends[0], ends[1]
+
+
+def _lists(given: list[str], read_lists, error) -> dict:
+    out = {}
+    for item in given:
+        name, equals, file = item.partition("=")
+        if not equals or not name or not file:
+            raise error(f"--lists {item}", mend="write NAME=FILE")
+        if name in out:
+            raise error(f"--lists: '{name}' stands twice", mend="give each its own name")
+        out[name] = read_lists(file)
+    return out

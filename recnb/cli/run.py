@@ -1,0 +1,49 @@
+"""`recnb run`: execute notebooks of the course."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    numbers: Annotated[
+        list[str] | None, typer.Argument(help="Numbers of notebooks, such as 00 03; none = all.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="smoke, cpu or gpu.")] = "cpu",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="NAME=VALUE of a parameter that the notebook declares. Repeatable."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for executed notebooks.")] = Path(
+        "course-output"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run finished notebooks again.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Execute notebooks with papermill, collect what they recorded, and write a page that links them."""
+    from recnb.cli.progress import Steps
+    from recnb.course import run_course
+
+    with Steps(quiet) as steps:
+        result = run_course(
+            numbers or None,
+            profile,
+            set_ or [],
+            output,
+            jobs=jobs,
+            force=fresh,
+            progress=steps,
+        )
+    for notebook in result.failed:
+        print(f"failed: {notebook}")
+    print(
+        f"{len(result.notebooks) - len(result.failed)} of {len(result.notebooks)} notebooks ran: {result.page}"
+    )
+    if result.failed:
+        raise typer.Exit(1)

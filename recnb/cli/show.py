@@ -1,0 +1,60 @@
+"""An evaluation on a terminal: the table, the differences, where the report is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from recnb.evaluation import Evaluation
+
+out = Console(highlight=False)
+
+
+def show(ev: Evaluation, output: Path) -> None:
+    """Print the headline table with intervals, the differences to the best model, and the path of the report."""
+    metric, k, candidates = ev.headline
+    values = ev.table()
+    values = values[(values["metric"] == metric) & (values["candidates"] == candidates)]
+    values = values[values["k"].isna() if k is None else values["k"] == k]
+    best = ev.best()
+    changes = ev.compare(best).set_index("model")
+    name = f"{metric}@{k}" if k else metric
+    table = Table(
+        title=f"{name}, {candidates}, {ev.settings['dataset']['name']}", title_justify="left"
+    )
+    for heading in (
+        "model",
+        name,
+        "95 % interval",
+        f"less {best}",
+        "interval",
+        "p (Holm)",
+        "users",
+        "fit s",
+    ):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    seconds = ev.costs.groupby("model")["fit_seconds"].mean()
+    for row in values.itertuples():
+        cells = [row.model, f"{row.value:.4f}", f"{row.low:.4f} to {row.high:.4f}"]
+        if row.model in changes.index:
+            d = changes.loc[row.model]
+            cells += [
+                f"{d['difference']:+.4f}",
+                f"{d['low']:+.4f} to {d['high']:+.4f}",
+                f"{d['p_holm']:.4f}",
+            ]
+        else:
+            cells += ["best", "", ""]
+        table.add_row(*cells, f"{row.n_users:,}", f"{seconds[row.model]:.1f}")
+    out.print(table)
+    for found in ev.findings:
+        if found["severity"] != "note":
+            out.print(
+                f"[bold]{found['severity']}[/bold] {found['code']}: {found['evidence']}",
+                soft_wrap=True,
+            )
+    out.print(f"report: {output / 'report.html'}", soft_wrap=True)

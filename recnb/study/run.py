@@ -1,0 +1,211 @@
+"""The main job: names of models to a judged, written output folder, in steps that survive a kill."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recnb.study.search import search
+
+from recnb.data import Dataset, Split
+from recnb.errors import InputError
+from recnb.evaluation import Evaluation, Protocol, evaluate
+from recnb.evaluation.evaluate import Progress
+from recnb.evaluation.files import write_json
+from recnb.evaluation.judge import Judgeable, finding
+from recnb.models import parse_models
+from recnb.recommender import Recommender
+from recnb.study.store import DiskStore
+
+DEFAULT_MODELS = ("random", "popularity", "itemknn", "ease", "tfidf", "text_frozen")
+_WORK = ".finished"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with which data.
+
+    Parameters
+    ----------
+    split : Split
+    models : mapping of name to unfitted models, lists or score matrices
+    protocol : Protocol
+    seeds : tuple of int
+    trials : int
+        Search trials on the validation part for every model that has settings; 0 leaves all untuned.
+    command : str
+        How the run was asked for, kept in `run.json`.
+    notes : tuple of str
+        What was decided on the way, in words.
+    """
+
+    split: Split
+    models: Mapping[str, Judgeable]
+    protocol: Protocol = field(default_factory=Protocol)
+    seeds: tuple[int, ...] = (0,)
+    trials: int = 0
+    command: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender], tuple[str, ...]]:
+    """Models by name; without names the default ones that this machine and these data allow.
+
+    Returns
+    -------
+    models : dict
+    notes : tuple of str
+        Which defaults were left out, and why.
+    """
+    if names is not None:
+        return parse_models(names), ()
+    models: dict[str, Recommender] = {}
+    left_out: list[str] = []
+    has_text = any(c in ds.items and (ds.items[c] != "").any() for c in ("title", "text"))
+    for name in DEFAULT_MODELS:
+        try:
+            model = parse_models(name)[name]
+            if model.needs_text and not has_text:
+                left_out.append(f"{name} is left out: the items have no title or text")
+                continue
+            check = getattr(model, "check_installed", None)
+            if check is not None:
+                check()
+        except InputError as error:
+            left_out.append(f"{name} is left out: {error}")
+            continue
+        models[name] = model
+    return models, tuple(left_out)
+
+
+def run(
+    plan: Plan,
+    output: Path,
+    save_models: bool = False,
+    progress: Progress | None = None,
+    said: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Search, judge, and write the output folder with its report.
+
+    The earlier output stays whole until the new one is complete. Finished searches and (model, seed) pairs are kept in
+    `.finished` and reused by the next run with the same plan.
+
+    Returns
+    -------
+    Evaluation
+    """
+    output = Path(output)
+    if output.is_file():
+        raise InputError("the output is a file", file=str(output), mend="name a folder")
+    output.mkdir(parents=True, exist_ok=True)
+    models_folder = output / "models" if save_models else None
+    store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
+    models, searches = _searched(plan, store, progress)
+    ev = evaluate(models, plan.split, plan.protocol, plan.seeds, progress, store)
+    ev.settings["command"] = plan.command
+    ev.settings["notes"] = list(plan.notes)
+    ev.settings["search"] = {"trials": plan.trials, "models": searches}
+    ev.settings["titles"] = _titles(ev, plan.split.dataset)
+    if plan.trials == 0:
+        ev.findings.append(
+            finding(
+                "untuned",
+                "warning",
+                0.0,
+                len(models),
+                "every model runs with its default settings (0 search trials)",
+                "repeat with --trials 20 before calling one model better than another",
+            )
+        )
+    if said and store.reused:
+        said(f"reused from an earlier run: {'; '.join(store.reused)}")
+    write_output(ev, output)
+    return ev
+
+
+def write_output(ev: Evaluation, output: Path) -> None:
+    """Write all files beside the old ones, then move them in place."""
+    part = output / ".part"
+    shutil.rmtree(part, ignore_errors=True)
+    ev.save(part)
+    ev.to_html(part / "report.html")
+    for path in sorted(part.iterdir(), key=lambda p: p.name == "run.json"):
+        path.replace(output / path.name)
+    part.rmdir()
+
+
+def _searched(
+    plan: Plan, store: DiskStore, progress: Progress | None
+) -> tuple[dict[str, Judgeable], dict[str, Any]]:
+    """The models with settings chosen on the validation part, and what was tried."""
+    if not plan.trials:
+        return dict(plan.models), {}
+    models: dict[str, Judgeable] = {}
+    tried: dict[str, Any] = {}
+    metric, k = plan.protocol.metrics[0], plan.protocol.ks[0]
+    for done, (name, model) in enumerate(plan.models.items()):
+        models[name] = model
+        if not isinstance(model, Recommender) or model.fitted:
+            continue
+        if progress:
+            progress(f"{name}: choosing settings on the validation part", done, len(plan.models))
+        arguments = {"trials": plan.trials, "metric": metric, "k": k, "seed": plan.seeds[0]}
+        kept = store.search_result(name, model, arguments)
+        if not kept.is_file():
+            best = search(
+                model,
+                plan.split,
+                trials=plan.trials,
+                seed=plan.seeds[0],
+                metric=metric,
+                k=k,
+                protocol=plan.protocol,
+            )
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_json(kept, _found(model, best))
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        models[name] = _with_settings(model, found["settings"])
+        tried[name] = found
+    return models, tried
+
+
+def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
+    before, after = model.get_params(), best.get_params()
+    changed = {
+        key: value
+        for key, value in after.items()
+        if not isinstance(value, (Recommender, list)) and before.get(key) != value
+    }
+    return {"settings": changed, "search": getattr(best, "search_", None)}
+
+
+def _with_settings(model: Recommender, settings: dict[str, Any]) -> Recommender:
+    from sklearn.base import clone
+
+    return clone(model).set_params(**settings)
+
+
+def _titles(ev: Evaluation, ds: Dataset) -> dict[str, str]:
+    """Titles of the items that the report's examples show."""
+    if "title" not in ds.items:
+        return {}
+    from recnb.study.report import example_users
+
+    shown = set(ev.lists.loc[ev.lists["user_id"].isin(example_users(ev)), "item_id"])
+    if ev.split_frame is not None:
+        mine = ev.split_frame["user_id"].isin(example_users(ev))
+        shown |= set(ev.split_frame.loc[mine, "item_id"])
+    return ds.items.loc[sorted(shown), "title"].to_dict()
+
+
+def prepare(ds: Dataset, protocol: Protocol) -> Dataset:
+    """The data set with the protocol's threshold of relevance, which models learn from too."""
+    return (
+        replace(ds, relevant_from=protocol.relevant_from)
+        if protocol.relevant_from is not None
+        else ds
+    )

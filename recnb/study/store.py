@@ -1,0 +1,140 @@
+"""Finished work on disk: a (model, seed) that was judged once is not computed again on repeat."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import recnb
+from recnb.data import Split
+from recnb.evaluation import Protocol
+from recnb.evaluation.judge import Judged, plain_settings
+from recnb.lists import Lists
+from recnb.recommender import Recommender
+
+
+class DiskStore:
+    """A folder of finished judgements, one subfolder each, written whole or not at all.
+
+    A judgement is found again only for the same model class and settings, seed, split, protocol and version of recnb.
+
+    Parameters
+    ----------
+    folder : Path
+    split : Split
+    protocol : Protocol
+    models : Path, optional
+        Where fitted models are saved, for ``--save-models``.
+    """
+
+    def __init__(
+        self, folder: Path, split: Split, protocol: Protocol, models: Path | None = None
+    ) -> None:
+        self.folder, self.models = Path(folder), models
+        self.context = [recnb.__version__, split.digest, protocol.to_dict()]
+        self.reused: list[str] = []
+
+    def key(self, name: str, model: Any, seed: int) -> str:
+        """Identity of a piece of work, 20 hex digits."""
+        if isinstance(model, Recommender):
+            what: Any = [
+                f"{type(model).__module__}.{type(model).__qualname__}",
+                plain_settings(model),
+            ]
+        elif isinstance(model, Lists):
+            what = sha256(model.table.to_csv(index=False).encode()).hexdigest()
+        else:
+            what = sha256(np.ascontiguousarray(model).tobytes()).hexdigest()
+        text = json.dumps([name, seed, what, self.context], sort_keys=True, default=repr)
+        return sha256(text.encode()).hexdigest()[:20]
+
+    def get(self, name: str, model: Any, seed: int) -> Judged | None:
+        """A finished judgement, or None."""
+        folder = self.folder / self.key(name, model, seed)
+        if not (folder / "judged.json").is_file():
+            return None
+        if (
+            self.models is not None
+            and isinstance(model, Recommender)
+            and not self._saved(name, seed).is_dir()
+        ):
+            return None
+        head = json.loads((folder / "judged.json").read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            values = {
+                (metric, k, shelf): (
+                    arrays[f"users{at}"],
+                    arrays[f"values{at}"],
+                    arrays.get(f"weights{at}"),
+                )
+                for at, (metric, k, shelf) in enumerate(head["keys"])
+            }
+            lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
+        self.reused.append(f"{name}, seed {seed}")
+        return Judged(
+            name, seed, head["settings"], head["costs"], values, lists, head["findings"], None
+        )
+
+    def put(self, judged: Judged, model: Any) -> None:
+        """Keep a judgement (and the fitted model, where asked for)."""
+        folder = self.folder / self.key(judged.model, model, judged.seed)
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        arrays: dict[str, np.ndarray] = {}
+        for at, (users, values, weights) in enumerate(judged.values.values()):
+            arrays |= {f"users{at}": users, f"values{at}": values}
+            if weights is not None:
+                arrays[f"weights{at}"] = weights
+        for shelf, (items, scores) in judged.lists.items():
+            arrays |= {f"items_{shelf}": items, f"scores_{shelf}": scores}
+        with open(part / "arrays.npz", "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        head = {
+            "model": judged.model,
+            "seed": judged.seed,
+            "settings": judged.settings,
+            "costs": judged.costs,
+            "findings": judged.findings,
+            "keys": [list(key) for key in judged.values],
+            "shelves": list(judged.lists),
+        }
+        (part / "judged.json").write_text(json.dumps(head, default=_plain), encoding="utf-8")
+        if self.models is not None and judged.fitted is not None:
+            self._save_model(judged)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+
+    def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
+        """The file in which a finished search is kept."""
+        text = json.dumps(
+            [name, plain_settings(model), arguments, self.context], sort_keys=True, default=repr
+        )
+        return self.folder / f"search-{sha256(text.encode()).hexdigest()[:20]}.json"
+
+    def _saved(self, name: str, seed: int) -> Path:
+        assert self.models is not None
+        return self.models / f"{safe_name(name)}-{seed}"
+
+    def _save_model(self, judged: Judged) -> None:
+        assert judged.fitted is not None
+        target = self._saved(judged.model, judged.seed)
+        part = target.with_name(target.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        judged.fitted.save(part)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+
+
+def safe_name(name: str) -> str:
+    """A model's name as a folder name."""
+    return "".join(c if c.isalnum() or c in "_-@+." else "_" for c in name).lstrip(".") or "model"
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else repr(value)
