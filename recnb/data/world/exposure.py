@@ -177,7 +177,7 @@ def live(
         found.append(Log(user, item, _moments(user, item, period, visits, times, published, rng),
                          values))  # fmt: skip
         shown.append(_show(policy, affinity, period, visits, times, settings, rng))
-        unseen += (n_visits * settings.cards)[:, None] * np.log1p(-policy)
+        unseen += (n_visits * settings.cards)[:, None] * np.log1p(-np.minimum(policy, 1 - 1e-12))
 
     end_interest = _interest(published, 1.0, 1.0, settings)
     affinity, wanted, policy = world_at(1.0, end_interest, np.ones(shape[1], bool))
@@ -288,11 +288,13 @@ def _react(
 
 def _join(logs: list[Log]) -> Log:
     """Put the logs of all periods into one."""
-    names = logs[0].values
+
+    def join(parts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(parts)
+
     return Log(
-        *(
-            np.concatenate([getattr(log, name) for log in logs])
-            for name in ("user", "item", "time")
-        ),
-        {name: np.concatenate([log.values[name] for log in logs]) for name in names},
+        user=join([log.user for log in logs]),
+        item=join([log.item for log in logs]),
+        time=join([log.time for log in logs]),
+        values={name: join([log.values[name] for log in logs]) for name in logs[0].values},
     )

@@ -44,6 +44,8 @@ class Theme:
         Verb phrases (or, for news, whole headlines), separated by ``|``.
     words : str
         Words for titles, separated by ``|``.
+    tags : str
+        Plural nouns or names of matter, for lists without articles, separated by ``|``.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Theme:
     things: str
     acts: str
     words: str
+    tags: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,13 +189,14 @@ def write(bank: Bank, traits: np.ndarray, rng: np.random.Generator) -> tuple[lis
 
     Notes
     -----
-    Slots: ``thing``, ``act``, ``word`` of the theme; ``other``, ``otheract``, ``otherword`` of the
-    second; ``mood``, ``setting``, ``lead``. ``main`` is one word of the theme kept in the title and
+    Slots: ``thing``, ``act``, ``word``, ``tag`` of the theme; ``other``, ``otheract``, ``otherword``, ``othertag`` of
+    the second; ``mood``, ``setting``, ``lead``. ``main`` is one word of the theme kept in the title and
     the text, ``mark`` a name without meaning. ``{thing_b}`` is another one of the same list.
     """
     things = [split(t.things) for t in bank.themes]
     acts = [split(t.acts) for t in bank.themes]
     words = [split(t.words) for t in bank.themes]
+    tags = [split(t.tags) for t in bank.themes]
     moods, settings, leads = (
         [split(v) for v in block.values()] for block in (bank.moods, bank.settings, bank.leads)
     )
@@ -205,6 +209,7 @@ def write(bank: Bank, traits: np.ndarray, rng: np.random.Generator) -> tuple[lis
         choices = {
             "thing": things[first], "act": acts[first], "word": words[first],
             "other": things[second], "otheract": acts[second], "otherword": words[second],
+            "tag": tags[first], "othertag": tags[second],
             "mood": moods[mood], "setting": settings[setting], "lead": leads[lead],
             "mark": marks, "main": (words[first][int(rng.random() * len(words[first]))],),
         }  # fmt: skip

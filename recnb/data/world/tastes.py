@@ -16,7 +16,7 @@ from recnb.data.world.settings import WorldSettings
 
 HIDDEN = 8
 # Shares of the told variance: theme (of which the second theme has a quarter), mood, setting, lead.
-SHARES = (0.6, 0.18, 0.12, 0.1)
+SHARES = (0.76, 0.08, 0.08, 0.08)
 FAMILY = 0.4  # share of the taste for a theme that holds for its whole category
 
 

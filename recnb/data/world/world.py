@@ -75,7 +75,8 @@ class World:
     ----------
     domain : str
     interactions, items, users : pandas.DataFrame
-        As `Dataset.from_frames` takes them.
+        As `Dataset.from_frames` takes them. In items, ``published`` is the second at which the item
+        came into the catalogue (before the start for most, but in news), and ``year`` a film's own.
     edges : pandas.DataFrame
         Friends: src, dst, relation; each pair once.
     impressions : pandas.DataFrame
@@ -168,7 +169,7 @@ def generate(
     return World(
         domain=domain,
         interactions=_interactions(history, items, chosen, user_ids, item_ids, streams[3]),
-        items=_items_table(bank, items, published, item_ids, chosen, streams[4]),
+        items=_items_table(domain, items, published, item_ids, chosen, streams[4]),
         users=_users_table(users, user_ids, streams[5]),
         edges=pd.DataFrame(dict(zip(("src", "dst"), user_ids[users.edges.T]))).assign(
             relation="friend"
@@ -286,9 +287,10 @@ def _impressions(
 
 
 def _items_table(
-    bank: language.Bank, items: tastes.Items, published: np.ndarray, ids: np.ndarray,
+    domain: str, items: tastes.Items, published: np.ndarray, ids: np.ndarray,
     settings: WorldSettings, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
+    bank = language.bank_of(domain)
     made = language.names(bank, int(items.creator.max()) + 1, rng)
     creators = [made[code] for code in items.creator.tolist()]
     titles, texts = language.write(bank, items.traits, rng)
@@ -298,14 +300,14 @@ def _items_table(
         "item_id": ids, "title": titles, "text": texts, bank.creator_column: creators,
         "category": family, "published": stamp,
     }  # fmt: skip
-    if settings.half_life is None:
+    if domain == "video":
         old = published < 0  # what is older than the world may be much older
         age = np.where(old, np.floor(35 * rng.random(len(ids)) ** 2), 0).astype(int)
         columns["year"] = np.where(old, 2022 - age, 2023)
     for name, values in bank.columns.items():
         options = language.split(values)
         columns[name] = [options[int(d * len(options))] for d in rng.random(len(ids)).tolist()]
-    if bank.prefix == "p":
+    if domain == "shop":
         columns["price"] = np.round(np.exp(3.2 + 0.7 * rng.standard_normal(len(ids))), 0) - 0.01
     return pd.DataFrame(columns)
 

@@ -206,7 +206,7 @@ BANK = Bank(
         """and Sons | Works | Supply | Goods | Living | Co. | Makers | Trading | Studio | House | Craft""",
     ),
     columns={"colour": "black | white | grey | blue | green | red | yellow | natural",
-             "material": "cotton | steel | aluminium | wood | glass | silicone | wool | bamboo"},
+             "origin": "Denmark | Germany | India | Italy | Japan | Poland | Portugal | Vietnam"},
     creator_column="brand",
     marks="""Alba | Boreas | Cirrus | Delta | Echo | Fjord | Gamma | Halo | Ion | Jura | Kappa | Luna
         | Mira | Nova | Orion | Pico | Quill | Rho | Solo | Terra | Uno | Vega | Wave | Zeno""",

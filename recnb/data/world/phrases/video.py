@@ -19,6 +19,15 @@ THEMES = (
         | cheats a crooked gambler out of his fortune | plots to lift a crown from its glass case
         | is hired to steal a painting that may be fake | slips into the strongroom with a borrowed key""",
         """vault | getaway | safecracker | bullion | swindle | robbery | crew | diamond | con""",
+        """loot | burglars | alarms | blueprints | lock picks | masks | hideouts | ransom notes
+        | gold bars | bank tellers | security guards | jewels | smuggled cash | thieves
+        | hold-ups | armoured vans | double-crosses | counterfeit notes | accomplices
+        | escape routes | fences and dealers | decoys | laser beams | padlocks | duplicate keys
+        | stakeouts | hush money | necklaces | crowbars | black gloves | tunnels under banks
+        | stolen cars | hostages | stopwatches | plunder | larceny | fraudsters | hustlers
+        | card sharps | racketeers | safe combinations | casino chips | pilfered art | robbers
+        | bandits | ill-gotten gains | shoplifters | inside information | grifters
+        | tellers' windows | outlaws | money laundering | hacked cameras""",
     ),
     Theme(
         "detective",
@@ -33,6 +42,15 @@ THEMES = (
         | hunts a murderer through the back streets | reopens the file on a forgotten crime
         | questions every guest at a country house | finds the one mistake the culprit made""",
         """alibi | inspector | witness | clue | suspect | corpse | motive | sleuth | evidence""",
+        """murderers | homicide squads | footprints | bloodstains | interrogations
+        | red herrings | magnifying glasses | crime scenes | autopsies | confessions
+        | police files | motives | poison | strangled victims | prime suspects | fingerprints
+        | anonymous letters | gumshoes | whodunits | missing persons | ballistics | false trails
+        | culprits | serial killers | eyewitnesses | deductions | locked rooms | mysteries
+        | detectives | forensic labs | slayings | cover-ups | informants | stabbings
+        | gossip and lies | a killer's signature | post-mortems | hunches | daggers
+        | missing bodies | manhunts | murder weapons | mug shots | constables | disguises
+        | wiretaps | blackmail | puzzles | perpetrators | sergeants and superintendents""",
     ),
     Theme(
         "courtroom",
@@ -46,6 +64,15 @@ THEMES = (
         | must persuade eleven other jurors | argues an appeal with a day to spare
         | prosecutes an old friend | swears an oath and then lies under it""",
         """verdict | jury | appeal | oath | defence | witness stand | counsel | sentence""",
+        """objections | closing arguments | plaintiffs | lawsuits | barristers | prosecutors
+        | hung juries | bail hearings | perjury | legal loopholes | gavels | affidavits
+        | acquittals | injustice | attorneys | judges in wigs | subpoenas | pleas | defendants
+        | settlements | miscarriages of justice | sworn statements | tribunals | legal briefs
+        | damning evidence | the death penalty | convictions | magistrates | cross-questioning
+        | litigation | retrials | jurors | law clerks | precedents | corrupt judges
+        | constitutional rights | prison visits | hearings | parole boards | libel | solicitors
+        | indictments | character witnesses | guilt and innocence | clemency | whistle-blowers
+        | lawyers at war | courthouse steps""",
     ),
     Theme(
         "space",
@@ -60,6 +87,15 @@ THEMES = (
         | answers a message from the stars | wakes too early from a century of sleep
         | commands the last ship to leave Earth | repairs a failing station in orbit""",
         """orbit | starship | nebula | colony | gravity | satellite | cosmonaut | meteor | eclipse""",
+        """astronauts | spaceships | wormholes | black holes | zero gravity | asteroids
+        | lunar bases | aliens | galaxies | rockets | space suits | interstellar travel
+        | life support | Martians | distant worlds | cosmic rays | mission control | comets
+        | airlocks | space stations | terraforming | star maps | extraterrestrials | launch pads
+        | red dwarfs | oxygen tanks | moon landings | capsules | hyperdrives | telescopes
+        | Jupiter's moons | cryosleep | the Milky Way | spacewalks | escape pods | supernovas
+        | planetary rings | radio silence | ground crews | solar winds | light years
+        | flight engineers | exoplanets | space debris | pilots and navigators | star charts
+        | Venus | unknown life forms""",
     ),
     Theme(
         "machines",
@@ -74,6 +110,15 @@ THEMES = (
         | discovers that a colleague is not human | tries to switch off a mind that does not want to die
         | teaches a robot to tell jokes | falls for the voice of an operating system""",
         """android | circuit | algorithm | automaton | signal | machine | cipher | engine""",
+        """robots | artificial intelligence | cyborgs | neural networks | computers | sentience
+        | humanoids | programmers | chatbots | virtual worlds | microchips | automation
+        | surveillance drones | hackers | mainframes | replicants | self-driving cars
+        | software bugs | simulated people | bionic limbs | data centres | mechanical servants
+        | assembly lines | deep learning | uploaded minds | digital ghosts | robot uprisings
+        | silicon valleys | firewalls | talking appliances | clones | engineers | holograms
+        | supercomputers | passwords | metal hands | glitches | test subjects | machine ethics
+        | obsolete models | nanobots | cyberspace | code | consciousness | androids in love
+        | remote controls | circuit boards""",
     ),
     Theme(
         "time",
@@ -87,6 +132,15 @@ THEMES = (
         | meets an older self | finds a way to telephone the past
         | is stranded a hundred years too early | changes one small thing and loses everything""",
         """yesterday | clock | paradox | tomorrow | hour | century | loop | calendar""",
+        """time machines | paradoxes | parallel timelines | premonitions | deja vu
+        | alternate histories | temporal rifts | future selves | ancestors | stopped clocks
+        | time capsules | butterfly effects | repeating days | lost years | chronology | destiny
+        | flashbacks | portals | prophetic dreams | rewound tapes | duplicates
+        | history rewritten | historians from tomorrow | causality | clockmakers | calendars
+        | hourglasses | anachronisms | time tourists | memories that have not happened
+        | second chances | vanished centuries | eras | quantum physics | wristwatches | fate
+        | leaps through the ages | time travellers | yesterday's newspapers
+        | tangled chronologies | altered pasts | temporal agents""",
     ),
     Theme(
         "magic",
@@ -100,6 +154,14 @@ THEMES = (
         | is apprenticed to a bad-tempered wizard | sets out to wake a sleeping dragon
         | opens a forbidden book of spells | strikes a bargain with a witch""",
         """spell | dragon | enchantress | realm | wizard | talisman | prophecy | curse""",
+        """sorcery | wands | potions | unicorns | fairies | witches | wizards | goblins
+        | enchanted mirrors | dragons | spellbooks | elves | dwarves | magic rings | familiars
+        | shape-shifters | trolls | amulets | warlocks | incantations | crystal balls
+        | flying carpets | giants | mythical beasts | mages | runes | cauldrons
+        | castles in the clouds | hexes | griffins | genies | sorceresses
+        | princes turned to stone | fire-breathers | enchantments | quests | alchemy | mermaids
+        | broomsticks | conjurers | magical creatures | oracles | swords of legend | druids
+        | charms | fairy tales | thrones | talking animals""",
     ),
     Theme(
         "haunting",
@@ -113,6 +175,15 @@ THEMES = (
         | holds a seance for a joke | is followed by a figure that only cameras see
         | digs up what should have stayed buried | starts to sleepwalk towards the cellar""",
         """cellar | phantom | seance | whisper | grave | shadow | attic | spectre""",
+        """ghosts | spirits | demons | exorcists | creaking doors | poltergeists | vampires
+        | seances | curses | cobwebs | zombies | cemeteries | screams | nightmares | mediums
+        | coffins | haunted dolls | occult rituals | unquiet graves | possession | spectres
+        | Ouija boards | tombs | bloodcurdling cries | crypts | the undead
+        | paranormal investigators | cold spots | monsters under beds | terror | ghouls
+        | evil twins | werewolves | apparitions | black masses | skeletons | dread
+        | abandoned asylums | the afterlife | flickering lights | bats | hauntings
+        | witching hours | unearthly voices | horror | restless souls | eerie lullabies
+        | morgues""",
     ),
     Theme(
         "sea",
@@ -126,6 +197,13 @@ THEMES = (
         | dives for a sunken treasure | leads a mutiny against a cruel captain
         | keeps the lamp burning through the gale | is washed up on an unmapped shore""",
         """tide | lighthouse | mutiny | harbour | anchor | captain | storm | reef | voyage""",
+        """sailors | shipwrecks | pirates | whales | lighthouses | navies | treasure chests
+        | desert islands | sharks | hurricanes | lifeboats | compasses | cabin boys | harpoons
+        | sails | cutlasses | anchors | galleons | coral reefs | deckhands | buccaneers
+        | ocean currents | submarines | giant squid | sea legs | harbours | admirals | frigates
+        | castaways | fishermen | trawlers | regattas | rum | masts | nautical charts
+        | buried treasure | marooned crews | typhoons | deep-sea divers | icebergs | schooners
+        | ferries | seasickness | port taverns | waves | sea shanties""",
     ),
     Theme(
         "wilderness",
@@ -139,6 +217,13 @@ THEMES = (
         | survives a crash in the rainforest | tracks a bear across the mountains
         | paddles an unknown river to its source | leads a lost party through the snow""",
         """summit | avalanche | trail | glacier | canyon | ridge | wolf | expedition""",
+        """mountaineers | frostbite | blizzards | base camps | jungles | grizzly bears
+        | survival | rucksacks | rapids | ice axes | explorers | quicksand | crevasses | sherpas
+        | canoes | trackers | wildfires | rock faces | snowshoes | thirst | wild animals
+        | compass needles | hypothermia | rangers | campfires | hunters | oxygen masks | cliffs
+        | huskies | deserts | lost hikers | backpackers | waterfalls | rescue helicopters
+        | caves | trappers | altitude | peaks | tundra | swamps | snakes | moose | foraging
+        | bush pilots | parachutes | wilderness guides""",
     ),
     Theme(
         "spies",
@@ -152,6 +237,14 @@ THEMES = (
         | smuggles a scientist across the border | deciphers a message meant for someone else
         | goes undercover in an arms ring | discovers that both sides are paying the same man""",
         """agent | cipher | defector | mole | dossier | handler | passport | embassy""",
+        """espionage | secret agents | double agents | codebreakers | assassins | dead drops
+        | intelligence services | undercover work | hidden microphones | defectors
+        | state secrets | cyanide pills | Cold War games | moles | wiretapped phones | diplomats
+        | counterspies | sabotage | classified files | gadgets | interrogators | exiles
+        | invisible ink | terrorists | handlers | infiltration | border crossings
+        | secret police | spymasters | cover stories | surveillance | kidnapped scientists
+        | traitors | briefcases | brainwashing | conspiracies | coups | poisoned umbrellas
+        | safe houses | stolen plans | aliases | encrypted radios | honey traps | watchers""",
     ),
     Theme(
         "war",
@@ -165,6 +258,13 @@ THEMES = (
         | carries a message across no man's land | shelters a wounded enemy
         | comes home from the front a stranger | digs a tunnel out of a prison camp""",
         """trench | armistice | siege | regiment | bridge | deserter | ceasefire | front""",
+        """soldiers | trenches | tanks | battlefields | bombers | prisoners of war | infantry
+        | generals | barbed wire | refugees | resistance fighters | sieges | snipers | medics
+        | artillery | air raids | medals | ration cards | comrades in arms | invasions | cavalry
+        | occupied towns | war widows | minefields | conscripts | bayonets | field surgeons
+        | gunfire | guerrillas | deserters | dugouts | evacuations | landing craft | veterans
+        | ruins | camps | armistices | bunkers | fighter pilots | military courts | troops
+        | shell shock | uniforms | partisans | victory parades""",
     ),
     Theme(
         "romance",
@@ -178,6 +278,14 @@ THEMES = (
         | pretends to be engaged for a weekend | writes love letters for someone else
         | must choose between two suitors | misses a plane and meets a soulmate""",
         """kiss | sweetheart | wedding | promise | valentine | proposal | honeymoon | heart""",
+        """love letters | kisses | weddings | first dates | bouquets | engagement rings
+        | matchmakers | jealousy | secret admirers | broken hearts | candlelit dinners
+        | bridesmaids | flirtation | honeymooners | lovers | crushes | marriage proposals
+        | moonlit walks | longing | soulmates | blind dates | elopements | passion | valentines
+        | suitors | love triangles | childhood sweethearts | red roses | infatuation
+        | reunited couples | ballroom dances | romance | newlyweds | affection | serenades
+        | star-crossed lovers | dating apps | brides | tender glances | devotion
+        | missed chances | holiday flings""",
     ),
     Theme(
         "family",
@@ -191,6 +299,14 @@ THEMES = (
         | meets a daughter for the first time | brings four generations to one table
         | cares for a father who is losing his memory | finds out who the real parents are""",
         """sister | inheritance | kitchen | homecoming | cousin | daughter | orchard | reunion""",
+        """siblings | grandparents | in-laws | christenings | family feuds | orphans | wills
+        | childhood memories | stepchildren | Sunday lunches | motherhood | fathers and sons
+        | custody battles | adoption | dinner tables | old photo albums | heirlooms
+        | estranged brothers | aunts and uncles | funerals | pregnancies | generations | nephews
+        | marriages under strain | caregivers | home movies | household secrets | parents
+        | runaways | teenagers | birthdays | sibling rivalry | dementia | foster homes
+        | unpaid mortgages | reconciliation | black sheep | widowhood | mothers and daughters
+        | bedtime stories""",
     ),
     Theme(
         "sport",
@@ -204,6 +320,13 @@ THEMES = (
         | swaps the ring for the classroom | runs the race of a lifetime
         | returns to the track after a terrible crash | is picked for the national team by mistake""",
         """champion | underdog | final | comeback | knockout | season | finish line | coach""",
+        """boxers | coaches | championships | goalkeepers | locker rooms | marathons | stadiums
+        | trophies | referees | training camps | athletes | penalties | doping | relay races
+        | medals and defeats | sprinters | wrestling | tennis | basketball | knockouts
+        | swimmers | injuries | team spirit | pit stops | scouts | rivals | Olympic dreams
+        | cyclists | baseball | title fights | gymnasts | skaters | hurdles | fans | cup finals
+        | horse races | surfing | rugby | overtime | amateurs | underdogs | winning streaks
+        | playoffs""",
     ),
     Theme(
         "stage",
@@ -217,6 +340,13 @@ THEMES = (
         | composes a symphony in secret | auditions for a place at the conservatory
         | goes back on tour after ten silent years | teaches a village to sing""",
         """encore | melody | overture | spotlight | ballad | rehearsal | violin | chorus""",
+        """musicians | ballet shoes | orchestras | opera singers | rehearsals | rock stars
+        | record deals | auditions | guitars | jazz clubs | stage fright | pianos
+        | concert halls | choirs | songwriters | dancers | cellos | applause | drummers
+        | recording studios | tours | karaoke | symphonies | theatre troupes | prima donnas
+        | saxophones | melodies | playwrights | cabarets | conservatories | folk songs
+        | hit singles | divas | conductors | tap dancing | understudies | actors | musicals
+        | trumpets | curtain calls | busking | gospel | hip-hop""",
     ),
 )
 
@@ -283,21 +413,24 @@ BANK = Bank(
         | the {word} between us | under the {word} | the other {word} | before the {otherword}
         | goodbye, {word} | {word} road | seven days of {word} | the silent {word}
         | return of the {word} | the {word} on Mill Street | every {word} has a {otherword}
-        | once more, the {word} | the glass {word} | paper {word} | the {word} we kept""",
+        | once more, the {word} | the glass {word} | of {tag} and {tag_b} | no more {tag}
+        | {tag} and {tag_b} | {tag}, {tag_b} | all about {tag} | {mood} {tag} | between {tag} and {tag_b}
+        | the night of {tag} | {tag} first | without {tag} | my life with {tag} | a year of {tag}""",
     sentences=(
         """{Lead} {act}. | {Setting}, {lead} {act}. | {Lead} {act} {setting}.
-        | {Setting}, {lead} {act}, with no idea of the price. | Against all advice, {lead} {act}.
-        | It begins {setting}, where {lead} {act}.""",
-        """The story turns on {thing} and {thing_b}. | What follows is the tale of {thing}.
-        | From there the plot leads to {thing}, and on to {thing_b}. | Everything comes down to {thing}.
-        | Soon there is no way around {thing}. | It is a film about {thing}, told without haste.
-        | The script never lets go of {thing}.""",
-        """A second thread brings in {other}. | Then a chance meeting leads to {other}.
-        | Woven into it we find {other}. | In the background we hear of {other}.
-        | Halfway through, the film turns to {other}. | There is room, too, for {other}.""",
-        """A {mood} film, and a {mood_b} one. | The tone is {mood} from the first scene.
-        | A {mood} picture with a {mood_b} ending. | {Mood} and {mood_b} to the end.
-        | Critics called it {mood}; audiences found it {mood_b}. | The result is {mood} and {mood_b}.""",
+        | {Setting}, {lead} {act}, with no idea of the price. | The hero: {lead}, {setting}.
+        | {Lead} comes face to face with {tag} {setting}. | {Setting}, {lead} meets with {tag}.
+        | {Lead} is out of luck {setting}. | {Lead} dreams of {tag} {setting}.""",
+        """The story turns on {thing}. | It tells of {thing}. | A tale of {thing}, {tag} and {tag_b}.
+        | Everything comes down to {thing}. | A film of {tag}, {tag_b} and {tag_c}.
+        | Expect {tag}, {tag_b} and {tag_c}. | At stake: {thing}. | {Tag}, {tag_b}, {tag_c}.""",
+        """There is more: {tag}, {tag_b} and {tag_c}. | With {tag} and {tag_b}. | {Tag} and {tag_b} abound.
+        | Look out for {tag} and {tag_b}. | A feast of {tag}, {tag_b} and {tag_c}.""",
+        """Then comes word of {other}. | On the side: {other}. | There is room, too, for {other}.
+        | A second thread brings in {othertag} and {othertag_b}. | And then, {othertag}.
+        | Add to that {othertag} and {othertag_b}.""",
+        """{Mood} and {mood_b}. | {Mood} from the first scene. | A {mood} film with a {mood_b} ending.
+        | {Mood} and {mood_b} to the end. | Critics called it {mood}.""",
     ),
     creators=(
         """Ana | Bjorn | Chidi | Dalia | Emre | Farah | Goran | Hana | Ines | Jonas | Kavya | Lars
