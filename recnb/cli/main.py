@@ -55,6 +55,8 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is not None:
             context = getattr(error, "ctx", None)
+            if not message():  # the bare command: its help has been printed
+                sys.exit(2)
             name = context.command_path if context else "recnb"
             _end(f"error: {' '.join(message().split())} (see {name} --help)", 2)
         if os.environ.get("RECNB_DEBUG"):

@@ -200,12 +200,3 @@ def _titles(ev: Evaluation, ds: Dataset) -> dict[str, str]:
         mine = ev.split_frame["user_id"].isin(example_users(ev))
         shown |= set(ev.split_frame.loc[mine, "item_id"])
     return ds.items.loc[sorted(shown), "title"].to_dict()
-
-
-def prepare(ds: Dataset, protocol: Protocol) -> Dataset:
-    """The data set with the protocol's threshold of relevance, which models learn from too."""
-    return (
-        replace(ds, relevant_from=protocol.relevant_from)
-        if protocol.relevant_from is not None
-        else ds
-    )
