@@ -1,0 +1,80 @@
+"""The audit: what could make these numbers untrue, checked without being asked.
+
+Every check returns findings (`code, severity, value, n, evidence, mend`) and stays silent where there is nothing to
+say. Severity: *error* (the numbers mean something else than they say), *warning* (they flatter or mislead), *note*
+(to be known when reading them).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recnb.evaluation.audit.items import audit_items
+from recnb.evaluation.audit.lists import audit_lists
+from recnb.evaluation.audit.models import audit_models
+from recnb.evaluation.audit.rows import audit_rows
+from recnb.evaluation.protocol import Task
+from recnb.evaluation.result import Evaluation
+
+CHECKS = {
+    "future_leak": "training rows newer than a user's first test row",
+    "overlap": "rows that are both known and tested",
+    "repeated_pairs": "tested pairs that were known before",
+    "tied_timestamps": "ties in time at the cut, and the spread of the headline over their orders",
+    "tied_last": "users whose last rows share one time",
+    "cold_users": "test users of whom nothing is known",
+    "few_users": "too few users for a narrow interval",
+    "duplicate_items": "items that are the same thing twice",
+    "near_duplicate_items": "items whose text is almost the same",
+    "column_reveals": "item columns that know the test rows better than the training rows do",
+    "text_reveals": "item text that knows the test rows better than the training rows do",
+    "dated_later": "items used before the date they carry",
+    "aggregate_column": "item columns that sum up other people's ratings or counts",
+    "seen_recommended": "known items in the lists",
+    "sampled_candidates": "lists that rank a sample instead of the catalogue",
+    "optimistic_ties": "hits that stand first among equal scores",
+    "short_lists": "lists with empty places",
+    "constant_scores": "users whose listed items all have one score",
+    "repeats_popularity": "models whose lists are the popular items",
+    "missing_baseline": "no random, popularity or tuned classical model in the table",
+    "untuned": "models that run with default settings",
+    "unequal_effort": "models that got different search budgets",
+    "selection_on_test": "many settings of one model judged on the test rows",
+}
+
+
+def audit(task: Task, ev: Evaluation | None = None) -> list[dict[str, Any]]:
+    """All checks of a split and, where models were judged on it, of what they listed.
+
+    Parameters
+    ----------
+    task : Task
+        A split prepared for a protocol.
+    ev : Evaluation, optional
+
+    Returns
+    -------
+    list of findings, errors first
+    """
+    found = audit_rows(task) + audit_items(task)
+    if ev is not None:
+        found += audit_lists(task, ev) + audit_models(ev)
+    return by_severity(found)
+
+
+def by_severity(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Errors, then warnings, then notes; the same finding once."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    once = {(f["code"], f["evidence"]): f for f in findings}
+    return sorted(once.values(), key=lambda f: order[f["severity"]])
+
+
+__all__ = [
+    "CHECKS",
+    "audit",
+    "audit_items",
+    "audit_lists",
+    "audit_models",
+    "audit_rows",
+    "by_severity",
+]

@@ -1,0 +1,260 @@
+"""Checks of the items table: the same thing twice, and columns or text that know the answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from recnb.data.text import Text, clean
+from recnb.errors import InputError
+from recnb.evaluation.findings import finding
+from recnb.evaluation.protocol import Task
+
+NEAR = 0.97
+MARGIN = 0.05
+MOST_ITEMS = 30_000
+_AGGREGATE = re.compile(
+    r"(average|mean|avg|rating|votes|num_|n_|count|popularity|sales|rank|score|likes)"
+)
+_DATED = re.compile(r"(year|date|published|release|created|timestamp)")
+
+
+def audit_items(task: Task) -> list[dict[str, Any]]:
+    """Findings about the items of a data set, seen beside its split."""
+    return [
+        *duplicate_items(task),
+        *revealing_columns(task),
+        *revealing_text(task),
+        *dated_later(task),
+    ]
+
+
+def _texts(task: Task) -> list[str] | None:
+    try:
+        return Text()(task.dataset)
+    except InputError:
+        return None
+
+
+def duplicate_items(task: Task) -> list[dict[str, Any]]:
+    """Used items that share their whole text (and every other word-like column), or nearly so."""
+    ds = task.dataset
+    texts = _texts(task)
+    if texts is None:
+        return []
+    used = np.bincount(ds.interactions["item"], minlength=ds.n_items) > 0
+    # Two products may share a sentence and differ in a column (size, maker): then they are two.
+    others = [
+        c for c in ds.items.columns if c not in ("title", "text") and not _AGGREGATE.search(str(c))
+    ]
+    rest = (
+        ds.items[others].astype(str).agg("|".join, axis=1)
+        if others
+        else pd.Series("", index=ds.items.index)
+    )
+    key = pd.Series([re.sub(r"\W+", " ", t.lower()).strip() for t in texts])
+    full = (key + "|" + rest.reset_index(drop=True))[used & (key != "").to_numpy()]
+    twice = full.duplicated(keep=False)
+    out = []
+    if twice.any():
+        n = int(twice.sum())
+        examples = ", ".join(f"'{ds.item_ids[i]}'" for i in full.index[twice][:3])
+        out.append(
+            finding(
+                "duplicate_items",
+                "warning" if n > 0.01 * used.sum() else "note",
+                n / used.sum(),
+                n,
+                f"{n:,} used items share their text with another one ({examples}, ...)",
+                "merge them, or a hit on the twin counts as a miss",
+            )
+        )
+    near = _near_pairs([t for t in key[used] if t])
+    if near:
+        out.append(
+            finding(
+                "near_duplicate_items",
+                "note",
+                near / used.sum(),
+                near,
+                f"{near:,} used items have another whose text is almost the same (cosine of character 3-grams above "
+                f"{NEAR}, equal numbers)",
+                "look whether they are one thing",
+            )
+        )
+    return out
+
+
+def _near_pairs(texts: list[str]) -> int:
+    """Items with a nearly equal, not equal, other: TF-IDF of character 3-grams, and the same digits."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = list(dict.fromkeys(texts))
+    if not 2 <= len(texts) <= MOST_ITEMS:
+        return 0
+    vectors = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32
+    ).fit_transform(texts)
+    digits = [re.findall(r"\d+", t) for t in texts]
+    found: set[int] = set()
+    # Near texts share most of their 3-grams, so they lie beside each other when sorted by length.
+    order = np.argsort([len(t) for t in texts], kind="stable")
+    window = 1500
+    for start in range(0, len(order), window):
+        a, b = order[start : start + window], order[start : start + 2 * window]
+        close = (vectors[a] @ vectors[b].T).tocoo()
+        for x, y in zip(close.row[close.data > NEAR], close.col[close.data > NEAR]):
+            i, j = int(a[x]), int(b[y])
+            if i != j and digits[i] == digits[j]:
+                found |= {i, j}
+    return len(found)
+
+
+def _targets(task: Task) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What could be revealed: (known values, test values, items that have both), by name."""
+    ds = task.dataset
+    known, test = task.split.known.interactions, task.split.test.interactions
+    a = np.bincount(known["item"], minlength=ds.n_items).astype(float)
+    b = np.bincount(test["item"], minlength=ds.n_items).astype(float)
+    out = {"how often it is tested": (a, b, a > 0)}
+    if ds.feedback == "explicit":
+        known, test = known[known["rating"].notna()], test[test["rating"].notna()]
+        n, m = (np.bincount(t["item"], minlength=ds.n_items) for t in (known, test))
+        with np.errstate(invalid="ignore"):
+            a = np.bincount(known["item"], known["rating"], ds.n_items) / n
+            b = np.bincount(test["item"], test["rating"], ds.n_items) / m
+        out["its mean test rating"] = (a, b, (n >= 3) & (m >= 3))
+    return out
+
+
+def _corr(x: np.ndarray, y: np.ndarray) -> float:
+    if len(x) < 30 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(spearmanr(x, y).statistic)
+
+
+def revealing_columns(task: Task) -> list[dict[str, Any]]:
+    """Number columns that follow the test rows more closely than the known rows do, and columns that sum up people."""
+    out = []
+    table = task.dataset.items
+    aggregates = []
+    for column in table.columns:
+        values = (
+            pd.to_numeric(table[column], errors="coerce") if _maybe_number(table[column]) else None
+        )
+        if values is None or values.notna().sum() < 30:
+            continue
+        values = values.astype(float).to_numpy(na_value=np.nan)
+        if _AGGREGATE.search(str(column).lower()):
+            aggregates.append(str(column))
+        for what, (known, test, both) in _targets(task).items():
+            kept = both & ~np.isnan(values)
+            theirs, ours = abs(_corr(values[kept], test[kept])), abs(_corr(known[kept], test[kept]))
+            if theirs > ours + MARGIN and theirs > 0.3:
+                out.append(
+                    finding(
+                        "column_reveals",
+                        "error",
+                        theirs,
+                        int(kept.sum()),
+                        f"item column '{column}' follows {what} more closely (rank correlation {theirs:.2f}) than the "
+                        f"known rows do ({ours:.2f})",
+                        "drop the column: it was made from the test rows, or later",
+                    )
+                )
+                break
+    if aggregates:
+        out.append(
+            finding(
+                "aggregate_column",
+                "note",
+                float(len(aggregates)),
+                len(aggregates),
+                f"item columns {', '.join(aggregates)} sum up people's ratings or counts and may be later than the rows",
+                "use none of them as a feature unless its date is known",
+            )
+        )
+    return out
+
+
+def _maybe_number(column: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(column):
+        return False
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    head = column.dropna().head(50)
+    return len(head) > 0 and bool(
+        pd.to_numeric(head.astype(str), errors="coerce").notna().mean() > 0.9
+    )
+
+
+def revealing_text(task: Task) -> list[dict[str, Any]]:
+    """Words from which the test counts are read better than from the known counts (cross-validated ridge)."""
+    texts = _texts(task)
+    if texts is None:
+        return []
+    known, test, both = _targets(task)["how often it is tested"]
+    if both.sum() < 200 or (test[both] > 0).sum() < 100:
+        return []
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    rows = np.flatnonzero(both)[:MOST_ITEMS]
+    words = TfidfVectorizer(min_df=2, max_features=20_000, token_pattern=r"(?u)\b\w+\b")
+    try:
+        vectors = words.fit_transform([clean(texts[i]) for i in rows])
+    except ValueError:  # no word stands twice
+        return []
+    y = np.log1p(test[rows])
+    folds = KFold(5, shuffle=True, random_state=0)
+    guess = cross_val_predict(Ridge(alpha=1.0, solver="sparse_cg"), vectors, y, cv=folds)
+    theirs, ours = _corr(guess, y), _corr(known[rows], y)
+    if theirs <= ours + MARGIN or theirs < 0.3:
+        return []
+    return [
+        finding(
+            "text_reveals",
+            "error",
+            theirs,
+            len(rows),
+            f"from the words of the items their test counts are told better (rank correlation {theirs:.2f}, "
+            f"cross-validated) than from the known counts ({ours:.2f})",
+            "build the text from what was written before the test (tags of training users, for example)",
+        )
+    ]
+
+
+def dated_later(task: Task) -> list[dict[str, Any]]:
+    """Items that were used before the date they carry."""
+    ds = task.dataset
+    if "timestamp" not in ds.interactions:
+        return []
+    first = ds.interactions.groupby("item")["timestamp"].min()
+    out = []
+    for column in ds.items.columns:
+        if not _DATED.search(str(column).lower()) or not _maybe_number(ds.items[column]):
+            continue
+        values = pd.to_numeric(ds.items[column], errors="coerce").astype(float)
+        values = values.to_numpy(na_value=np.nan)[first.index]
+        if np.nanmedian(values) < 3000:  # years
+            when = pd.to_datetime(first.to_numpy(), unit="s").year.to_numpy()
+        else:
+            when = first.to_numpy()
+        late = values > when
+        if late.sum() > max(5, 0.01 * len(when)):
+            out.append(
+                finding(
+                    "dated_later",
+                    "warning",
+                    float(late.mean()),
+                    int(late.sum()),
+                    f"{late.sum():,} items were used before their '{column}'",
+                    "the column was written later, or is wrong: do not let a model read it",
+                )
+            )
+    return out

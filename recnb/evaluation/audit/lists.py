@@ -1,0 +1,157 @@
+"""Checks of what was listed: known items, sampled candidates, hits first among ties, the popular items again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.evaluation.findings import finding
+from recnb.evaluation.protocol import Task
+from recnb.evaluation.result import Evaluation
+
+REPEATS = 0.9
+_SAYS_SO = ("popularity", "recent_popularity")
+
+
+def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
+    """Findings about the lists of every model."""
+    out: list[dict[str, Any]] = []
+    for (model, _, shelf), rows in ev.lists.groupby(["model", "seed", "candidates"], sort=False):
+        coded = _coded(rows, task)
+        out += seen_recommended(task, model, coded)
+        out += sampled_candidates(task, model, coded, shelf)
+        out += optimistic_ties(task, model, coded)
+        if shelf == "catalogue" and model not in _SAYS_SO:
+            out += repeats_popularity(task, model, coded)
+    return out
+
+
+def _coded(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Lists with codes and whether each place is a hit."""
+    ds = task.dataset
+    user = ds.users.index.get_indexer(rows["user_id"])
+    item = ds.items.index.get_indexer(rows["item_id"])
+    place = np.full(ds.n_users, -1)
+    place[task.users] = np.arange(len(task.users))
+    inside = place[user] >= 0
+    user, item = user[inside], item[inside]
+    hit = np.asarray(task.relevant[place[user], item]).ravel() > 0
+    kept = rows[inside]
+    return pd.DataFrame(
+        {
+            "user": user,
+            "item": item,
+            "rank": kept["rank"].to_numpy(),
+            "score": kept["score"].to_numpy(),
+            "hit": hit,
+        }
+    )
+
+
+def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Known items in the lists, where they must not be."""
+    if task.excluded is None:
+        return []
+    seen = np.asarray(task.excluded[rows["user"].to_numpy(), rows["item"].to_numpy()]).ravel() > 0
+    if not seen.any():
+        return []
+    users = rows.loc[seen, "user"].nunique()
+    return [
+        finding(
+            "seen_recommended",
+            "error",
+            float(seen.mean()),
+            int(seen.sum()),
+            f"{model}: {seen.mean():.1%} of the listed places ({users:,} users) are items that the user already had",
+            "leave known items out of the lists, or judge with repeats='include'",
+        )
+    ]
+
+
+def sampled_candidates(
+    task: Task, model: str, rows: pd.DataFrame, shelf: str
+) -> list[dict[str, Any]]:
+    """Lists that hold all test items of all users: no model finds them all in a catalogue."""
+    codes = task.shelves.get(shelf)
+    size = task.dataset.n_items if codes is None else len(codes)
+    depth = int(rows["rank"].max())
+    found = rows.groupby("user")["hit"].sum()
+    wanted = pd.Series(np.diff(task.relevant.indptr), index=task.users)
+    share = float((found.reindex(wanted.index).fillna(0) == wanted).mean())
+    if share < 0.95 or depth > 0.5 * size or len(wanted) < 20:
+        return []
+    return [
+        finding(
+            "sampled_candidates",
+            "error",
+            share,
+            len(wanted),
+            f"{model}: the lists of {share:.0%} of the users hold every one of their test items within {depth} places "
+            f"of {size:,} items; they rank a sample that was built around the answer",
+            "rank the whole catalogue: sampled metrics reorder models",
+        )
+    ]
+
+
+def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Among places of equal score, hits that stand first more often than chance allows."""
+    rows = rows[rows["score"].notna()]
+    groups = rows.groupby(["user", "score"], sort=False)
+    size = groups["hit"].transform("size").to_numpy()
+    hits = groups["hit"].transform("sum").to_numpy()
+    mixed = (size > 1) & (hits > 0) & (hits < size)
+    if not mixed.any():
+        return []
+    tied = rows[mixed]
+    keys = [tied["user"], tied["score"]]
+    place = tied.groupby(keys)["rank"].rank()  # 1 .. size within the tie
+    m, h = size[mixed].astype(float), hits[mixed].astype(float)
+    one = tied["hit"].to_numpy()
+    # Sum of the hits' places in each tie: mean h (m + 1) / 2, variance h (m - h)(m + 1) / 12 (Wilcoxon, 1945).
+    first = ~tied.duplicated(["user", "score"]).to_numpy()
+    mean = (h * (m + 1) / 2)[first].sum()
+    spread = np.sqrt((h * (m - h) * (m + 1) / 12)[first].sum())
+    z = (place.to_numpy()[one].sum() - mean) / spread
+    if z > -4:
+        return []
+    return [
+        finding(
+            "optimistic_ties",
+            "error",
+            float(-z),
+            int(first.sum()),
+            f"{model}: among {first.sum():,} ties of equal score the hits stand first far more often than chance allows "
+            f"(z = {z:.1f})",
+            "break ties without looking at the answer (by a hash of the ids, or at random)",
+        )
+    ]
+
+
+def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Lists that are the most popular items the user does not have yet."""
+    k = min(max(task.protocol.ks), int(rows["rank"].max()))
+    counts = np.asarray(task.split.known.positives().sum(axis=0)).ravel()
+    order = np.argsort(-counts, kind="stable")
+    top = rows[rows["rank"] <= k]
+    per_user = {u: set(g) for u, g in top.groupby("user")["item"]}
+    sample = np.array(sorted(per_user))[:: max(1, len(per_user) // 500)]
+    shared = []
+    for user in sample:
+        barred = set() if task.excluded is None else set(task.excluded[user].indices)
+        popular = [i for i in order[: k + len(barred)] if i not in barred][:k]
+        shared.append(len(per_user[user] & set(popular)) / k)
+    share = float(np.mean(shared))
+    if share < REPEATS:
+        return []
+    return [
+        finding(
+            "repeats_popularity",
+            "warning",
+            share,
+            len(sample),
+            f"{model}: {share:.0%} of its top {k} are the most popular items that the user does not have",
+            "call it popularity; look whether it learned anything",
+        )
+    ]

@@ -1,0 +1,180 @@
+"""Checks of the division itself: leaks from the future, overlap, ties, who is tested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recnb.data.describe import tied_last
+from recnb.evaluation.findings import finding
+from recnb.evaluation.protocol import Task
+
+LEAK = 0.01
+FEW = 100
+
+
+def audit_rows(task: Task) -> list[dict[str, Any]]:
+    """Findings about the rows of a split."""
+    return [
+        *future_leak(task),
+        *overlap(task),
+        *tied(task),
+        *cold_users(task),
+        *few_users(task),
+    ]
+
+
+def later_shares(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
+    """How much is known too early, per test user.
+
+    Returns
+    -------
+    newer : ndarray of shape (n_test_users,)
+        Share of the known rows that are newer than the user's first test row.
+    after : ndarray of shape (n_test_users,)
+        Share of all rows that are newer than it.
+    None without a clock.
+    """
+    ds, split = task.dataset, task.split
+    if "timestamp" not in ds.interactions:
+        return None
+    test = split.test.interactions
+    first = test.groupby("user")["timestamp"].min().to_numpy()
+    known = np.sort(split.known.interactions["timestamp"].to_numpy())
+    every = np.sort(ds.interactions["timestamp"].to_numpy())
+    newer = 1 - np.searchsorted(known, first, side="right") / len(known)
+    after = 1 - np.searchsorted(every, first, side="right") / len(every)
+    return newer, after
+
+
+def future_leak(task: Task) -> list[dict[str, Any]]:
+    """Known rows that are newer than what is judged."""
+    shares = later_shares(task)
+    if shares is None:
+        return []
+    newer, after = shares
+    if newer.mean() <= LEAK:
+        return []
+    own = _own_future(task)
+    mixed = (
+        f"; {own:.1%} of the test users have known rows of their own that are newer" if own else ""
+    )
+    return [
+        finding(
+            "future_leak",
+            "warning",
+            float(newer.mean()),
+            len(newer),
+            f"on average {newer.mean():.1%} of the known rows are newer than a user's first test row, and "
+            f"{after.mean():.1%} of all rows lie after it{mixed}",
+            "judge with global_time, where one day divides what is known from what is tested",
+        )
+    ]
+
+
+def _own_future(task: Task) -> float:
+    """Share of test users with a known row of their own that is newer than their first test row."""
+    test = task.split.test.interactions.groupby("user")["timestamp"].min()
+    known = task.split.history.interactions.groupby("user")["timestamp"].max()
+    both = test.index.intersection(known.index)
+    return float((known[both] > test[both]).mean()) if len(both) else 0.0
+
+
+def overlap(task: Task) -> list[dict[str, Any]]:
+    """Rows, and pairs, that stand on both sides."""
+    split = task.split
+    known, test = split.history.pairs(), split.test.pairs()
+    shared = known.multiply(test).nnz
+    if not shared:
+        return []
+    columns = [c for c in split.dataset.interactions.columns if c != "split"]
+    both = split.test.interactions[columns].merge(
+        split.history.interactions[columns].drop_duplicates(), how="inner", on=columns
+    )
+    out = []
+    if len(both) and split.dataset.order is not None:
+        out.append(
+            finding(
+                "overlap",
+                "error",
+                len(both) / len(split.test.interactions),
+                len(both),
+                f"{len(both):,} test rows stand among the known rows, alike in every column",
+                "drop repeated rows before splitting",
+            )
+        )
+    share = shared / test.nnz
+    if task.protocol.repeats == "exclude":
+        said = "they are left out of the test, since known items are not listed"
+        mend = "use repeats='include' if buying again should count"
+    else:
+        said = "buying again counts as a hit"
+        mend = "read the result as the repeat and the new purchase together"
+    out.append(
+        finding(
+            "repeated_pairs",
+            "note",
+            share,
+            shared,
+            f"{share:.1%} of the tested pairs were known before; {said}",
+            mend,
+        )
+    )
+    return out
+
+
+def tied(task: Task) -> list[dict[str, Any]]:
+    """Users whose last rows share one time, where a split by time depends on it."""
+    split = task.split
+    if not split.tied_users or split.name == "global_time":
+        return []
+    share = tied_last(task.dataset)
+    return [
+        finding(
+            "tied_last",
+            "note",
+            share,
+            split.tied_users,
+            f"{share:.1%} of the users have a tied last timestamp, and the cut runs through a tie for "
+            f"{split.tied_users:,} test users; the order there is a hash of the ids",
+            "compare over several tie seeds, or use a finer clock",
+        )
+    ]
+
+
+def cold_users(task: Task) -> list[dict[str, Any]]:
+    """Test users without history."""
+    n = np.diff(task.split.history.pairs().indptr)[task.users]
+    cold = int((n == 0).sum())
+    if not cold:
+        return []
+    share = cold / len(n)
+    return [
+        finding(
+            "cold_users",
+            "warning" if share > 0.2 else "note",
+            share,
+            cold,
+            f"{share:.1%} of the {len(n):,} judged users have no known row; they count, and get what a model gives to "
+            "a stranger",
+            "read the groups of activity beside the mean",
+        )
+    ]
+
+
+def few_users(task: Task) -> list[dict[str, Any]]:
+    """Too few users to tell models apart."""
+    n = len(task.users)
+    if n >= FEW:
+        return []
+    return [
+        finding(
+            "few_users",
+            "warning",
+            float(n),
+            n,
+            f"only {n} users are judged; intervals over so few are wide and rough",
+            "take a larger test part or more data",
+        )
+    ]
