@@ -10,10 +10,21 @@ from recnb.errors import InputError
 Floats = NDArray[np.float64]
 
 
+def check_k(k: int) -> None:
+    """Raise :class:`InputError` unless the cut-off is a whole number of at least 1.
+
+    Examples
+    --------
+    >>> check_k(10)
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise InputError(f"k is {k!r}", mend="give a whole number of at least 1")
+
+
 def first(
-    hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int
+    hits: NDArray[np.bool_], n_relevant: NDArray[np.integer], k: int, whole: bool = False
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """Hits of the first `k` places as floats, and the checked counts.
+    """Hits of the first `k` places (with `whole`, of all) as floats, and the checked counts.
 
     Returns
     -------
@@ -38,14 +49,13 @@ def first(
             f"hits have shape {hits.shape} and dtype {hits.dtype}, not bool (n_users, n_ranks)",
             mend="make them with recnb.metrics.hits",
         )
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise InputError(f"k is {k!r}", mend="give a whole number of at least 1")
+    check_k(k)
     if counts.shape != (len(hits),) or not np.issubdtype(counts.dtype, np.integer):
         raise InputError(
             f"n_relevant is {counts.dtype} of shape {counts.shape} beside {len(hits)} lists",
             mend="give one whole number per user",
         )
-    top = hits[:, :k].astype(np.float64)
+    top = (hits if whole else hits[:, :k]).astype(np.float64)
     if len(hits) and counts.min() < 1:
         raise InputError(
             "the user has no relevant item, so no metric is defined",

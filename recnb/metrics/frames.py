@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics.membership import count_relevant, hits
-from recnb.metrics.ranking import UNCUT, resolve
+from recnb.metrics.cut import check_k
+from recnb.metrics.membership import Truth
+from recnb.metrics.ranking import UNCUT, evaluate_lists, resolve
 
 
 def evaluate_frames(
@@ -54,43 +56,50 @@ def evaluate_frames(
     {'u': 0.5, 'v': 0.0}
     """
     functions = resolve(metrics)
-    for name, frame, columns in (
+    check_k(k)
+    for name, frame, needed in (
         ("lists", lists, ("user_id", "item_id", "rank")),
         ("truth", truth, ("user_id", "item_id")),
     ):
-        for column in columns:
+        for column in needed:
             if column not in frame.columns:
-                raise InputError(f"{name} have no such column", column=column)
+                raise InputError(f"the frame '{name}' has no such column", column=column)
     if not len(truth):
         raise InputError("truth has no rows, so no metric is defined")
-    rank = _ranks(lists["rank"])
-    listed_user, listed_item = _ids(lists, "user_id"), _ids(lists, "item_id")
-    if UNCUT.isdisjoint(functions):
-        kept = rank <= k  # most rows of long lists stop here, before any id is looked at
-        rank, mask = rank[kept], pa.array(kept)
-        listed_user, listed_item = listed_user.filter(mask), listed_item.filter(mask)
-    users, true_user, user = _codes(_ids(truth, "user_id"), listed_user, "user_id")
-    items, true_item, item = _codes(_ids(truth, "item_id"), listed_item, "item_id")
+    columns = {"user_id": _ids(lists, "user_id"), "item_id": _ids(lists, "item_id")}
+    table = pa.table({**columns, "rank": pa.array(_ranks(lists["rank"]))})
+    if UNCUT.isdisjoint(functions):  # most rows of long lists stop here, before any id is read
+        table = table.filter(pc.less_equal(table["rank"], k))
+    rank = table["rank"].to_numpy()
+    with ThreadPoolExecutor(2) as pool:  # both columns at once: pyarrow works without the lock
+        of_users = pool.submit(
+            _codes, _ids(truth, "user_id"), table["user_id"], "user_id", grouped=True
+        )
+        of_items = pool.submit(_codes, _ids(truth, "item_id"), table["item_id"], "item_id")
+        users, true_user, user = of_users.result()
+        items, true_item, item = of_items.result()
     # Codes follow first appearance, truth first: users of the lists alone come last.
     n_users = int(true_user.max()) + 1
     if len(users) > n_users:
         judged = user < n_users
         user, item, rank = user[judged], item[judged], rank[judged]
-    table = np.full((n_users, int(rank.max(initial=1))), -1, dtype=np.int32)
-    table[user, rank - 1] = item
-    if np.count_nonzero(table >= 0) < len(rank):
-        _raise_shared_rank(users, user, rank)
-    relevant = sparse.csr_array(
-        (np.ones(len(true_user), dtype=bool), (true_user, true_item)), shape=(n_users, len(items))
-    )
+    places = np.full((n_users, int(rank.max(initial=1))), -1, dtype=np.int32)
+    places[user, rank - 1] = item
+    if np.count_nonzero(places >= 0) < len(rank):
+        who, at = _first_repeated(user, rank)
+        raise InputError(f"user '{users[who]}' has two items at rank {at}", column="rank")
+    relevant = Truth(_matrix(true_user, true_item, (n_users, len(items))))
     try:
-        found = hits(table, relevant)
-    except InputError as error:
-        user_id = users[(error.row or 1) - 1].as_py()
-        raise InputError(f"user '{user_id}': {error.problem}", mend=error.mend) from None
-    counts = count_relevant(relevant)
+        values = evaluate_lists(places, relevant, functions, k)
+    except InputError:  # codes, shapes and counts are made here: only duplicates can be wrong
+        who, code = _first_repeated(user, item)
+        raise InputError(
+            f"user '{users[who]}' has item '{items[code]}' twice",
+            column="item_id",
+            mend="keep the first place of each item only",
+        ) from None
     index = pd.Index(users[:n_users].to_pandas(), name="user_id")
-    return pd.DataFrame({m: f(found, counts, k) for m, f in functions.items()}, index=index)
+    return pd.DataFrame(values, index=index)
 
 
 def _ranks(column: pd.Series) -> NDArray[np.integer]:
@@ -116,9 +125,12 @@ def _ids(frame: pd.DataFrame, column: str) -> pa.ChunkedArray:
 
 
 def _codes(
-    first: pa.ChunkedArray, second: pa.ChunkedArray, column: str
-) -> tuple[pa.Array, NDArray[np.int32], NDArray[np.int32]]:
-    """Distinct ids by first appearance, and the codes of both columns."""
+    first: pa.ChunkedArray, second: pa.ChunkedArray, column: str, grouped: bool = False
+) -> tuple[pa.Array, NDArray[np.integer], NDArray[np.integer]]:
+    """Distinct ids by first appearance, and the codes of both columns.
+
+    With `grouped`, runs of the same id are found first and coded once.
+    """
     if pa.types.is_large_string(first.type) or pa.types.is_large_string(second.type):
         first, second = (
             x.cast(pa.large_string()) if pa.types.is_string(x.type) else x for x in (first, second)
@@ -129,17 +141,34 @@ def _codes(
             column=column,
             mend="convert both to strings",
         )
-    coded = pa.chunked_array(first.chunks + second.chunks, type=first.type)
-    joined = pc.dictionary_encode(coded).combine_chunks()
-    joined = joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
-    codes = joined.indices.to_numpy()
-    return joined.dictionary, codes[: len(first)], codes[len(first) :]
+    ids = pa.concat_arrays(first.chunks + second.chunks)
+    if grouped:
+        runs = pc.run_end_encode(ids)
+        ends = runs.run_ends.to_numpy()
+        coded = pc.dictionary_encode(runs.values)
+        codes = np.repeat(coded.indices.to_numpy(), np.diff(ends, prepend=0))
+    else:
+        coded = pc.dictionary_encode(ids)
+        codes = coded.indices.to_numpy()
+    return coded.dictionary, codes[: len(first)], codes[len(first) :]
 
 
-def _raise_shared_rank(users: pa.Array, user: NDArray[np.integer], rank: NDArray) -> None:
-    pairs = pd.DataFrame({"user": user, "rank": rank})
-    twice = pairs[pairs.duplicated()].iloc[0]
-    raise InputError(
-        f"user '{users[int(twice['user'])].as_py()}' has two items at rank {int(twice['rank'])}",
-        column="rank",
+def _matrix(
+    user: NDArray[np.integer], item: NDArray[np.integer], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Csr of the distinct pairs, sorted: one sort of single numbers beats one of pairs."""
+    key = np.sort(user.astype(np.int64) * shape[1] + item)
+    key = key[np.diff(key, prepend=-1) != 0]
+    row, column = np.divmod(key, shape[1])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    small = np.int32 if max(len(key), *shape) < 2**31 else np.int64
+    return sparse.csr_array(
+        (np.ones(len(key), dtype=bool), column.astype(small), starts.astype(small)), shape=shape
     )
+
+
+def _first_repeated(user: NDArray[np.integer], other: NDArray[np.integer]) -> tuple[int, int]:
+    """The first (user, other) pair that occurs a second time."""
+    pairs = pd.DataFrame({"user": user, "other": other})
+    twice = pairs[pairs.duplicated()].iloc[0]
+    return int(twice["user"]), int(twice["other"])

@@ -155,7 +155,8 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         place, user, code = map(np.concatenate, (places, users, codes))
         filled = code >= 0
         place, user, code = place[filled], user[filled], code[filled]
-        found.reshape(-1)[place] = np.asarray(truth.matrix[user, code]).ravel() != 0
+        if len(place):  # scipy returns a matrix for no entries
+            found.reshape(-1)[place] = truth.matrix[user, code] != 0
     return found.T
 
 
@@ -170,7 +171,7 @@ def _canonical(relevant: Any) -> sparse.csr_array:
             f"relevant is a {type(relevant).__name__}, not a scipy sparse matrix",
             mend="wrap it in scipy.sparse.csr_array",
         )
-    csr = relevant.tocsr()
+    csr = sparse.csr_array(relevant)
     if csr.has_canonical_format and csr.data.all():
         return csr
     csr = csr.copy()

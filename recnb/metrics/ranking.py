@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recnb.errors import InputError
 from recnb.metrics.area import auc
-from recnb.metrics.cut import discounts, first, first_hit, ideal_gain, precision_sum
+from recnb.metrics.cut import check_k, discounts, first, first_hit, ideal_gain, precision_sum
 from recnb.metrics.membership import Truth, count_relevant, hits
 from recnb.metrics.variants import (
     average_precision_hits,
@@ -172,8 +172,7 @@ def r_precision(hits: Hits, n_relevant: Counts, k: int) -> Floats:
     >>> r_precision(np.array([[True, False, True]]), np.array([2]), k=10)
     array([0.5])
     """
-    hits = np.asarray(hits)
-    top, n = first(hits, n_relevant, max(k, hits.shape[-1]) if hits.ndim else k)
+    top, n = first(hits, n_relevant, k, whole=True)
     return (top * (np.arange(top.shape[1]) < n[:, None])).sum(axis=1) / n
 
 
@@ -257,6 +256,7 @@ def evaluate_lists(
     array([0.5])
     """
     functions = resolve(metrics)
+    check_k(k)
     lists = np.asarray(lists)
     if UNCUT.isdisjoint(functions):
         lists = lists[:, :k]

@@ -122,6 +122,5 @@ def reciprocal_rank_all(hits: Hits, n_relevant: Counts, k: int) -> Floats:
     >>> reciprocal_rank_all(np.array([[False, False, False, True]]), np.array([1]), k=2)
     array([0.25])
     """
-    hits = np.asarray(hits)
-    top, _ = first(hits, n_relevant, max(k, hits.shape[-1]) if hits.ndim else k)
+    top, _ = first(hits, n_relevant, k, whole=True)
     return first_hit(top)
