@@ -14,16 +14,40 @@ _CLASSES = {
     "ItemKNN": "neighbours",
     "UserKNN": "neighbours",
     "EASE": "linear",
+    "ALS": "factorisation",
+    "BPR": "factorisation",
+    "MF": "variational",
+    "SVDpp": "variational",
+    "BFM": "bayesian",
+    "Baseline": "ratings",
+    "KNNBaseline": "rating_neighbours",
+    "TfIdf": "content",
+    "Attributes": "content",
+    "TextFrozen": "content",
+    "Blend": "blend",
+    "Switch": "blend",
 }
 __all__ = [*_CLASSES, "describe", "make", "names", "parse_models", "register"]
 
 if TYPE_CHECKING:
+    from recnb.models.bayesian import BFM as BFM
+    from recnb.models.blend import Blend as Blend
+    from recnb.models.blend import Switch as Switch
+    from recnb.models.content import Attributes as Attributes
+    from recnb.models.content import TextFrozen as TextFrozen
+    from recnb.models.content import TfIdf as TfIdf
+    from recnb.models.factorisation import ALS as ALS
+    from recnb.models.factorisation import BPR as BPR
     from recnb.models.linear import EASE as EASE
     from recnb.models.neighbours import ItemKNN as ItemKNN
     from recnb.models.neighbours import UserKNN as UserKNN
     from recnb.models.popularity import Popularity as Popularity
     from recnb.models.popularity import Random as Random
     from recnb.models.popularity import RecentPopularity as RecentPopularity
+    from recnb.models.rating_neighbours import KNNBaseline as KNNBaseline
+    from recnb.models.ratings import Baseline as Baseline
+    from recnb.models.variational import MF as MF
+    from recnb.models.variational import SVDpp as SVDpp
 
 
 def __getattr__(name: str):

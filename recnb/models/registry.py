@@ -18,6 +18,16 @@ _HOMES: dict[str, str | type[Recommender]] = {
     "itemknn": "recnb.models.neighbours:ItemKNN",
     "userknn": "recnb.models.neighbours:UserKNN",
     "ease": "recnb.models.linear:EASE",
+    "als": "recnb.models.factorisation:ALS",
+    "bpr": "recnb.models.factorisation:BPR",
+    "mf": "recnb.models.variational:MF",
+    "svdpp": "recnb.models.variational:SVDpp",
+    "bfm": "recnb.models.bayesian:BFM",
+    "baseline": "recnb.models.ratings:Baseline",
+    "knnbaseline": "recnb.models.rating_neighbours:KNNBaseline",
+    "tfidf": "recnb.models.content:TfIdf",
+    "attributes": "recnb.models.content:Attributes",
+    "text_frozen": "recnb.models.content:TextFrozen",
 }
 
 

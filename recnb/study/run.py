@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recnb.study.search import search
-
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
+from recnb.evaluation.audit import by_severity
+from recnb.evaluation.audit.models import effort
 from recnb.evaluation.evaluate import Progress
 from recnb.evaluation.files import write_json
-from recnb.evaluation.judge import Judgeable, finding
+from recnb.evaluation.judge import Judgeable
 from recnb.models import parse_models
 from recnb.recommender import Recommender
+from recnb.study.search import search
 from recnb.study.store import DiskStore
 
 DEFAULT_MODELS = ("random", "popularity", "itemknn", "ease", "tfidf", "text_frozen")
@@ -110,17 +111,7 @@ def run(
     ev.settings["notes"] = list(plan.notes)
     ev.settings["search"] = {"trials": plan.trials, "models": searches}
     ev.settings["titles"] = _titles(ev, plan.split.dataset)
-    if plan.trials == 0:
-        ev.findings.append(
-            finding(
-                "untuned",
-                "warning",
-                0.0,
-                len(models),
-                "every model runs with its default settings (0 search trials)",
-                "repeat with --trials 20 before calling one model better than another",
-            )
-        )
+    ev.findings[:] = by_severity([*ev.findings, *effort(ev)])
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)

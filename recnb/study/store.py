@@ -17,6 +17,8 @@ from recnb.evaluation.judge import Judged, plain_settings
 from recnb.lists import Lists
 from recnb.recommender import Recommender
 
+_SCHEMA = 2  # of the kept files; another one is not read
+
 
 class DiskStore:
     """A folder of finished judgements, one subfolder each, written whole or not at all.
@@ -36,7 +38,7 @@ class DiskStore:
         self, folder: Path, split: Split, protocol: Protocol, models: Path | None = None
     ) -> None:
         self.folder, self.models = Path(folder), models
-        self.context = [recnb.__version__, split.digest, protocol.to_dict()]
+        self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
         self.reused: list[str] = []
 
     def key(self, name: str, model: Any, seed: int) -> str:
@@ -76,9 +78,10 @@ class DiskStore:
             }
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
         self.reused.append(f"{name}, seed {seed}")
-        return Judged(
-            name, seed, head["settings"], head["costs"], values, lists, head["findings"], None
+        settings, costs, findings, kind = (
+            head[n] for n in ("settings", "costs", "findings", "kind")
         )
+        return Judged(name, seed, settings, costs, values, lists, findings, None, kind)
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
@@ -98,6 +101,7 @@ class DiskStore:
         head = {
             "model": judged.model,
             "seed": judged.seed,
+            "kind": judged.kind,
             "settings": judged.settings,
             "costs": judged.costs,
             "findings": judged.findings,

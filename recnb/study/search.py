@@ -1,0 +1,273 @@
+"""Settings chosen on the validation part, with the same budget for every model."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from recnb.data import Split
+from recnb.errors import InputError
+from recnb.metrics.ranking import evaluate_lists, resolve
+from recnb.metrics.rating import rmse
+from recnb.models.blend import Hybrid
+from recnb.recommender import Recommender, top_k
+
+Progress = Callable[[int, int], None]
+RATINGS = ("rmse",)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of settings and what it reached.
+
+    Attributes
+    ----------
+    settings : dict
+        Those that differ from the model given; {} is trial 0, the model as it was given.
+    value : float
+        The metric on the validation part.
+    seconds : float
+        Fitting and judging.
+    chosen : dict
+        What fitting with validation data found: the number of epochs, weights.
+    """
+
+    settings: dict[str, Any]
+    value: float
+    seconds: float
+    chosen: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that has ended.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        In the order tried.
+    best : int
+        The number of the best trial.
+    metric : str
+        Such as "ndcg@10".
+    seed : int
+    """
+
+    trials: tuple[Trial, ...]
+    best: int
+    metric: str
+    seed: int
+
+
+def search(
+    model: Recommender,
+    split: Split,
+    trials: int = 20,
+    seed: int = 0,
+    metric: str = "ndcg",
+    k: int = 10,
+    protocol: Any = None,
+    progress: Progress | None = None,
+) -> Recommender:
+    """The model with the settings that do best on the validation part.
+
+    Parameters
+    ----------
+    model : Recommender
+        Unfitted; its class says in `search_space()` which settings to try, and the others keep the values given.
+    split : Split
+        Only ``split.inner`` is used: train against valid. The test rows are not there.
+    trials : int
+        Fits, the first with the settings given; 0 returns a plain clone. A model without a search space is
+        fitted once; each
+        part of a hybrid is searched on its own with this many.
+    seed : int
+        Of the sampler.
+    metric : str
+        A ranking metric, or "rmse" for models with `predict`.
+    k : int
+        Cut-off of a ranking metric.
+    protocol : Protocol, optional
+        Its first metric, first k, threshold of relevance and rule for repeats win over the arguments.
+    progress : callable (done, total), optional
+
+    Returns
+    -------
+    Recommender
+        A new unfitted model. Its attribute `searched` is the :class:`Search`; a clone of it does not carry it.
+
+    Raises
+    ------
+    InputError
+        No validation part, a metric that the model cannot be judged by, an unknown metric.
+
+    Notes
+    -----
+    Tree-structured Parzen estimator of `optuna`, 10 random trials first. Trial 0 is the model as given, so
+    the best is never worse on the
+    validation part than the untuned model. A setting drawn twice is not fitted twice, but counts.
+
+    References
+    ----------
+    Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS, section 4.
+    """
+    judge = Judge.of(split, metric, k, protocol)
+    judge.check(model)
+    if isinstance(model, Hybrid) and trials > 0:
+        return model.map_parts(
+            lambda part: search(part, split, trials, seed, metric, k, protocol, progress)
+        )
+    space = model.search_space() if hasattr(model, "search_space") else {}
+    if trials < 1:
+        return clone(model)
+    n = trials if space else 1
+    study = _study(seed, judge.lower)
+    study.enqueue_trial({name: _start(model, name, spec) for name, spec in space.items()})
+    done: list[Trial] = []
+    for number in range(n):
+        asked = study.ask()
+        # The first trial is the model as given, even where a setting lies outside the space.
+        drawn = {name: _draw(asked, name, spec) for name, spec in space.items()}
+        settings = {} if number == 0 else drawn
+        same = next((t for t in done if t.settings == settings), None)
+        trial = same or _try(model, settings, judge)
+        done.append(trial)
+        study.tell(asked, trial.value)
+        if progress:
+            progress(number + 1, n)
+    values = np.array([t.value for t in done])
+    best = int((values if judge.lower else -values).argmin())
+    found = clone(model).set_params(**done[best].settings)
+    found.set_params(**{k: v for k, v in done[best].chosen.items() if k == "n_epochs"})
+    found.searched = Search(tuple(done), best, judge.label, seed)
+    return found
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How a trial is judged: the inner split, a metric, a cut-off."""
+
+    inner: Split
+    metric: str
+    k: int
+    repeats: bool = False
+
+    @classmethod
+    def of(cls, split: Split, metric: str, k: int, protocol: Any) -> Judge:
+        """From the arguments of :func:`search`."""
+        inner = split.inner
+        if protocol is not None:
+            metric, k = protocol.metrics[0], protocol.ks[0]
+            dataset = inner.dataset.with_relevance(protocol.relevant_from)
+            inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
+        if metric not in RATINGS:
+            resolve(metric)
+        return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
+
+    @property
+    def lower(self) -> bool:
+        """Whether lower is better."""
+        return self.metric in RATINGS
+
+    @property
+    def label(self) -> str:
+        """The metric's name with its cut-off."""
+        return self.metric if self.lower else f"{self.metric}@{self.k}"
+
+    def check(self, model: Recommender) -> None:
+        """Raise where the model cannot be judged so."""
+        if self.lower and not hasattr(model, "predict"):
+            raise InputError(
+                f"{type(model).__name__} predicts no ratings, so it has no {self.metric}",
+                mend="use a ranking metric",
+            )
+
+    def value(self, model: Recommender) -> float:
+        """The metric of a model that is fitted on the inner train part."""
+        inner = self.inner
+        if self.lower:
+            asked = inner.test.matrix().tocoo()
+            return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
+        relevant = inner.test.positives()
+        known = None if self.repeats else inner.history.pairs()
+        if known is not None:
+            relevant = (relevant - relevant.multiply(known)).tocsr()
+            relevant.eliminate_zeros()
+        users = np.flatnonzero(np.diff(relevant.indptr))
+        if not len(users):
+            raise InputError(
+                "the validation part has no relevant item",
+                mend="lower relevant_from or enlarge valid",
+            )
+        lists = top_k(model, users, self.k, known, inner.candidates, _history(inner))
+        return float(
+            evaluate_lists(lists, relevant[users], [self.metric], self.k)[self.metric].mean()
+        )
+
+
+def _history(inner: Split):
+    """What is shown of the validation users: given rows where they are cold, else the training rows."""
+    shown = inner.history
+    return None if len(shown.interactions) == len(inner.train.interactions) else shown
+
+
+def _try(model: Recommender, settings: dict[str, Any], judge: Judge) -> Trial:
+    start = time.perf_counter()
+    fresh = clone(model).set_params(**settings)
+    # The rows that stop a model early are those that judge it: that is what they are for.
+    fresh.fit(judge.inner.train, judge.inner.test if fresh.uses_valid else None)
+    value = judge.value(fresh)
+    if not np.isfinite(value):
+        raise InputError(f"{settings} gave {judge.label} = {value}", mend="look at the model")
+    return Trial(settings, value, time.perf_counter() - start, _plain(fresh.chosen()))
+
+
+def _plain(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {key: v for key, v in chosen.items() if isinstance(v, (bool, int, float, str, tuple))}
+
+
+def _study(seed: int, lower: bool):
+    try:
+        import optuna
+    except ImportError:
+        raise InputError(
+            "search needs the package optuna", mend='pip install "recnb[classical]"'
+        ) from None
+    optuna.logging.set_verbosity(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=10, multivariate=True)
+    return optuna.create_study(direction="minimize" if lower else "maximize", sampler=sampler)
+
+
+def _draw(trial, name: str, spec: tuple) -> Any:
+    kind, *rest = spec
+    if kind == "choice":
+        # By number, since optuna stores plain values only.
+        return rest[0][trial.suggest_categorical(name, list(range(len(rest[0]))))]
+    if kind in ("int", "int_log"):
+        return trial.suggest_int(name, *rest, log=kind == "int_log")
+    if kind in ("float", "log"):
+        return trial.suggest_float(name, *rest, log=kind == "log")
+    raise InputError(
+        f"'{name}' has a search space of kind '{kind}'", mend="int, float, log, choice"
+    )
+
+
+def _start(model: Recommender, name: str, spec: tuple) -> Any:
+    """The given value of a setting, moved into the space where it lies outside."""
+    value = getattr(model, name)
+    if spec[0] == "choice":
+        return spec[1].index(value) if value in spec[1] else 0
+    return type(spec[1])(min(max(value, spec[1]), spec[2]))
