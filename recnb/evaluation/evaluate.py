@@ -11,7 +11,9 @@ import pandas as pd
 
 from recnb.data import Split
 from recnb.errors import InputError
-from recnb.evaluation.judge import Judgeable, Judged, finding, judge
+from recnb.evaluation.audit import audit, by_severity
+from recnb.evaluation.findings import finding
+from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Column, Evaluation
 from recnb.evaluation.versions import versions
@@ -101,7 +103,9 @@ def evaluate(
     findings += tie_spread(
         {n: m for n, m in checked.items() if is_cheap(m)}, split, protocol, progress
     )
-    return assemble(judged, task, findings)
+    ev = assemble(judged, task, findings)
+    ev.findings[:] = by_severity([*findings, *audit(task, ev)])
+    return ev
 
 
 def seeds_of(model: Judgeable, seeds: list[int]) -> list[int]:
@@ -189,7 +193,8 @@ def assemble(judged: list[Judged], task: Task, findings: list[dict[str, Any]]) -
             "notes": list(ds.notes),
         },
         "models": [
-            {"model": j.model, "seed": j.seed, "settings": j.settings, **j.costs} for j in judged
+            {"model": j.model, "seed": j.seed, "class": j.kind, "settings": j.settings, **j.costs}
+            for j in judged
         ],
         "versions": versions(),
     }

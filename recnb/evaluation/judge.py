@@ -11,6 +11,7 @@ from sklearn.base import clone
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation.costs import Meter
+from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import RATING_METRICS, Task
 from recnb.lists import Lists
 from recnb.metrics.ranking import UNCUT, auc, evaluate_lists
@@ -34,6 +35,8 @@ class Judged:
         `fit_seconds`, `score_seconds`, `peak_memory_mb`, `trainable_parameters`, `total_parameters`, `device`.
     fitted : Recommender or None
         The fitted model, where there is one in this process.
+    kind : str
+        The model's class, "lists" or "scores".
     """
 
     model: str
@@ -44,6 +47,7 @@ class Judged:
     lists: dict[str, tuple[np.ndarray, np.ndarray]]
     findings: list[dict[str, Any]] = field(default_factory=list)
     fitted: Recommender | None = None
+    kind: str = ""
 
 
 def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
@@ -76,7 +80,8 @@ def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
         }
     costs |= {"score_seconds": meter.seconds}
     costs["peak_memory_mb"] = max(costs["peak_memory_mb"], meter.peak_mb)
-    judged = Judged(name, seed, settings, costs, {}, lists, _findings(name, lists, task), fitted)
+    found = _findings(name, lists, task)
+    judged = Judged(name, seed, settings, costs, {}, lists, found, fitted, _kind(model))
     _measure(judged, fitted if fitted is not None else model, task)
     return judged
 
@@ -92,6 +97,12 @@ def fit(model: Recommender, task: Task, seed: int) -> Recommender:
         chosen = fresh.chosen()
         fresh = clone(fresh).set_params(**chosen)
     return fresh.fit(split.known)
+
+
+def _kind(model: Judgeable) -> str:
+    if isinstance(model, Recommender):
+        return type(model).__name__
+    return "lists" if isinstance(model, Lists) else "scores"
 
 
 def plain_settings(model: Recommender) -> dict[str, Any]:
@@ -230,17 +241,3 @@ def _findings(name: str, lists: dict, task: Task) -> list[dict[str, Any]]:
                 )
             )
     return out
-
-
-def finding(
-    code: str, severity: str, value: float, n: int, evidence: str, mend: str
-) -> dict[str, Any]:
-    """One record of audit.json. Severity: error, warning or note."""
-    return {
-        "code": code,
-        "severity": severity,
-        "value": value,
-        "n": n,
-        "evidence": evidence,
-        "mend": mend,
-    }

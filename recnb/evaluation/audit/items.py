@@ -51,13 +51,9 @@ def duplicate_items(task: Task) -> list[dict[str, Any]]:
     others = [
         c for c in ds.items.columns if c not in ("title", "text") and not _AGGREGATE.search(str(c))
     ]
-    rest = (
-        ds.items[others].astype(str).agg("|".join, axis=1)
-        if others
-        else pd.Series("", index=ds.items.index)
-    )
+    rest = ["|".join(map(str, row)) for row in ds.items[others].itertuples(index=False)]
     key = pd.Series([re.sub(r"\W+", " ", t.lower()).strip() for t in texts])
-    full = (key + "|" + rest.reset_index(drop=True))[used & (key != "").to_numpy()]
+    full = (key + "|" + pd.Series(rest))[used & (key != "").to_numpy()]
     twice = full.duplicated(keep=False)
     out = []
     if twice.any():
