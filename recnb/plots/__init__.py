@@ -1,0 +1,27 @@
+"""One function per figure that is used twice: data in, axes out; nothing is shown or saved here."""
+
+from __future__ import annotations
+
+from recnb.plots.costs import plot_costs
+from recnb.plots.data import plot_activity, plot_long_tail, plot_ratings, plot_timeline
+from recnb.plots.differences import plot_differences
+from recnb.plots.groups import plot_group_differences, plot_groups
+from recnb.plots.learning import plot_learning
+from recnb.plots.palette import Style, style, uses_language_model
+from recnb.plots.values import plot_values
+
+__all__ = [
+    "Style",
+    "plot_activity",
+    "plot_costs",
+    "plot_differences",
+    "plot_group_differences",
+    "plot_groups",
+    "plot_learning",
+    "plot_long_tail",
+    "plot_ratings",
+    "plot_timeline",
+    "plot_values",
+    "style",
+    "uses_language_model",
+]
