@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -192,7 +192,7 @@ class Blend(Hybrid):
         number = np.diff(relevant.indptr)
         best, best_value = None, -1.0
         for weights in _grid(len(parts)):
-            scores = sum(w * p for w, p in zip(weights, parts))
+            scores = _sum(weights, parts)
             scores[rows, columns] = -np.inf
             lists = top_k_rows(scores, 10, user_hash[users], item_hash)
             value = float(ndcg(hits(lists, relevant), number, 10).mean())
@@ -287,6 +287,13 @@ class Switch(Hybrid):
     def with_items(self, items) -> Recommender:
         """Not offered: a copy would need a `warm` model that knows the new items."""
         raise InputError("Switch cannot score new items", mend="fit it again with them")
+
+
+def _sum(weights: Sequence[float], parts: Sequence[np.ndarray]) -> np.ndarray:
+    out = np.zeros(parts[0].shape, np.float32)
+    for weight, part in zip(weights, parts):
+        out += np.float32(weight) * part
+    return out
 
 
 def zscore(scores: np.ndarray) -> np.ndarray:

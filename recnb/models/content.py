@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tf
 from recnb.recommender import copy_model
 
 MAPPINGS = ("ridge",)
-Vectors = np.ndarray | sparse.csr_matrix
+Vectors: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 class ContentModel(FromHistory):

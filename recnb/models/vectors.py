@@ -100,7 +100,7 @@ def attribute_columns(items: pd.DataFrame, named: tuple[str, ...] | None = None)
                     mend="name one that they have",
                 )
         return list(named)
-    found = [c for c in items if c not in ("title", "text") and _repeats(items[c])]
+    found = [str(c) for c in items if c not in ("title", "text") and _repeats(items[c])]
     if not found:
         raise InputError(
             "the items have no attributes (columns beside title and text whose values repeat)",
@@ -177,8 +177,5 @@ def _repeats(column: pd.Series) -> bool:
         return False
     parts = [split_value(v) for v in column]
     flat = [p for row in parts for p in row]
-    return (
-        bool(flat)
-        and len(set(flat)) <= 0.5 * len(flat)
-        and np.mean([len(p) for p in flat]) <= _LONG
-    )
+    few = 0 < len(set(flat)) <= 0.5 * len(flat)
+    return few and sum(map(len, flat)) <= _LONG * len(flat)
