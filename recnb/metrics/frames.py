@@ -66,16 +66,14 @@ def evaluate_frames(
                 raise InputError(f"the frame '{name}' has no such column", column=column)
     if not len(truth):
         raise InputError("truth has no rows, so no metric is defined")
-    columns = {"user_id": _ids(lists, "user_id"), "item_id": _ids(lists, "item_id")}
-    table = pa.table({**columns, "rank": pa.array(_ranks(lists["rank"]))})
+    rank = _ranks(lists["rank"])
+    kept = None
     if UNCUT.isdisjoint(functions):  # most rows of long lists stop here, before any id is read
-        table = table.filter(pc.less_equal(table["rank"], k))
-    rank = table["rank"].to_numpy()
+        kept = pc.less_equal(pa.array(rank), k)
+        rank = rank[rank <= k]
     with ThreadPoolExecutor(2) as pool:  # both columns at once: pyarrow works without the lock
-        of_users = pool.submit(
-            _codes, _ids(truth, "user_id"), table["user_id"], "user_id", grouped=True
-        )
-        of_items = pool.submit(_codes, _ids(truth, "item_id"), table["item_id"], "item_id")
+        of_users = pool.submit(_codes, lists, truth, "user_id", kept, grouped=True)
+        of_items = pool.submit(_codes, lists, truth, "item_id", kept)
         users, true_user, user = of_users.result()
         items, true_item, item = of_items.result()
     # Codes follow first appearance, truth first: users of the lists alone come last.
@@ -125,12 +123,19 @@ def _ids(frame: pd.DataFrame, column: str) -> pa.ChunkedArray:
 
 
 def _codes(
-    first: pa.ChunkedArray, second: pa.ChunkedArray, column: str, grouped: bool = False
+    lists: pd.DataFrame,
+    truth: pd.DataFrame,
+    column: str,
+    kept: pa.Array | None,
+    grouped: bool = False,
 ) -> tuple[pa.Array, NDArray[np.integer], NDArray[np.integer]]:
-    """Distinct ids by first appearance, and the codes of both columns.
+    """Distinct ids by first appearance, truth first; codes of the truth and of the kept lists.
 
     With `grouped`, runs of the same id are found first and coded once.
     """
+    first, second = _ids(truth, column), _ids(lists, column)
+    if kept is not None:
+        second = second.filter(kept)
     if pa.types.is_large_string(first.type) or pa.types.is_large_string(second.type):
         first, second = (
             x.cast(pa.large_string()) if pa.types.is_string(x.type) else x for x in (first, second)
