@@ -1,0 +1,237 @@
+"""The answer in a few sentences, computed: does a language model help here?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.evaluation import Evaluation
+from recnb.evaluation.protocol import LOWER_IS_BETTER
+from recnb.plots.differences import SIGNIFICANT
+from recnb.plots.palette import uses_language_model
+from recnb.plots.words import decimals, metric_name, p_value, seconds
+from recnb.study.report.numbers import count, fixed, percent, signed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the report says first.
+
+    Attributes
+    ----------
+    verdict : {"better", "worse", "null", "open", "one"}
+        Of `model` against `reference`: the interval is clear of zero and so is p after Holm (better, worse);
+        the interval holds zero (null); the interval is clear but p after Holm is not, or nothing can be
+        tested (open); there is nothing to compare with (one).
+    title : str
+        The answer in a few words.
+    sentences : list of str
+    model, reference : str or None
+        The pair that is compared.
+    asked : bool
+        Whether a language model was judged beside a model without one.
+    row : dict
+        The row of :meth:`Evaluation.compare`; empty where nothing is compared.
+    """
+
+    verdict: str
+    title: str
+    sentences: list[str]
+    model: str
+    reference: str | None
+    asked: bool
+    row: dict[str, Any] = field(default_factory=dict)
+
+
+def readers(ev: Evaluation) -> list[str]:
+    """The models that read text with a language model, by their names or their settings."""
+    held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
+    return [m for m in ev.models if uses_language_model(m, held.get(m))]
+
+
+def answer(ev: Evaluation) -> Answer:
+    """The best model that reads text with a language model against the strongest without one.
+
+    Where no language model was judged (or nothing else), the best model against popularity, or
+    against the next one.
+    """
+    key = ev.headline
+    measured = [m for m in ev.models if ev.mean_over_seeds(m, key) is not None]
+    with_text = [m for m in readers(ev) if m in measured]
+    without = [m for m in measured if m not in with_text]
+    if with_text and without:
+        model, to = ev.best(key, with_text), ev.best(key, without)
+        return _compared(ev, model, to, asked=True)
+    best = ev.best(key)
+    others = [m for m in measured if m != best]
+    if not others:
+        return _single(ev, best)
+    to = "popularity" if "popularity" in others else ev.best(key, others)
+    return _compared(ev, best, to, asked=False, only_readers=bool(with_text))
+
+
+def _single(ev: Evaluation, model: str) -> Answer:
+    row = headline_rows(ev).set_index("model").loc[model]
+    said = f"{model} reaches {name_of(ev)} {_value(row)}"
+    title = "One model was judged: nothing to compare it with"
+    why = "Whether a language model helps cannot be said from one model: judge popularity and a classical model too."
+    return Answer("one", title, [said + ".", why], model, None, asked=False)
+
+
+def _compared(
+    ev: Evaluation, model: str, to: str, asked: bool, only_readers: bool = False
+) -> Answer:
+    found = ev.compare(to)
+    row = found.set_index("model", drop=False).loc[model].to_dict()
+    lower = ev.headline[0] in LOWER_IS_BETTER
+    verdict = judge(row["difference"], row["low"], row["high"], row["p_holm"], lower)
+    rows = headline_rows(ev).set_index("model")
+    digits = decimals(rows["low"], rows["high"])
+    base = float(rows.loc[to, "value"])
+    relative = f", {percent(row['difference'] / base)}" if base > 0 else ""
+    roles = _roles(asked, to, only_readers)
+    first = (
+        f"{model}{roles[0]}, reaches {name_of(ev)} {_value(rows.loc[model], digits)}; "
+        f"{to}{roles[1]}, {_value(rows.loc[to], digits)}."
+    )
+    second = f"The difference is {signed(row['difference'], digits)}{relative}"
+    if np.isfinite([row["low"], row["high"]]).all():
+        low, high = signed(row["low"], digits), signed(row["high"], digits)
+        correction = f"p {_equals(row['p_holm'])} after Holm over {count(len(found), 'comparison')}"
+        second += f" (95 % interval {low} to {high}; {correction}; {row['n_users']:,} users)."
+    else:
+        second += f" ({count(row['n_users'], 'user')}: too few for an interval)."
+    sentences = [first, f"{second} {_meaning(verdict, model, to)}", *_cost(ev, model, to)]
+    title = _title(verdict, asked, only_readers, model, to)
+    return Answer(verdict, title, sentences, model, to, asked, row)
+
+
+def judge(difference: float, low: float, high: float, p_holm: float, lower: bool = False) -> str:
+    """The verdict on a difference; see :class:`Answer`.
+
+    Examples
+    --------
+    >>> judge(0.1, 0.05, 0.15, 0.001), judge(0.1, 0.05, 0.15, 0.001, lower=True), judge(0.1, -0.05, 0.2, 0.3)
+    ('better', 'worse', 'null')
+    >>> judge(0.1, 0.01, 0.2, 0.09), judge(0.1, float("nan"), float("nan"), 1.0)
+    ('open', 'open')
+    """
+    if not np.isfinite([low, high, p_holm]).all():
+        return "open"
+    if low <= 0 <= high:
+        return "null"
+    if p_holm >= SIGNIFICANT:
+        return "open"
+    return "better" if (difference < 0) == lower else "worse"
+
+
+def _title(verdict: str, asked: bool, only_readers: bool, model: str, to: str) -> str:
+    if asked:
+        return {
+            "better": "Yes, on these data it does",
+            "worse": "No, on these data it does worse",
+            "null": "Not shown: a null result",
+            "open": "Not settled by these data",
+        }[verdict]
+    why = (
+        "Only models with a language model were judged"
+        if only_readers
+        else "No language model was judged"
+    )
+    tail = {
+        "better": f"{model} is better than {to}",
+        "worse": f"{model} is worse than {to}",
+        "null": f"between {model} and {to} no difference is shown",
+        "open": f"between {model} and {to} nothing is settled",
+    }[verdict]
+    return f"{why}; {tail}"
+
+
+def _roles(asked: bool, to: str, only_readers: bool) -> tuple[str, str]:
+    if asked:
+        return (
+            ", the best model that reads text with a language model",
+            ", the strongest without one",
+        )
+    return ", the best model", ", the baseline" if to == "popularity" else ", the next"
+
+
+def _meaning(verdict: str, model: str, to: str) -> str:
+    return {
+        "better": f"The interval is clear of zero: {model} is better.",
+        "worse": f"The interval is clear of zero: {model} is worse.",
+        "null": "The interval holds zero, so a difference is not shown. This is a null result: the interval "
+        "says which differences the data still allow.",
+        "open": "The interval and the corrected p do not agree, or cannot be had: nothing is settled.",
+    }[verdict]
+
+
+def _cost(ev: Evaluation, model: str, to: str) -> list[str]:
+    spent = cost_table(ev).set_index("model")["seconds"]
+    mine, theirs = float(spent.get(model, 0.0)), float(spent.get(to, 0.0))
+    if not (mine > 0 and theirs > 0):
+        return []
+    ratio = mine / theirs
+    times = f"{ratio:.2g}" if ratio < 10 else f"{ratio:,.0f}"
+    return [
+        f"{model} takes {times} times the time of {to} to fit and score "
+        f"({seconds(mine)} against {seconds(theirs)})."
+    ]
+
+
+def cost_table(ev: Evaluation) -> pd.DataFrame:
+    """Costs per model, means over its seeds; `seconds` is fitting and scoring together."""
+    costs = ev.costs.copy()
+    if costs.empty or "fit_seconds" not in costs:
+        return pd.DataFrame(columns=["model", "seconds"])
+    costs["seconds"] = costs["fit_seconds"].fillna(0) + costs["score_seconds"].fillna(0)
+    # Lists, matrices and fitted models were made elsewhere: their time here says nothing.
+    costs.loc[~(costs["fit_seconds"] > 0), "seconds"] = 0.0
+    numbers = [
+        c
+        for c in costs.columns
+        if c not in ("model", "seed") and pd.api.types.is_numeric_dtype(costs[c])
+    ]
+    out = costs.groupby("model", sort=False)[numbers].mean()
+    if "device" in costs:
+        out["device"] = costs.groupby("model", sort=False)["device"].agg(
+            lambda d: ", ".join(sorted({str(v) for v in d.dropna()}))
+        )
+    return out.reset_index()
+
+
+def headline_rows(ev: Evaluation) -> pd.DataFrame:
+    """The rows of the table for the headline, the best model first."""
+    return rows_of(ev, ev.headline)
+
+
+def rows_of(ev: Evaluation, key: tuple[str, int | None, str]) -> pd.DataFrame:
+    """The rows of the table for one metric, the best model first."""
+    t = ev.table()
+    t = t[(t["metric"] == key[0]) & (t["candidates"] == key[2])]
+    t = t[t["k"].isna() if key[1] is None else t["k"] == key[1]]
+    return t.sort_values("value", ascending=key[0] in LOWER_IS_BETTER, kind="stable")
+
+
+def name_of(ev: Evaluation) -> str:
+    """The headline as it is written, with the shelf where there is one."""
+    metric, k, candidates = ev.headline
+    return metric_name(metric, k) + (
+        " (new items among themselves)" if candidates == "shelf" else ""
+    )
+
+
+def _value(row: pd.Series, digits: int | None = None) -> str:
+    if digits is None:
+        digits = decimals(pd.Series([row["low"]]), pd.Series([row["high"]]))
+    if not np.isfinite([row["low"], row["high"]]).all():
+        return f"{fixed(row['value'], digits)} (one user, no interval)"
+    return f"{fixed(row['value'], digits)} ({fixed(row['low'], digits)} to {fixed(row['high'], digits)})"
+
+
+def _equals(p: float) -> str:
+    said = p_value(p)
+    return said if said.startswith(("<", "not")) else f"= {said}"
