@@ -33,6 +33,8 @@ class Recommender(BaseEstimator):
     ----------
     cheap : bool
         Fits in seconds; evaluated again under other tie orders.
+    cheap_items : int or None
+        The largest catalogue for which that holds; None means any.
     seeded : bool
         Fitting draws random numbers, so several seeds say more than one. Such a model has a setting `seed`.
     uses_valid : bool
@@ -43,6 +45,7 @@ class Recommender(BaseEstimator):
     """
 
     cheap = False
+    cheap_items: int | None = None
     seeded = False
     uses_valid = False
     needs_text = False
@@ -128,7 +131,10 @@ class Recommender(BaseEstimator):
         """
         if not self.fitted:
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        path = Path(path)
+        self._write(Path(path))
+
+    def _write(self, path: Path) -> None:
+        # A model that another one holds may be its setting, and not fitted.
         path.mkdir(parents=True, exist_ok=True)
         plain: dict[str, Any] = {}
         arrays: dict[str, np.ndarray] = {}
@@ -140,7 +146,7 @@ class Recommender(BaseEstimator):
 
         save_file(arrays, path / "model.safetensors")
         for name, model in models.items():
-            model.save(path / name)
+            (model.save if model.fitted else model._write)(path / name)
         head = {
             "schema": _SCHEMA,
             "class": f"{type(self).__module__}:{type(self).__qualname__}",
@@ -159,18 +165,11 @@ def load_model(path: str | Path) -> Recommender:
         No model is there, or its class is not importable.
     """
     path = Path(path)
-    try:
-        head = json.loads((path / "model.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no model.json here", file=str(path), mend="name a saved model") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"model.json is broken ({error})", file=str(path), mend="save again"
-        ) from None
+    head = _head(path)
     module, _, name = head["class"].partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
             f"its class {head['class']} cannot be imported ({error})",
             file=str(path),
@@ -180,8 +179,15 @@ def load_model(path: str | Path) -> Recommender:
         raise InputError(f"{head['class']} is no Recommender", file=str(path), mend="save again")
     from safetensors.numpy import load_file
 
-    arrays = load_file(path / "model.safetensors")
-    values = {k: _unpack(k, v, arrays) for k, v in head["values"].items()}
+    try:
+        arrays = load_file(path / "model.safetensors")
+        values = {k: _unpack(k, v, arrays) for k, v in head["values"].items()}
+    except InputError:
+        raise
+    except Exception as error:  # safetensors has no error class of its own to name
+        raise InputError(
+            f"its arrays cannot be read ({error})", file=str(path), mend="save again"
+        ) from None
     values |= {n: load_model(path / n) for n in head["models"] if "." not in n}
     for n in {m.split(".")[0] for m in head["models"] if "." in m}:
         parts = sorted(
@@ -189,11 +195,41 @@ def load_model(path: str | Path) -> Recommender:
         )
         values[n] = [load_model(path / m) for m in parts]
     settings = {k: v for k, v in values.items() if not k.endswith("_")}
-    model = cls(**settings)
+    try:
+        model = cls(**settings)
+    except TypeError as error:
+        raise InputError(
+            f"its settings do not fit {head['class']} ({error})", file=str(path), mend="save again"
+        ) from None
     for key, value in values.items():
         if key.endswith("_"):
             setattr(model, key, value)
     return model
+
+
+def _head(path: Path) -> dict[str, Any]:
+    try:
+        head = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError("no model.json here", file=str(path), mend="name a saved model") from None
+    except ValueError as error:
+        raise InputError(
+            f"model.json is broken ({error})", file=str(path), mend="save again"
+        ) from None
+    kinds = {"schema": int, "class": str, "values": dict, "models": list}
+    if not isinstance(head, dict) or any(not isinstance(head.get(k), t) for k, t in kinds.items()):
+        raise InputError("model.json is broken", file=str(path), mend="save again")
+    if head["schema"] != _SCHEMA:
+        raise InputError(
+            f"written as schema {head['schema']}, this version reads {_SCHEMA}",
+            file=str(path),
+            mend="save again",
+        )
+    if any(
+        not isinstance(n, str) or not n.replace(".", "_").isidentifier() for n in head["models"]
+    ):
+        raise InputError("model.json names no part of the model", file=str(path), mend="save again")
+    return head
 
 
 def _pack(name: str, value: Any, plain: dict, arrays: dict, models: dict) -> None:
@@ -211,10 +247,14 @@ def _pack(name: str, value: Any, plain: dict, arrays: dict, models: dict) -> Non
         for part in ("data", "indices", "indptr"):
             arrays[f"{name}.{part}"] = getattr(m, part)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "OU":
+        if value.ndim != 1 or not all(isinstance(v, str) for v in value):
+            raise _unsafe(name, "an array of objects")
         plain[name] = {"ids": [str(v) for v in value]}
     elif isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf":
+            raise _unsafe(name, f"an array of {value.dtype}")
         plain[name] = {"array": True}
-        arrays[name] = np.ascontiguousarray(value)
+        arrays[name] = np.array(value, order="C")
     elif isinstance(value, np.generic):
         plain[name] = {"value": value.item()}
     elif hasattr(value, "to_json") and hasattr(type(value), "from_json"):
@@ -222,13 +262,17 @@ def _pack(name: str, value: Any, plain: dict, arrays: dict, models: dict) -> Non
         plain[name] = {"object": f"{kind.__module__}:{kind.__qualname__}", "json": value.to_json()}
     else:
         try:
+            # Keys that are no text would come back as text.
+            if isinstance(value, dict) and not all(isinstance(k, str) for k in value):
+                raise TypeError
             json.dumps(value)
-        except TypeError:
-            raise InputError(
-                f"'{name}' of type {type(value).__name__} has no safe form",
-                mend="store arrays and numbers",
-            ) from None
+        except (TypeError, ValueError):
+            raise _unsafe(name, type(value).__name__) from None
         plain[name] = {"tuple": list(value)} if isinstance(value, tuple) else {"value": value}
+
+
+def _unsafe(name: str, kind: str) -> InputError:
+    return InputError(f"'{name}' ({kind}) has no safe form", mend="store arrays, text and numbers")
 
 
 def _unpack(name: str, packed: dict, arrays: dict) -> Any:
@@ -270,7 +314,7 @@ def top_k(
         User codes; None means all.
     k : int
     exclude : Dataset or csr_matrix of shape (n_users, n_items), optional
-        Pairs that are never listed.
+        Pairs that are never listed: every pair that occurs, or every stored entry.
     candidates : ndarray of int, optional
         The only item codes that may be listed; None means the whole catalogue.
     history : Dataset, optional
@@ -313,8 +357,8 @@ def top_k_scores(
 
     `ids` are the user and item ids by code; their hashes break ties.
     """
-    if k < 1:
-        raise InputError(f"k={k}", mend="ask for at least one item")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise InputError(f"k={k}", mend="ask for a whole number of items, at least one")
     name = name or (type(model).__name__ if isinstance(model, Recommender) else "the score matrix")
     user_ids, item_ids = ids if ids is not None else _ids(model)
     n_items = len(item_ids)
@@ -323,11 +367,15 @@ def top_k_scores(
         raise InputError(
             f"a user code outside 0..{len(user_ids) - 1}", mend="pass codes of this data set"
         )
-    allowed = None
-    if candidates is not None:
-        allowed = np.zeros(n_items, bool)
-        allowed[candidates] = True
-    barred = exclude.pairs() if isinstance(exclude, Dataset) else exclude
+    allowed = None if candidates is None else _shelf(candidates, n_items)
+    barred = None
+    if exclude is not None:
+        barred = exclude.pairs() if isinstance(exclude, Dataset) else sparse.csr_matrix(exclude)
+        if barred.shape != (len(user_ids), n_items):
+            raise InputError(
+                f"exclude has shape {barred.shape}, expected {(len(user_ids), n_items)}",
+                mend="pass pairs of this data set",
+            )
     score_block, threads, finite = _scorer(model, users, history, name)
     return topk.rank_blocks(
         len(users),
@@ -342,6 +390,21 @@ def top_k_scores(
         threads,
         finite,
     )
+
+
+def _shelf(candidates: np.ndarray, n_items: int) -> np.ndarray:
+    """The candidates as a mask."""
+    codes = np.asarray(candidates)
+    if codes.dtype == bool and codes.shape == (n_items,):
+        return codes
+    inside = not len(codes) or 0 <= codes.min() <= codes.max() < n_items
+    if codes.dtype.kind not in "iu" or not inside:
+        raise InputError(
+            f"a candidate outside 0..{n_items - 1}", mend="pass item codes of this data set"
+        )
+    allowed = np.zeros(n_items, bool)
+    allowed[codes] = True
+    return allowed
 
 
 def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
@@ -360,7 +423,12 @@ def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
             np.isfinite(np.abs(left).max(initial=0) * np.abs(right).max(initial=0) * left.shape[1])
         )
         return lambda start, stop: left[start:stop] @ right, topk.n_threads(), finite
-    return lambda start, stop: model.score(users[start:stop], history), 1, False
+    return lambda start, stop: _own(model.score(users[start:stop], history)), 1, False
+
+
+def _own(scores: np.ndarray) -> np.ndarray:
+    """A copy: what may not be listed is struck out of it, and a model may have handed out its own array."""
+    return scores.copy() if isinstance(scores, np.ndarray) else scores
 
 
 def _ids(model) -> tuple[np.ndarray, np.ndarray]:

@@ -101,7 +101,10 @@ def evaluate(
         judged.append(found)
     findings = [f for j in judged for f in j.findings]
     findings += tie_spread(
-        {n: m for n, m in checked.items() if is_cheap(m)}, split, protocol, progress
+        {n: m for n, m in checked.items() if is_cheap(m, split.dataset.n_items)},
+        split,
+        protocol,
+        progress,
     )
     ev = assemble(judged, task, findings)
     ev.findings[:] = by_severity([*findings, *audit(task, ev)])
@@ -114,9 +117,11 @@ def seeds_of(model: Judgeable, seeds: list[int]) -> list[int]:
     return seeds if draws else seeds[:1]
 
 
-def is_cheap(model: Judgeable) -> bool:
+def is_cheap(model: Judgeable, n_items: int) -> bool:
     """Whether a model may be fitted again for other tie orders: fast, and steady but for them."""
-    return isinstance(model, Recommender) and model.cheap and not (model.seeded or model.fitted)
+    if not isinstance(model, Recommender) or not model.cheap or model.seeded or model.fitted:
+        return False
+    return model.cheap_items is None or n_items <= model.cheap_items
 
 
 def tie_spread(
