@@ -15,8 +15,7 @@ from scipy import sparse
 from recnb.data import door, tables
 from recnb.errors import InputError
 
-FEEDBACK = ("explicit", "implicit", "count")
-DUPLICATES = ("error", "keep", "drop")
+FEEDBACK, DUPLICATES = door.FEEDBACK, door.DUPLICATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +102,10 @@ class Dataset:
                [0., 1.]], dtype=float32)
         """
         file, item_file, user_file = files
-        if duplicates not in DUPLICATES:
-            raise InputError(f"duplicates='{duplicates}'", mend=f"one of {', '.join(DUPLICATES)}")
-        if feedback is not None and feedback not in FEEDBACK:
-            raise InputError(f"feedback='{feedback}'", mend=f"one of {', '.join(FEEDBACK)}")
+        door.choose(duplicates, "duplicates", DUPLICATES)
+        door.choose(feedback or "explicit", "feedback", FEEDBACK)
+        if scale is not None:
+            scale = door.pair(scale, file)
         rows = tables.check_interactions(interactions, file)
         item_table = door.entities(items, rows["item_id"], "item_id", item_file, file)
         user_table = door.entities(users, rows["user_id"], "user_id", user_file, file)
@@ -122,7 +121,7 @@ class Dataset:
             "user",
             *(c for c in door.ORDER if c in rows),
             "item",
-            *(c for c in ("rating", "event", "quantity") if c in rows),
+            *(c for c in ("rating", "event", "quantity", "split") if c in rows),
         ]
         rows = rows.sort_values(by, kind="stable", ignore_index=True)
         return cls(rows, item_table, user_table, feedback, scale, name, relevant_from, notes)
@@ -165,7 +164,10 @@ class Dataset:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write the folder that :meth:`from_folder` reads: parquet tables and `dataset.json`."""
+        """Write the folder that :meth:`from_folder` reads: parquet tables and `dataset.json`.
+
+        Rows that stand more than once were accepted when this was made, so the folder accepts them too.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         rows = self.interactions.drop(columns=["user", "item"])
@@ -173,6 +175,7 @@ class Dataset:
         rows.insert(1, "item_id", self.item_ids[self.interactions["item"]])
         if "rating" in rows:
             rows["rating"] = rows["rating"].astype("Float64")
+        once = [c for c in ("user_id", "item_id", *door.ORDER) if c in rows]
         rows.to_parquet(folder / "interactions.parquet", index=False)
         self.items.reset_index().to_parquet(folder / "items.parquet", index=False)
         self.users.reset_index().to_parquet(folder / "users.parquet", index=False)
@@ -181,6 +184,7 @@ class Dataset:
             "feedback": self.feedback,
             "scale": list(self.scale) if self.scale else None,
             "relevant_from": self.relevant_from,
+            "duplicates": "keep" if rows.duplicated(once).any() else None,
         }
         (folder / "dataset.json").write_text(
             json.dumps(declared, indent=1) + "\n", encoding="utf-8"
@@ -221,8 +225,7 @@ class Dataset:
     def threshold(self) -> float | None:
         """The rating from which a pair is relevant; None where every pair is.
 
-        Explicit feedback: `relevant_from`, or four fifths of the way up the scale rounded to a step it
-        has (4 on 1-5, 8 on 1-10).
+        Explicit feedback: `relevant_from`, or four fifths of the highest rating (4 on 1-5, 8 on 1-10).
         """
         if self.feedback != "explicit":
             return self.relevant_from
@@ -246,7 +249,12 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of ids, rows and texts: sha256, 16 hex digits; the order of a file's rows does not matter."""
+        """Identity of ids, rows and texts: sha256, 16 hex digits.
+
+        The order of the interactions does not matter; that of the items and users does, since it sets the codes.
+        csv and parquet of the same text and numbers agree; a column of times or lists, which csv can hold only
+        as text, may not.
+        """
         h = sha256(self.identity.encode())
         for column in sorted(self.interactions.columns):
             values = self.interactions[column].to_numpy()
@@ -301,7 +309,7 @@ class Dataset:
             values = rows["rating"].to_numpy(dtype=np.float32)[keep]
             out = _csr(u[keep], i[keep], values, shape, keep_zeros=True)
         if relevant_from is not None:
-            kept = out.data >= relevant_from
+            kept = out.data >= np.float32(relevant_from)
             coo = out.tocoo()
             out = _csr(coo.row[kept], coo.col[kept], np.ones(kept.sum(), np.float32), shape)
         return out
@@ -316,7 +324,10 @@ class Dataset:
 
     def rows(self, mask: np.ndarray) -> Dataset:
         """The same users and items with some of the interactions (a boolean mask or row numbers)."""
-        kept = self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[mask]
+        # Sorted: within a user, rows stand in time order.
+        kept = (
+            self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[np.sort(mask)]
+        )
         part = replace(self, interactions=kept.reset_index(drop=True))
         part.__dict__["identity"] = self.identity  # the same users and items: not hashed again
         return part
@@ -331,8 +342,8 @@ class Dataset:
 
     def keep(self, users: np.ndarray | None = None, items: np.ndarray | None = None) -> Dataset:
         """Only these users and items (boolean masks over the codes), with new codes."""
-        user_mask = np.ones(self.n_users, bool) if users is None else np.asarray(users, bool)
-        item_mask = np.ones(self.n_items, bool) if items is None else np.asarray(items, bool)
+        user_mask = _mask(users, self.n_users, "users")
+        item_mask = _mask(items, self.n_items, "items")
         u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
         rows = self.interactions[user_mask[u] & item_mask[i]].reset_index(drop=True)
         if rows.empty:
@@ -384,7 +395,7 @@ class Dataset:
         limit = self.threshold if threshold is None else threshold
         rows = self.interactions
         if limit is not None and "rating" in rows:
-            rows = rows[rows["rating"] >= limit]
+            rows = rows[rows["rating"].astype(np.float32) >= np.float32(limit)]
         if rows.empty:
             raise InputError(
                 f"no rating reaches {limit}", file=self.name, mend="lower the threshold"
@@ -394,7 +405,9 @@ class Dataset:
 
 
 def default_threshold(scale: tuple[float, float] | None) -> float | None:
-    """Four fifths of the highest rating, down to a whole step: 4 on 1-5 and 0.5-5, 8 on 1-10, 1 on 0-1.
+    """Four fifths of the highest rating: 4 on 1-5 and 0.5-5, 8 on 1-10, 0.8 on 0-1.
+
+    Below zero, where a fifth of the highest rating means nothing, four fifths of the way up.
 
     Examples
     --------
@@ -405,6 +418,18 @@ def default_threshold(scale: tuple[float, float] | None) -> float | None:
         return None
     limit = 0.8 * scale[1] if scale[1] > 0 else scale[0] + 0.8 * (scale[1] - scale[0])
     return float(np.round(limit, 6))
+
+
+def _mask(mask: np.ndarray | None, n: int, name: str) -> np.ndarray:
+    if mask is None:
+        return np.ones(n, bool)
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != (n,):
+        raise InputError(
+            f"{name} is {mask.dtype} of shape {mask.shape}, expected bool of shape ({n},)",
+            mend="pass a mask over the codes",
+        )
+    return mask
 
 
 def _csr(

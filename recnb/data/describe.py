@@ -93,11 +93,11 @@ def describe(ds: Dataset) -> pd.Series:
     if ds.order:
         out["tied_timestamps"] = float(rows.duplicated(["user", ds.order], keep=False).mean())
         out["tied_last"] = tied_last(ds)
-    text = pd.Series("", index=ds.items.index)
-    for column in ("title", "text"):
-        if column in ds.items:
-            text = text + ds.items[column]
-    lengths = text.str.len().to_numpy()
+    lengths = np.zeros(ds.n_items, int)
+    said = [ds.items[column] for column in ("title", "text") if column in ds.items]
+    for at, column in enumerate(said):
+        new = True if at == 0 else (column != said[0]).to_numpy()  # a text may repeat the title
+        lengths += column.str.len().to_numpy().astype(int) * new
     out["text_coverage"] = float((lengths > 0).mean())
     out["text_median_chars"] = (
         float(np.median(lengths[lengths > 0])) if (lengths > 0).any() else 0.0

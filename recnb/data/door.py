@@ -13,6 +13,8 @@ from recnb.data import tables
 from recnb.errors import InputError
 
 ORDER = ("timestamp", "position")
+FEEDBACK = ("explicit", "implicit", "count")
+DUPLICATES = ("error", "keep", "drop")
 
 
 def table_file(folder: Path, part: str) -> Path | None:
@@ -37,15 +39,39 @@ def declared(path: Path) -> dict:
             "may hold only " + ", ".join(sorted(known)), file=str(path), mend="delete the rest"
         )
     if declared.get("scale") is not None:
-        scale = declared["scale"]
-        if not (
-            isinstance(scale, list)
-            and len(scale) == 2
-            and all(isinstance(x, (int, float)) for x in scale)
-        ):
-            raise InputError("scale is no pair of numbers", file=str(path), mend="write [1, 5]")
-        declared["scale"] = (float(scale[0]), float(scale[1]))
+        declared["scale"] = pair(declared["scale"], str(path))
+    if not _is_number(declared.get("relevant_from", 0) or 0):
+        raise InputError(
+            f"relevant_from is {declared['relevant_from']!r}", file=str(path), mend="write a number"
+        )
+    if not isinstance(declared.get("name") or "", str):
+        raise InputError(f"name is {declared['name']!r}", file=str(path), mend="write text")
+    for key, allowed in (("feedback", FEEDBACK), ("duplicates", DUPLICATES)):
+        choose(declared.get(key) or allowed[0], key, allowed, str(path))
     return {key: value for key, value in declared.items() if value is not None}
+
+
+def choose(value: object, name: str, allowed: tuple[str, ...], file: str | None = None) -> None:
+    """Raise unless the value is one of those allowed."""
+    if value not in allowed:
+        raise InputError(f"{name}={value!r}", file=file, mend=f"write one of {', '.join(allowed)}")
+
+
+def pair(scale: object, file: str) -> tuple[float, float]:
+    """A rating scale: two finite numbers, the lower one first."""
+    ends = list(scale) if isinstance(scale, (list, tuple, np.ndarray)) else []
+    if len(ends) != 2 or not all(map(_is_number, ends)) or not ends[0] < ends[1]:
+        raise InputError(
+            f"scale {scale!r} is no pair of numbers, low before high",
+            file=file,
+            mend="write [1, 5]",
+        )
+    return float(ends[0]), float(ends[1])
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    return number and not isinstance(value, bool) and bool(np.isfinite(value))  # type: ignore[call-overload]
 
 
 def entities(
@@ -103,9 +129,14 @@ def guess(
                     break
             scale = (low, high)
             notes.append(f"the rating scale is taken as {low:g} to {high:g}")
-        low, high = float(scale[0]), float(scale[1])
-        if not low < high:
-            raise InputError(f"the scale {low:g} to {high:g} is empty", file=file, mend="low, high")
+            if low == high:
+                raise InputError(
+                    f"every rating is {low:g}, which shows no scale",
+                    file=file,
+                    column="rating",
+                    mend="declare the scale, lowest and highest rating",
+                )
+        low, high = pair(scale, file)
         outside = (rows["rating"] < low) | (rows["rating"] > high)
         if outside.any():
             row = int(np.flatnonzero(outside.to_numpy())[0])

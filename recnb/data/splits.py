@@ -17,7 +17,7 @@ import pandas as pd
 
 from recnb.data.dataset import Dataset
 from recnb.data.hashing import hash_ids, mix
-from recnb.data.tables import PARTS, ids
+from recnb.data.tables import PARTS, ids, require
 from recnb.errors import InputError
 
 TRAIN, VALID, TEST, GIVEN, VALID_GIVEN = 0, 1, 2, 3, 4
@@ -106,7 +106,7 @@ class Split:
     def tied_users(self) -> int:
         """Test users whose cut runs through rows of one time, so that the tie order decides what is judged."""
         ds, order = self.dataset, self.dataset.order
-        if order is None or "tie_seed" not in self.settings:
+        if order is None or not self._breaks_ties:
             return 0
         rows = ds.interactions
         clock = rows[order].to_numpy()
@@ -124,9 +124,14 @@ class Split:
         both = pd.concat([first, last], axis=1, keys=["first", "last"]).dropna()
         return int((both["first"] == both["last"]).sum())
 
+    @property
+    def _breaks_ties(self) -> bool:
+        # An inner split has its settings from the outer one, which was cut with other rows.
+        return "tie_seed" in self.settings and self.name in BY_NAME
+
     def with_tie_seed(self, tie_seed: int) -> Split:
         """The same split with ties in time broken in another order."""
-        if "tie_seed" not in self.settings:
+        if not self._breaks_ties:
             raise InputError(f"the {self.name} split breaks no ties", mend="ask a split by time")
         return BY_NAME[self.name](self.dataset, **{**self.settings, "tie_seed": tie_seed})
 
@@ -135,7 +140,10 @@ class Split:
         return replace(self, dataset=dataset)
 
     def frame(self) -> pd.DataFrame:
-        """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the order."""
+        """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the order.
+
+        :func:`predefined` reads it back where a pair occurs once.
+        """
         rows = self.dataset.interactions
         names = np.array([*PARTS, "given", "given"], dtype=object)
         out = pd.DataFrame(
@@ -326,11 +334,11 @@ def predefined(ds: Dataset, parts: pd.DataFrame | None = None) -> Split:
     Parameters
     ----------
     ds : Dataset
-    parts : DataFrame with `user_id`, `item_id`, `part` (train, valid, test), optional
+    parts : DataFrame with `user_id`, `item_id`, `part` (train, valid, test, given), optional
         One row per interaction, for data in which a pair occurs once. Without it the column `split` of the
-        interactions is used.
+        interactions is used. "given" rows are shown at test time of a user who is new then.
     """
-    codes = {name: code for code, name in enumerate(PARTS)}
+    codes = {name: code for code, name in enumerate((*PARTS, "given"))}
     if parts is None:
         if "split" not in ds.interactions:
             raise InputError(
@@ -338,9 +346,7 @@ def predefined(ds: Dataset, parts: pd.DataFrame | None = None) -> Split:
             )
         part = ds.interactions["split"].map(codes).to_numpy()
         return _split(ds, part, "predefined")
-    missing = {"user_id", "item_id", "part"} - set(parts.columns)
-    if missing:
-        raise InputError(f"parts has no column {sorted(missing)[0]}", mend="add it")
+    require(parts, ("user_id", "item_id", "part"), "parts")
     u = ds.users.index.get_indexer(ids(parts["user_id"], "parts", "user_id"))
     i = ds.items.index.get_indexer(ids(parts["item_id"], "parts", "item_id"))
     code = parts["part"].map(codes)
@@ -352,17 +358,28 @@ def predefined(ds: Dataset, parts: pd.DataFrame | None = None) -> Split:
                 file="parts",
                 column=column,
                 row=row + 1,
-                mend="name ids of the data and parts train, valid, test",
+                mend="name ids of the data and parts train, valid, test, given",
             )
     table = pd.Series(code.to_numpy(), index=u.astype(np.int64) * ds.n_items + i)
     if table.index.has_duplicates:
-        raise InputError("a pair stands twice in parts", file="parts", mend="one row per pair")
+        raise InputError(
+            "a pair stands twice",
+            file="parts",
+            row=int(np.flatnonzero(table.index.duplicated())[0]) + 1,
+            mend="write one row per pair",
+        )
     cell = (
         ds.interactions["user"].to_numpy().astype(np.int64) * ds.n_items + ds.interactions["item"]
     )
     part = table.reindex(cell).to_numpy()
     if np.isnan(part.astype(float)).any():
-        raise InputError("parts leaves out some interactions", file="parts", mend="name every one")
+        n = int(np.isnan(part.astype(float)).sum())
+        raise InputError(
+            f"{n:,} interactions have no part", file="parts", mend="name every user and item pair"
+        )
+    user = ds.interactions["user"].to_numpy()
+    validated = np.isin(user, user[part == VALID])
+    part = np.where((part == GIVEN) & validated, VALID_GIVEN, part)
     return _split(ds, part, "predefined")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import csv
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,15 +87,19 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path, separator: str) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-            index_col=False,
-        )
+        with warnings.catch_warnings():
+            # pandas only warns where it drops what stands beyond the header's columns.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+                encoding="utf-8-sig",
+                index_col=False,
+            )
+        header = next(_cells(path, separator))
     except pd.errors.EmptyDataError:
         raise InputError(
             "the file is empty", file=str(path), mend="write a header and rows"
@@ -102,23 +108,49 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
         raise InputError(
             f"byte {error.start} is not UTF-8", file=str(path), mend="save the file as UTF-8"
         ) from None
-    except pd.errors.ParserError as error:
-        words = str(error).split()
-        line = next((w.strip(",") for a, w in itertools.pairwise(words) if a == "line"), None)
-        row = int(line) - 1 if line and line.isdigit() else None
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        _even(path, separator)
         raise InputError(
             f"cannot be split into columns ({str(error).strip().splitlines()[-1][:100]})",
             file=str(path),
-            row=row,
             mend="quote cells that hold a separator or a line break",
         ) from None
-    if len(frame.columns) == 1 and any(s in frame.columns[0] for s in (";", "\t", "|")):
+    if len(header) == 1 and any(s in header[0] for s in (";", "\t", "|")):
         raise InputError(
-            f"only one column, '{frame.columns[0][:60]}'",
-            file=str(path),
-            mend="separate with commas",
+            f"only one column, '{header[0][:60]}'", file=str(path), mend="separate with commas"
         )
+    twice = [name for at, name in enumerate(header) if name in header[:at]]
+    if twice:
+        raise InputError(
+            "the column stands twice", file=str(path), column=twice[0], mend="keep one"
+        )
+    # pandas fills rows that end early with nulls, which would say "none given".
+    if frame.iloc[:, -1].isna().any():
+        _even(path, separator)
     return frame
+
+
+def _cells(path: Path, separator: str) -> Iterator[list[str]]:
+    """The cells of each line that is not blank, the header's first."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        yield from (row for row in csv.reader(lines, delimiter=separator) if row)
+
+
+def _even(path: Path, separator: str) -> None:
+    """Raise at the first row with more or fewer cells than the header."""
+    rows = _cells(path, separator)
+    try:
+        width = len(next(rows))
+        for at, row in enumerate(rows, start=1):
+            if len(row) != width:
+                raise InputError(
+                    f"{len(row)} cells under {width} columns",
+                    file=str(path),
+                    row=at,
+                    mend="quote cells that hold a separator, and leave empty cells empty",
+                )
+    except csv.Error:
+        return
 
 
 def require(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> None:
@@ -137,9 +169,9 @@ def require(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> None:
             near = [
                 c
                 for c in frame.columns
-                if str(c).lower().replace(" ", "_") in _ALIASES.get(name, ())
+                if str(c).strip().lower().replace(" ", "_") in (name, *_ALIASES.get(name, ()))
             ]
-            hint = f"rename column '{near[0]}'" if near else "add it"
+            hint = f"rename column '{near[0]}' to '{name}'" if near else "add it"
             raise InputError(
                 f"column '{name}' is missing (found: {', '.join(map(str, frame.columns[:8]))})",
                 file=file,
@@ -154,26 +186,30 @@ def _first(mask: np.ndarray) -> int:
 
 
 def ids(series: pd.Series, file: str, column: str) -> pd.Series:
-    """Ids as strings. Whole numbers in a float column lose their '.0'; null and blank ids raise."""
+    """Ids as strings. Whole numbers lose a '.0' that they got in a float column; null and blank ids raise."""
     null = series.isna().to_numpy()
     if null.any():
         raise InputError("no id", file=file, column=column, row=_first(null) + 1, mend="fill it in")
-    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+    odd = isinstance(series.iloc[0], (bytes, list, dict, np.ndarray)) if len(series) else False
+    if odd or _is_no_number(series):
         raise InputError(
-            f"ids of type {series.dtype}",
+            f"ids of type {type(series.iloc[0]).__name__ if odd else series.dtype}",
             file=file,
             column=column,
             mend="give text or whole numbers",
         )
     if pd.api.types.is_float_dtype(series):
         values = series.to_numpy(dtype=float)
-        broken = ~np.isfinite(values) | (values != np.floor(values))
+        # Above 2**53 a float no longer tells neighbouring whole numbers apart.
+        broken = ~(np.abs(values) <= 2.0**53) | (values != np.floor(values))
         if broken.any():
             row = _first(broken)
             raise InputError(
                 f"{values[row]} is no id", file=file, column=column, row=row + 1, mend="give text"
             )
         series = series.astype("int64")
+    elif series.dtype == object:
+        series = series.map(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)
     text = series.reset_index(drop=True).astype(str)
     blank = (text.str.strip() == "").to_numpy()
     if blank.any():
@@ -200,13 +236,17 @@ def numbers(series: pd.Series, file: str, column: str) -> np.ndarray | None:
             row=_first(null) + 1,
             mend="give a number, or null (pd.NA in a nullable column) where there is none",
         )
-    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+    if _is_no_number(series):
         raise InputError(
             f"expected numbers, got {series.dtype}", file=file, column=column, mend="give numbers"
         )
     values = np.array(
         pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan), copy=True
     )
+    if str(series.dtype).lower() == "float32":
+        # 0.7 in 32 bits is 0.699999988 in 64: take the number that was meant, as text would give it.
+        distinct, place = np.unique(values, return_inverse=True)
+        values = distinct.astype(np.float32).astype(str).astype(np.float64)[place]
     broken = (np.isnan(values) & ~null) | np.isinf(values)
     if broken.any():
         row = _first(broken)
@@ -220,11 +260,21 @@ def numbers(series: pd.Series, file: str, column: str) -> np.ndarray | None:
     return values
 
 
+def _is_no_number(series: pd.Series) -> bool:
+    kinds = pd.api.types
+    return (
+        kinds.is_bool_dtype(series)
+        or kinds.is_datetime64_any_dtype(series)
+        or kinds.is_timedelta64_dtype(series)
+    )
+
+
 def times(series: pd.Series, file: str, column: str = "timestamp") -> np.ndarray | None:
     """Unix seconds from seconds, milli-, micro- or nanoseconds, dates, or ISO text; None if all are null.
 
-    The unit of plain numbers is told by size: 1e11 seconds is the year 5138. Whole seconds come back
-    as int64, anything finer as float64.
+    The unit of plain numbers is told by size: 1e11 seconds is the year 5138. Numbers that all read as days of
+    1900 to 2100 (20240531) are days. Whole seconds come back as int64, anything finer as float64, to the
+    microsecond. Times without a zone are UTC.
     """
     null = series.isna().to_numpy()
     if null.all():
@@ -238,20 +288,29 @@ def times(series: pd.Series, file: str, column: str = "timestamp") -> np.ndarray
             mend="fill it in, drop the row, or drop the column",
         )
     if not pd.api.types.is_datetime64_any_dtype(series):
-        if pd.api.types.is_bool_dtype(series):
+        if _is_no_number(series):
             raise InputError(
-                "expected times, got bool", file=file, column=column, mend="give seconds"
+                f"expected times, got {series.dtype}", file=file, column=column, mend="give seconds"
             )
         plain = pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
-        if not np.isnan(plain).any():
-            return _seconds(plain, file, column)
-        if pd.api.types.is_numeric_dtype(series):
-            row = _first(np.isnan(plain))
+        number = ~np.isnan(plain)
+        if number.all():
+            days = _days(plain)
+            if days is None:
+                return _seconds(plain, file, column)
+            parsed = days
+        elif pd.api.types.is_numeric_dtype(series):
+            row = _first(~number)
             raise InputError(
                 "NaN is no time", file=file, column=column, row=row + 1, mend="fill it in"
             )
-        parsed = pd.to_datetime(series, errors="coerce", utc=True, format="ISO8601")
+        else:
+            parsed = pd.to_datetime(series, errors="coerce", utc=True, format="ISO8601")
         broken = parsed.isna().to_numpy()
+        if (broken & ~number).any():
+            broken = broken & ~number  # neither a number nor a date
+        elif number.mean() > 0.5 and not number.all():
+            broken = ~number  # a date among numbers
         if broken.any():
             row = _first(broken)
             raise InputError(
@@ -268,14 +327,33 @@ def times(series: pd.Series, file: str, column: str = "timestamp") -> np.ndarray
     return micro // 10**6 if not (micro % 10**6).any() else micro / 1e6
 
 
+def _days(values: np.ndarray) -> pd.Series | None:
+    """Days from numbers such as 20240531; None unless every one is such a day."""
+    if not ((values >= 19000101) & (values <= 21001231) & (values == np.floor(values))).all():
+        return None
+    text = pd.Series(values.astype(np.int64).astype(str))
+    days = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
+    return None if days.isna().any() else days
+
+
 def _seconds(values: np.ndarray, file: str, column: str) -> np.ndarray:
     if np.isinf(values).any():
         row = _first(np.isinf(values))
         raise InputError("infinite time", file=file, column=column, row=row + 1, mend="fill it in")
-    largest = np.abs(values).max()
+    size = np.abs(values)
     for limit, unit in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)):
-        if largest >= limit:
-            values = values / unit
+        if size.max() >= limit:
+            if size.min() < limit:
+                row = _first(size < limit)
+                raise InputError(
+                    f"{values[row]:.0f} and {values[size.argmax()]:.0f} are times in different units",
+                    file=file,
+                    column=column,
+                    row=row + 1,
+                    mend="write all of them in seconds",
+                )
+            # To the microsecond first: a float64 holds no finer times of our century.
+            values = np.round(values / (unit / 1e6)) / 1e6 if unit >= 1e6 else values / unit
             break
     whole = np.floor(values)
     return whole.astype(np.int64) if (whole == values).all() else values

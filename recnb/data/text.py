@@ -15,7 +15,7 @@ from recnb.errors import InputError
 # What a reader of an item's page sees first; `text` last, since it is the longest.
 _USUAL = ("title", "year", "author", "creator", "artist", "brand", "category", "genres", "text")
 _BARE = {"title", "text"}
-_TAG = re.compile(r"<[^<>]{0,500}>")
+_TAG = re.compile(r"<[/!]?[A-Za-z-][^<>]{0,500}>|<[A-Za-z]>")  # not "a < b and c > d"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _WORDS = ("hated", "disliked", "found so-so", "liked", "loved")
 
@@ -43,7 +43,8 @@ class Text:
     max_words : int
         The longest sentence, in words; the rest is cut.
     labels : bool
-        Whether columns other than title, year and text are introduced by their name ("Genres: Comedy.").
+        Whether columns other than title, text and a year right after the title ("Heat (1995)") are introduced
+        by their name ("Genres: Comedy.").
 
     Examples
     --------
@@ -87,9 +88,10 @@ class Text:
         """
         table = items.items if isinstance(items, Dataset) else items
         parts: list[list[str]] = []
+        before = ""
         for name in self.chosen(table):
             values = [_plain(v) for v in table[name]]
-            if name == "year" and parts:
+            if name == "year" and before == "title":
                 # A year belongs to the title before it: "Heat (1995)."
                 parts[-1] = [f"{p} ({v})" if p and v else p or v for p, v in zip(parts[-1], values)]
             elif name in _BARE or not self.labels:
@@ -97,6 +99,7 @@ class Text:
             else:
                 label = name.replace("_", " ").capitalize()
                 parts.append([f"{label}: {v}" if v else "" for v in values])
+            before = name
         return [self._join(pieces) for pieces in zip(*parts)]
 
     def chosen(self, table: pd.DataFrame) -> list[str]:
@@ -117,13 +120,17 @@ class Text:
                 column="title",
                 mend="add a title or text column to the items table",
             )
+        if "title" in found and "text" in found:
+            titles = [_plain(v).lower() for v in table["title"]]
+            if _contained(table["text"], titles):
+                found.remove("text")  # it only says the title again
         if "text" in found:
             body = [_plain(v).lower() for v in table["text"]]
             found = [n for n in found if n in ("title", "text") or not _contained(table[n], body)]
         return found
 
     def _join(self, pieces: Sequence[str]) -> str:
-        sentence = " ".join(p if p[-1] in ".!?" else f"{p}." for p in pieces if p)
+        sentence = " ".join(p if p[-1] in ".!?…。！？" else f"{p}." for p in pieces if p)
         words = sentence.split(" ")
         return sentence if len(words) <= self.max_words else " ".join(words[: self.max_words])
 
@@ -149,7 +156,8 @@ def history_sentences(
     n : int
         The most items.
     max_tokens : int
-        The longest sentence, in units of `count`; whole items are left out at the old end.
+        The longest sentence, in units of `count`; whole items are left out at the old end. A single item
+        longer than that is cut at a word.
     count : callable, optional
         Tokens of a string; by default words and punctuation, which is close to a word-piece count for English.
 
@@ -183,10 +191,10 @@ def history_sentences(
         for r in range(b - 1, max(a, b - n) - 1, -1):
             word = "" if ratings is None else rating_word(ratings[r], ds.scale)
             piece = f"{word} {titles[items[r]]}".strip()
-            room -= count(piece) + 1
+            room -= count(piece) + bool(pieces)
             if room < 0 and pieces:
                 break
-            pieces.append(piece)
+            pieces.append(piece if room >= 0 else _cut(piece, max_tokens, count))
         out.append("; ".join(pieces))
     return out
 
@@ -205,12 +213,24 @@ def rating_word(rating: float, scale: tuple[float, float] | None) -> str:
     return _WORDS[min(int(share * 5), 4)]
 
 
+def _cut(piece: str, limit: int, count: Callable[[str], int]) -> str:
+    """The longest run of leading words within the limit."""
+    words = piece.split(" ")
+    low, high = 0, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (
+            (middle, high) if count(" ".join(words[:middle])) <= limit else (low, middle - 1)
+        )
+    return " ".join(words[:low])
+
+
 def _plain(value: object) -> str:
     if isinstance(value, (list, tuple, np.ndarray)):
         return clean(", ".join(map(str, value)))
     if value is None or value is pd.NA or value != value:
         return ""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, np.floating)) and value.is_integer():
         value = int(value)
     return clean(str(value))
 
