@@ -170,7 +170,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
                 "note",
                 float(len(aggregates)),
                 len(aggregates),
-                f"item columns {', '.join(aggregates)} sum up people's ratings or counts and may be later than the rows",
+                f"item columns {', '.join(aggregates)} sum up ratings or counts and may be later than the rows",
                 "use none of them as a feature unless its date is known",
             )
         )

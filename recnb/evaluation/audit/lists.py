@@ -122,7 +122,7 @@ def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str
             "error",
             float(-z),
             int(first.sum()),
-            f"{model}: among {first.sum():,} ties of equal score the hits stand first far more often than chance allows "
+            f"{model}: among {first.sum():,} ties of equal score the hits stand first more often than chance allows "
             f"(z = {z:.1f})",
             "break ties without looking at the answer (by a hash of the ids, or at random)",
         )
