@@ -49,6 +49,7 @@ def plot_differences(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         said = f"p {p}" if p.startswith(("<", "not")) else f"p = {p}"
         beside(ax, at, said + (" *" if clear else ""))
     name_rows(ax, [plain(m) for m in rows["model"]])
+    ax.set_ylim(len(rows) + 0.3, -0.6)  # room for the words at the line
     zero_line(ax, lower)
     ax.set_xlabel(f"Difference in {metric_name(metric, k)} to {plain(to)}")
     ax.set_title(f"Paired by user, 95 % intervals, {people(rows['n_users'])}", loc="left")
@@ -71,7 +72,7 @@ def beside(ax: Axes, at: float, text: str) -> None:
 
 def zero_line(ax: Axes, lower: bool) -> None:
     """The line of no difference, in sight, and which side is better."""
-    ax.axvline(0, color="#1a1a1a", linewidth=1.2, zorder=0.5)
+    ax.axvline(0, color="#1a1a1a", linewidth=1.2, zorder=1.4)
     low, high = ax.get_xlim()
     reach = max(abs(low), abs(high))
     ax.set_xlim(min(low, -0.1 * reach), max(high, 0.1 * reach))

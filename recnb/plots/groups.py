@@ -99,6 +99,7 @@ def plot_group_differences(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             beside(ax, at, f"n = {row['n_users']:,}")
             names.append(plain(row["group"]))
     name_rows(ax, names)
+    ax.set_ylim(len(names) + 0.3, -0.6)  # room for the words at the line
     for at in heads:
         ax.get_yticklabels()[at].set_fontweight("bold")
     zero_line(ax, metric in LOWER_IS_BETTER)

@@ -97,6 +97,7 @@ def _compared(
         f"{model}{roles[0]}, reaches {name_of(ev)} {_value(rows.loc[model], digits)}; "
         f"{to}{roles[1]}, {_value(rows.loc[to], digits)}."
     )
+    digits = finer(pd.DataFrame([row]))
     second = f"The difference is {signed(row['difference'], digits)}{relative}"
     if np.isfinite([row["low"], row["high"]]).all():
         low, high = signed(row["low"], digits), signed(row["high"], digits)
@@ -104,7 +105,10 @@ def _compared(
         second += f" (95 % interval {low} to {high}; {correction}; {row['n_users']:,} users)."
     else:
         second += f" ({count(row['n_users'], 'user')}: too few for an interval)."
-    sentences = [first, f"{second} {_meaning(verdict, model, to)}", *_cost(ev, model, to)]
+    meaning = _meaning(verdict, model, to)
+    if row["low"] == row["high"] == row["difference"] == 0:
+        meaning = "Both have the same value for every user: nothing tells them apart here."
+    sentences = [first, f"{second} {meaning}", *_beside(ev, model, to), *_cost(ev, model, to)]
     title = _title(verdict, asked, only_readers, model, to)
     return Answer(verdict, title, sentences, model, to, asked, row)
 
@@ -169,6 +173,22 @@ def _meaning(verdict: str, model: str, to: str) -> str:
     }[verdict]
 
 
+def _beside(ev: Evaluation, model: str, to: str) -> list[str]:
+    """Where the headline ranks new items among themselves: the same within the whole catalogue."""
+    metric, k, shelf = ev.headline
+    key = (metric, k, "catalogue")
+    if shelf == "catalogue" or key not in ev.keys:
+        return []
+    rows = rows_of(ev, key).set_index("model")
+    row = ev.compare(to, *key).set_index("model").loc[model]
+    digits, fine = decimals(rows["low"], rows["high"]), finer(row.to_frame().T)
+    values = [fixed(rows.loc[m, "value"], digits) for m in (model, to)]
+    ends = f"{signed(row['low'], fine)} to {signed(row['high'], fine)}"
+    said = f"Within the whole catalogue {model} reaches {values[0]} and {to} {values[1]}: a difference of "
+    said += f"{signed(row['difference'], fine)} ({ends}; {row['n_users']:,} users)."
+    return [said] if np.isfinite([row["low"], row["high"]]).all() else []
+
+
 def _cost(ev: Evaluation, model: str, to: str) -> list[str]:
     spent = cost_table(ev).set_index("model")["seconds"]
     mine, theirs = float(spent.get(model, 0.0)), float(spent.get(to, 0.0))
@@ -176,9 +196,9 @@ def _cost(ev: Evaluation, model: str, to: str) -> list[str]:
         return []
     ratio = mine / theirs
     times = f"{ratio:.2g}" if ratio < 10 else f"{ratio:,.0f}"
+    how = f"{times} times as long as" if not 0.9 < ratio < 1.1 else "about as long as"
     return [
-        f"{model} takes {times} times the time of {to} to fit and score "
-        f"({seconds(mine)} against {seconds(theirs)})."
+        f"To fit and score, {model} takes {how} {to} ({seconds(mine)} against {seconds(theirs)})."
     ]
 
 
@@ -216,12 +236,26 @@ def rows_of(ev: Evaluation, key: tuple[str, int | None, str]) -> pd.DataFrame:
     return t.sort_values("value", ascending=key[0] in LOWER_IS_BETTER, kind="stable")
 
 
+def finer(rows: pd.DataFrame) -> int:
+    """Decimals for differences: as :func:`decimals`, and enough that no end of an interval is rounded to zero.
+
+    Examples
+    --------
+    >>> finer(pd.DataFrame({"low": [-0.0093], "high": [-0.0002]}))
+    4
+    """
+    digits = decimals(rows["low"], rows["high"])
+    ends = np.abs(rows[["low", "high"]].to_numpy(dtype=float))
+    ends = ends[np.isfinite(ends) & (ends > 0)]
+    while digits < 6 and (ends < 0.5 * 10.0**-digits).any():
+        digits += 1
+    return digits
+
+
 def name_of(ev: Evaluation) -> str:
     """The headline as it is written, with the shelf where there is one."""
     metric, k, candidates = ev.headline
-    return metric_name(metric, k) + (
-        " (new items among themselves)" if candidates == "shelf" else ""
-    )
+    return metric_name(metric, k) + (" among the new items" if candidates == "shelf" else "")
 
 
 def _value(row: pd.Series, digits: int | None = None) -> str:

@@ -56,9 +56,9 @@ def limits(ev: Evaluation, found: Answer) -> list[str]:
     if found.reference is not None:
         chosen = "Both models of the answer were" if found.asked else "The best model was"
         out.append(
-            f"{chosen} picked on the test rows. Picking the strongest reference there is hard on the others; "
-            "picking the best of several candidates is kind to it. Holm corrects for the number of comparisons "
-            "with one reference, not for the picking."
+            f"{chosen} picked on the test rows. To pick the strongest reference is hard on the others; to pick the "
+            "best of several candidates is kind to it. Holm corrects for the number of comparisons, not for "
+            "the picking."
         )
     one_seed = [m for m in ev.models if len(ev.seeds(m)) == 1]
     if len(one_seed) == len(ev.models):

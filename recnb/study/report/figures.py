@@ -13,7 +13,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH = 6.6  # inches; at 11 pt it stays readable on a phone
+WIDTH = 6.0  # inches; at 11 pt it stays readable on a phone
 _STYLE = {
     "font.size": 11,
     "font.family": "sans-serif",
@@ -73,7 +73,7 @@ def _inline(text: str, id: str) -> Markup:
     text = re.sub(r'href="#', f'href="#{id}-', text)
     text = text.replace("url(#", f"url(#{id}-").replace("xlink:href", "href")
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)  # hundredths of a point are enough
+    text = re.sub(r' (d|x|y|transform)="[^"]*"', _rounded, text)
     text = re.sub(
         r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
         rf'<svg viewBox="\1" role="img" aria-labelledby="{id}-caption">',
@@ -81,3 +81,8 @@ def _inline(text: str, id: str) -> Markup:
         count=1,
     )
     return Markup(re.sub(r"\n\s*", "\n", text).strip())
+
+
+def _rounded(found: re.Match[str]) -> str:
+    """Coordinates to hundredths of a point, which is enough; the words of a figure are not touched."""
+    return re.sub(r"(\d+\.\d{2})\d+", r"\1", found[0])

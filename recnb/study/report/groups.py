@@ -15,7 +15,7 @@ from recnb.study.report.answer import Answer, headline_rows
 from recnb.study.report.figures import Figure, figure
 from recnb.study.report.tables import Table, stacked, valued
 
-MOST_GROUPS, MOST_GROUPINGS = 12, 8
+MOST_GROUPS, MOST_GROUPINGS, MOST_MODELS = 12, 8, 7
 SAID = {
     "activity": "Activity: how many rows of the user are known",
     "popularity": "Taste for the popular: mean number of users of the items the user knows",
@@ -36,15 +36,26 @@ def groupings(ev: Evaluation) -> list[str]:
     return out[:MOST_GROUPINGS]
 
 
+def shown(ev: Evaluation, found: Answer) -> list[str]:
+    """The models whose values by group are shown: all of few, else the best and those that are compared."""
+    order = list(headline_rows(ev)["model"])
+    wanted = {found.model, found.reference, "popularity"} & set(order)
+    for model in order:
+        if len(wanted) < MOST_MODELS:
+            wanted.add(model)
+    return [m for m in order if m in wanted]
+
+
 def by_groups(ev: Evaluation, found: Answer) -> dict[str, pd.DataFrame]:
     """:meth:`Evaluation.by` against the reference, for every grouping."""
+    models = shown(ev, found)
     parts = {name: ev.by(name, to=found.reference or found.model) for name in groupings(ev)}
-    return {name: part for name, part in parts.items() if len(part)}
+    return {name: part[part["model"].isin(models)] for name, part in parts.items() if len(part)}
 
 
-def group_tables(ev: Evaluation, parts: dict[str, pd.DataFrame]) -> list[Table]:
+def group_tables(ev: Evaluation, found: Answer, parts: dict[str, pd.DataFrame]) -> list[Table]:
     """One table a grouping: one row a model, one column a group with its number of users."""
-    order = list(headline_rows(ev)["model"])
+    order = shown(ev, found)
     out = []
     for name, part in parts.items():
         groups = list(dict.fromkeys(part["group"]))
@@ -83,7 +94,7 @@ def group_figures(ev: Evaluation, found: Answer, parts: dict[str, pd.DataFrame])
         out.append(figure("group-differences", lambda ax: draw(ax=ax), said, height))
     for name in ("activity", "popularity"):
         if name in parts:
-            said = f"{title_of(name)}. Values of every model within thirds of the users."
+            said = f"{title_of(name)}. Values within groups of users, the number of users beneath."
             plot = partial(plot_groups, parts[name], title=title_of(name).split(":")[0])
             out.append(figure(f"group-{name}", lambda ax, plot=plot: plot(ax=ax), said, 4.4))
     return out

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from recnb.encoders.loading import DEFAULT_ENCODER
 from recnb.evaluation import Evaluation
 from recnb.metrics.area import auc
 from recnb.metrics.ranking import METRICS
@@ -18,7 +19,10 @@ from recnb.study.report.numbers import amount
 from recnb.study.report.tables import Table
 
 _MEASURES = {**METRICS, "auc": auc, "rmse": rmse, "mae": mae, "mse": mse}
-_TEXT_KEYS = ("encoder", "decoder", "language_model")
+_SIZES = {  # parameters of the defaults, counted from their weights
+    DEFAULT_ENCODER: 22_713_216,
+    "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
+}
 
 
 def definitions(ev: Evaluation) -> Table:
@@ -142,22 +146,29 @@ def language_models(ev: Evaluation) -> list[str]:
     """Every model that reads text with a language model: which one, and how large, where that is known."""
     out = []
     for model in readers(ev):
-        held = [m for m in ev.settings.get("models", []) if m["model"] == model]
-        named = [name for m in held[:1] for name in _named(m.get("settings"))]
-        sizes = [m.get("total_parameters") for m in held if m.get("total_parameters")]
-        which = ", ".join(dict.fromkeys(named)) or "its language model is not named in its settings"
-        size = f"; {amount(float(sizes[0]))} numbers in the fitted model" if sizes else ""
-        out.append(f"{model}: {which}{size}")
+        held = [m.get("settings") for m in ev.settings.get("models", []) if m["model"] == model]
+        named = list(dict.fromkeys(n for settings in held for n in _named(settings)))
+        which = " and ".join(f"{name} ({_size(name)})" for name in named)
+        out.append(
+            f"{model} reads with {which or 'a language model that its settings do not name'}"
+        )
     return out
 
 
 def _named(settings: Any) -> list[str]:
+    """Names of language models in settings, nested ones too; an encoder that is not set is the default one."""
     if isinstance(settings, Mapping):
-        own = [str(settings[k]) for k in _TEXT_KEYS if settings.get(k)]
+        own = [str(settings[k] or DEFAULT_ENCODER) for k in ("encoder",) if k in settings]
+        own += [str(settings[k]) for k in ("decoder", "language_model") if settings.get(k)]
         return own + [n for v in settings.values() for n in _named(v)]
     if isinstance(settings, (list, tuple)):
         return [n for v in settings for n in _named(v)]
     return []
+
+
+def _size(name: str) -> str:
+    known = _SIZES.get(name)
+    return f"{amount(known)} parameters" if known else "size not recorded"
 
 
 def repeat(ev: Evaluation) -> tuple[str, str]:

@@ -12,7 +12,15 @@ from recnb.evaluation import Evaluation
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.evaluation.result import Key
 from recnb.plots.words import decimals, metric_name, p_value, people, seconds
-from recnb.study.report.answer import Answer, cost_table, headline_rows, judge, readers, rows_of
+from recnb.study.report.answer import (
+    Answer,
+    cost_table,
+    finer,
+    headline_rows,
+    judge,
+    readers,
+    rows_of,
+)
 from recnb.study.report.numbers import amount, data, fixed, percent, signed
 
 MOST_COLUMNS = 5
@@ -52,7 +60,7 @@ def headline_table(ev: Evaluation) -> Table:
                 else "one seed",
             ]
         out.append([*cells, "yes" if row["model"] in text else "no"])
-    heads: list[str | Markup] = ["Model", measure(ev.headline), "95 % interval", "Users"]
+    heads: list[str | Markup] = ["Model", metric_name(*ev.headline[:2]), "95 % interval", "Users"]
     heads += ["Seeds", "SD over seeds"] if seeded else []
     caption = f"{measure(ev.headline)}, best first. Interval: over users, of the mean over seeds."
     return Table(caption, [*heads, "Language model"], out, {(0, 1)})
@@ -64,13 +72,18 @@ def all_tables(ev: Evaluation) -> list[Table]:
     order += [m for m in ev.models if m not in order]
     out = []
     for shelf in dict.fromkeys(key[2] for key in ev.keys):
-        keys = [key for key in ev.keys if key[2] == shelf]
-        for start in range(0, len(keys), MOST_COLUMNS):
-            out.append(_block(ev, keys[start : start + MOST_COLUMNS], order, shelf))
+        for lower in (False, True):  # errors of ratings have a table of their own
+            keys = [key for key in ev.keys if key[2] == shelf and _lower(key) == lower]
+            for start in range(0, len(keys), MOST_COLUMNS):
+                out.append(_block(ev, keys[start : start + MOST_COLUMNS], order, shelf, lower))
     return out
 
 
-def _block(ev: Evaluation, keys: list[Key], order: list[str], shelf: str) -> Table:
+def _block(
+    ev: Evaluation, keys: list[Key], order: list[str], shelf: str, lower: bool = False
+) -> Table:
+    held = {m for m in order for key in keys if ev.mean_over_seeds(m, key) is not None}
+    order = [m for m in order if m in held]
     heads: list[str | Markup] = ["Model"]
     columns = []
     for key in keys:
@@ -89,7 +102,9 @@ def _block(ev: Evaluation, keys: list[Key], order: list[str], shelf: str) -> Tab
             if model == first:
                 best.add((at, column))
         body.append(cells)
-    caption = f"All measures, {SHELVES.get(shelf, shelf)}. Beneath each value its 95 % interval."
+    what = "Errors of predicted ratings, lower is better" if lower else "All measures of lists"
+    what = what if lower else f"{what}, {SHELVES.get(shelf, shelf)}"
+    caption = f"{what}. Beneath each value its 95 % interval."
     return Table(caption, heads, body, best)
 
 
@@ -98,7 +113,7 @@ def difference_table(ev: Evaluation, to: str) -> Table:
     rows = ev.compare(to)
     rows = rows.set_index("model").loc[[m for m in headline_rows(ev)["model"] if m != to]]
     base = float(headline_rows(ev).set_index("model").loc[to, "value"])
-    digits = decimals(rows["low"], rows["high"])
+    digits = finer(rows)
     lower = _lower(ev.headline)
     body = []
     for model, row in rows.iterrows():
@@ -143,7 +158,7 @@ def pair_table(ev: Evaluation, found: Answer) -> Table | None:
         if any(column is None for column in have):
             continue
         row = ev.compare(found.reference, *key).set_index("model").loc[found.model]
-        digits = decimals(pd.Series([row["low"]]), pd.Series([row["high"]]))
+        digits = finer(row.to_frame().T)
         verdict = judge(row["difference"], row["low"], row["high"], row["p_holm"], _lower(key))
         body.append(
             [
@@ -174,7 +189,9 @@ def costs_table(ev: Evaluation) -> Table:
                 str(model),
                 "made elsewhere" if ready else seconds(row["fit_seconds"]),
                 seconds(row["score_seconds"]),
-                f"{row['peak_memory_mb']:,.0f} MB",
+                f"{row['peak_memory_mb']:,.0f} MiB"
+                if row["peak_memory_mb"] >= 1
+                else "under 1 MiB",
                 amount(row.get("trainable_parameters")),
                 amount(row.get("total_parameters")),
                 str(row.get("device") or "not recorded"),
@@ -183,7 +200,7 @@ def costs_table(ev: Evaluation) -> Table:
     heads = ["Model", "Fitting", "Scoring", "Memory", "Trainable", "Parameters", "Device"]
     caption = (
         "Costs, means over seeds. Scoring: all judged users, the whole catalogue. Memory: how far the process "
-        "grew (MiB of main memory). Parameters: numbers that the fitted model holds."
+        "grew. Parameters: numbers that the fitted model holds."
     )
     return Table(caption, list(heads), body)
 

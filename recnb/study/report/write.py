@@ -14,9 +14,9 @@ from recnb.study.report import beware, groups, methods, tables
 from recnb.study.report.answer import Answer, answer, cost_table, headline_rows, readers
 from recnb.study.report.examples import examples
 from recnb.study.report.figures import Figure, figure
+from recnb.study.report.numbers import count
 
 _HERE = Path(__file__).parent
-_HELD = ("name", "digest", "users", "items", "interactions")
 
 
 def write_report(ev: Evaluation, path: str | Path) -> Path:
@@ -62,7 +62,8 @@ def content(ev: Evaluation) -> dict[str, Any]:
     return {
         "css": (_HERE / "report.css").read_text(encoding="utf-8"),
         "answer": found,
-        "dataset": {name: ds.get(name, "not recorded") for name in _HELD},
+        "dataset": {name: ds.get(name, "not recorded") for name in ("name", "digest")},
+        "counted": {n: count(ds.get(n, 0), n[:-1]) for n in ("users", "items", "interactions")},
         "n": people(headline_rows(ev)["n_users"]),
         "notes": [*ds.get("notes", []), *(ev.settings.get("notes") or [])],
         "tuned": methods.tuned(ev),
@@ -73,8 +74,9 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "values_figure": _values_figure(ev),
         "differences": _differences(ev, found),
         "pair": tables.pair_table(ev, found),
-        "group_tables": groups.group_tables(ev, parts),
+        "group_tables": groups.group_tables(ev, found, parts),
         "group_figures": groups.group_figures(ev, found, parts),
+        "unshown": len(ev.models) - len(groups.shown(ev, found)),
         "costs": tables.costs_table(ev),
         "costs_figure": _costs_figure(ev),
         "findings": beware.findings(ev),
@@ -117,7 +119,7 @@ def _differences(ev: Evaluation, found: Answer) -> list[tuple[str, tables.Table,
             f"differences-{len(out)}",
             partial(_forest, rows),
             said,
-            rows_height(len(rows)),
+            rows_height(len(rows) + 1),
         )
         out.append((to, tables.difference_table(ev, to), drawn))
     return out
