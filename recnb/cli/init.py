@@ -15,9 +15,13 @@ Replace the three csv files (parquet works too; `items` and `users` may be left 
 
 | file | columns |
 |---|---|
-| `interactions.csv` | `user_id`, `item_id`; and what there is of `rating`, `timestamp` (Unix seconds, milliseconds or ISO text), `position` (order without a clock), `event` (view, click, cart, buy, ...), `quantity`, `split` (train, valid, test) |
+| `interactions.csv` | `user_id`, `item_id`, and what there is of the columns below |
 | `items.csv` | `item_id`, `title`, `text`, any other columns (`year`, `brand`, `category`, ...) |
 | `users.csv` | `user_id`, any other columns: the report says for whom a model helps |
+
+Columns of interactions, all optional but the first two: `rating`; `timestamp` (Unix seconds, milliseconds or ISO
+text); `position` (an order without a clock); `event` (view, click, cart, buy, ...); `quantity`; `split` (train, valid,
+test: for `--split predefined`).
 
 An empty `rating` means that none was given. `dataset.json` declares what would otherwise be guessed: `feedback` is
 explicit (ratings on a scale), implicit (it happened) or count (how often).

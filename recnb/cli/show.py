@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -23,33 +24,24 @@ def show(ev: Evaluation, output: Path) -> None:
     best = ev.best()
     changes = ev.compare(best).set_index("model")
     name = f"{metric}@{k}" if k else metric
+    n = values["n_users"].max()
+    title = f"{name}, {candidates}, {ev.settings['dataset']['name']}, {n:,} users"
     table = Table(
-        title=f"{name}, {candidates}, {ev.settings['dataset']['name']}", title_justify="left"
+        title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    for heading in (
-        "model",
-        name,
-        "95 % interval",
-        f"less {best}",
-        "interval",
-        "p (Holm)",
-        "users",
-        "fit s",
-    ):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    table.add_column("model", no_wrap=True)
+    for heading in (name, "95 % interval", f"less {best}", "95 % interval", "p (Holm)", "fit s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
     for row in values.itertuples():
-        cells = [row.model, f"{row.value:.4f}", f"{row.low:.4f} to {row.high:.4f}"]
+        cells = [row.model, f"{row.value:.4f}", f"{row.low:.4f}..{row.high:.4f}"]
         if row.model in changes.index:
             d = changes.loc[row.model]
-            cells += [
-                f"{d['difference']:+.4f}",
-                f"{d['low']:+.4f} to {d['high']:+.4f}",
-                f"{d['p_holm']:.4f}",
-            ]
+            ends = f"{d['low']:+.4f}..{d['high']:+.4f}"
+            cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
-        table.add_row(*cells, f"{row.n_users:,}", f"{seconds[row.model]:.1f}")
+        table.add_row(*cells, f"{seconds[row.model]:.1f}")
     out.print(table)
     for found in ev.findings:
         if found["severity"] != "note":
