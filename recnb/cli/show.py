@@ -30,14 +30,14 @@ def show(ev: Evaluation, output: Path) -> None:
         title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
     )
     table.add_column("model", no_wrap=True)
-    for heading in (name, "95 % interval", f"less {best}", "95 % interval", "p (Holm)", "fit s"):
+    for heading in (name, "95 % interval", "less best", "95 % interval", "p (Holm)", "fit s"):
         table.add_column(heading, justify="right", no_wrap=True)
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
     for row in values.itertuples():
-        cells = [row.model, f"{row.value:.4f}", f"{row.low:.4f}..{row.high:.4f}"]
+        cells = [row.model, f"{row.value:.4f}", f"{row.low:.3f}..{row.high:.3f}"]
         if row.model in changes.index:
             d = changes.loc[row.model]
-            ends = f"{d['low']:+.4f}..{d['high']:+.4f}"
+            ends = f"{d['low']:+.3f}..{d['high']:+.3f}"
             cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
