@@ -23,10 +23,13 @@ class Lists:
         Sorted by user and rank; ranks of a user are 1, 2, 3, ...
     file : str
         Named in errors.
+    row : ndarray of int, optional
+        Where each row of the table stood in the file, from 1.
     """
 
     table: pd.DataFrame
     file: str = "lists"
+    row: np.ndarray | None = None
 
     @property
     def depth(self) -> int:
@@ -46,11 +49,14 @@ class Lists:
         i = ds.items.index.get_indexer(table["item_id"])
         for codes, column in ((u, "user_id"), (i, "item_id")):
             if (codes < 0).any():
-                row = int(np.flatnonzero(codes < 0)[0])
+                place = np.arange(len(codes)) + 1 if self.row is None else self.row
+                foreign = np.flatnonzero(codes < 0)
+                row = int(foreign[place[foreign].argmin()])
                 raise InputError(
-                    f"'{table[column].iloc[row]}' is not in {ds.name} ({(codes < 0).sum():,} rows like this)",
+                    f"'{table[column].iloc[row]}' is not in {ds.name} ({len(foreign):,} rows like this)",
                     file=self.file,
                     column=column,
+                    row=int(place[row]),
                     mend="use the ids of the data set",
                 )
         place = np.full(ds.n_users, -1)
@@ -117,6 +123,8 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
                 mend=mend,
             )
     key = out["rank"] if by == "rank" else -out["score"]
-    out = out.assign(key=key).sort_values(["user_id", "key"], kind="stable", ignore_index=True)
+    out = out.assign(key=key).sort_values(["user_id", "key"], kind="stable")
+    row = out.index.to_numpy() + 1
+    out = out.drop(columns="key").reset_index(drop=True)
     out["rank"] = out.groupby("user_id", sort=False).cumcount() + 1
-    return Lists(out.drop(columns="key"), file)
+    return Lists(out, file, row)

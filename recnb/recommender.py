@@ -397,8 +397,8 @@ def _shelf(candidates: np.ndarray, n_items: int) -> np.ndarray:
     codes = np.asarray(candidates)
     if codes.dtype == bool and codes.shape == (n_items,):
         return codes
-    inside = not len(codes) or 0 <= codes.min() <= codes.max() < n_items
-    if codes.dtype.kind not in "iu" or not inside:
+    codes = codes.astype(int) if not len(codes) else codes
+    if codes.dtype.kind not in "iu" or ((codes < 0) | (codes >= n_items)).any():
         raise InputError(
             f"a candidate outside 0..{n_items - 1}", mend="pass item codes of this data set"
         )
@@ -419,9 +419,8 @@ def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
             np.ascontiguousarray(right.T, np.float32),
         )
         # A product of finite factors overflows float32 only where their norms do.
-        finite = bool(
-            np.isfinite(np.abs(left).max(initial=0) * np.abs(right).max(initial=0) * left.shape[1])
-        )
+        largest = [float(np.abs(part).max(initial=0)) for part in (left, right)]
+        finite = largest[0] * largest[1] * left.shape[1] < float(np.finfo(np.float32).max)
         return lambda start, stop: left[start:stop] @ right, topk.n_threads(), finite
     return lambda start, stop: _own(model.score(users[start:stop], history)), 1, False
 

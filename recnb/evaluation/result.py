@@ -404,7 +404,7 @@ def _within(column: Column, inside: np.ndarray) -> Column:
 
 
 def _thirds(values: pd.Series) -> pd.Series:
-    """Thirds by value, labelled with their range; ties stay together."""
+    """Thirds by value, labelled with their range; ties stay together, users without a value too."""
     known = values.dropna().astype(float)
     cuts = np.unique(np.quantile(known, [1 / 3, 2 / 3]))
     codes = np.searchsorted(cuts, values.astype(float).to_numpy(), side="left").astype(float)
@@ -416,6 +416,9 @@ def _thirds(values: pd.Series) -> pd.Series:
         inside = known[np.searchsorted(cuts, known.to_numpy(), side="left") == c]
         labels.append(f"{name} ({inside.min():.4g} to {inside.max():.4g})")
     place = {c: at for at, c in enumerate(present)}
-    numbers = np.array([place.get(c, -1) for c in codes])
+    if values.isna().any():
+        place[-1] = len(labels)
+        labels.append("not given")
+    numbers = np.array([place[c] for c in codes])
     out = pd.Categorical.from_codes(numbers, categories=labels, ordered=True)
     return pd.Series(out, index=values.index)
