@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from recnb.data import door
 from recnb.data.dataset import Dataset
 from recnb.errors import InputError
 
@@ -21,8 +22,9 @@ class Source:
     Attributes
     ----------
     name, domain, title, licence, citation : str
-    kind : {"package", "generated", "folder"}
-        Where it comes from: an installed package, a generator, or a folder under `$RECNB_DATA` or `data/raw`.
+    kind : {"package", "generated", "folder", "published"}
+        Where it comes from: an installed package, a generator, or a folder under `$RECNB_DATA` or `data/raw`, whose
+        files are tables (or the published ones), or the published ones in any case.
     settings : dict
         What the tables do not say themselves: feedback, scale.
     note : str
@@ -44,6 +46,15 @@ def _explicit(low: float, high: float) -> dict[str, Any]:
 
 
 _AMAZON = "Ni, Li & McAuley, EMNLP 2019"
+_GROUPLENS = "GroupLens research terms: no redistribution, no commercial use"
+_MOVIELENS = "Harper & Konstan, ACM TiiS 5(4), 2015"
+AMAZON_2023 = (
+    "All_Beauty",
+    "Digital_Music",
+    "Magazine_Subscriptions",
+    "Office_Products",
+    "Video_Games",
+)
 SOURCES: dict[str, Source] = {
     s.name: s
     for s in (
@@ -71,10 +82,10 @@ SOURCES: dict[str, Source] = {
             "ml-100k",
             "movies",
             "MovieLens 100K",
-            "GroupLens research terms: no redistribution, no commercial use",
+            _GROUPLENS,
             settings=_explicit(1, 5),
             note="imdb_rating is later than the interactions: not for use as a feature",
-            citation="Harper & Konstan, ACM TiiS 5(4), 2015",
+            citation=_MOVIELENS,
         ),
         Source(
             "amazon-games-2018",
@@ -128,6 +139,59 @@ SOURCES: dict[str, Source] = {
             settings={"feedback": "implicit"},
             citation="Breese, Heckerman & Kadie, UAI 1998",
         ),
+        *(
+            Source(
+                f"ml-{size.lower().replace(' ', '-')}",
+                "movies",
+                f"MovieLens {size}",
+                _GROUPLENS,
+                "published",
+                settings=_explicit(low, 5),
+                citation=_MOVIELENS,
+            )
+            for size, low in (("1M", 1), ("10M", 0.5), ("25M", 0.5), ("latest small", 0.5))
+        ),
+        *(
+            Source(
+                f"amazon-2023-{category.lower().replace('_', '-')}",
+                "e-commerce",
+                f"Amazon Reviews 2023, {category.replace('_', ' ')}",
+                "released for research",
+                "published",
+                settings=_explicit(1, 5),
+                note="prices are of the crawl in 2023",
+                citation="Hou et al., arXiv:2403.03952, 2024",
+            )
+            for category in AMAZON_2023
+        ),
+        Source(
+            "mind-small",
+            "news",
+            "MIND, a sample of 50,000 users of Microsoft News",
+            "Microsoft Research licence: research only, no redistribution",
+            "published",
+            settings={"feedback": "implicit"},
+            citation="Wu et al., ACL 2020",
+        ),
+        Source(
+            "book-crossing",
+            "books",
+            "Book-Crossing",
+            "free for research with acknowledgement",
+            "published",
+            settings=_explicit(1, 10),
+            note="the publisher's page is gone: give a copy with --from",
+            citation="Ziegler et al., WWW 2005",
+        ),
+        Source(
+            "open-bandit",
+            "fashion",
+            "Open Bandit: logged impressions of two policies",
+            "CC BY 4.0",
+            "published",
+            note="a log without users: read with recnb.data.readers.open_bandit",
+            citation="Saito et al., NeurIPS 2021 Datasets and Benchmarks",
+        ),
     )
 }
 
@@ -160,10 +224,11 @@ def load(data: str | Path, **settings) -> Dataset:
     Parameters
     ----------
     data : str or Path
-        A name (`recnb data list`), a folder with `interactions`, or one csv or parquet file.
+        A name (`recnb data list`), a folder with `interactions` or in a published layout (see
+        :func:`recnb.data.readers.detect.detect`), or one csv or parquet file.
     **settings
         Passed to :meth:`Dataset.from_frames` (`feedback`, `scale`, `duplicates`, `relevant_from`), or to the
-        generator (`n_users`, `n_items`, `seed`) or the reader (`min_households`) of a named set.
+        generator (`n_users`, `n_items`, `seed`) or the reader (`min_households`, `tag_users`) of the set.
 
     Raises
     ------
@@ -187,13 +252,13 @@ def load(data: str | Path, **settings) -> Dataset:
                 f"'{name}' is in the catalogue but neither {where} has it"
                 if " nor " in where
                 else f"'{name}' is in the catalogue but {where} does not have it",
-                mend=f"set RECNB_DATA to the folder that holds {name}/",
+                mend=f"set RECNB_DATA to the folder that holds {name}/, or: recnb data fetch {name}",
             )
-        return Dataset.from_folder(
-            found, **{"name": name, **source.settings, **settings}
-        ).with_notes(source.note)
+        return _folder(found, **{"name": name, **source.settings, **settings}).with_notes(
+            source.note
+        )
     if path.is_dir():
-        return Dataset.from_folder(path, **settings)
+        return _folder(path, **settings)
     if path.is_file():
         return Dataset.from_file(path, **settings)
     near = get_close_matches(name, SOURCES, n=1)
@@ -202,6 +267,17 @@ def load(data: str | Path, **settings) -> Dataset:
         f"'{name}' is neither a folder, a file, nor a name of the catalogue",
         mend=f"{hint}recnb data list shows the names",
     )
+
+
+def _folder(path: Path, **settings) -> Dataset:
+    """Tables of our own, else a published layout; a folder that is neither is refused as if it were the first."""
+    if door.table_file(path, "interactions") is None:
+        from recnb.data.readers.detect import detect
+
+        layout = detect(path)
+        if layout is not None:
+            return layout.read(**settings)
+    return Dataset.from_folder(path, **settings)
 
 
 def _generated(name: str, **settings) -> Dataset:
