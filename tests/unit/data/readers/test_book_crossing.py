@@ -8,8 +8,7 @@ from recnb import InputError, load
 
 URL = '"http://s";"http://m";"http://l"'
 NAMES = ("ISBN", "Book-Title", "Book-Author", "Year-Of-Publication", "Publisher")
-HEAD = ";".join(f'"{n}"' for n in (*NAMES, "Image-URL-S", "Image-URL-M", "Image-URL-L")) + "
-"
+HEAD = ";".join(f'"{n}"' for n in (*NAMES, "Image-URL-S", "Image-URL-M", "Image-URL-L")) + "\r\n"
 FILES = {
     "BX-Book-Ratings.csv": '"User-ID";"ISBN";"Book-Rating"\r\n"7";"000X";"0"\r\n"7";"0002";"5"\r\n'
     '"8";"0003";"10"\r\n"8";"gone";"3"\r\n',

@@ -9,8 +9,8 @@ from recnb.data.readers.lastfm import read_lastfm, read_lastfm_friends, read_las
 
 FILES = {
     "user_artists.dat": "userID\tartistID\tweight\r\n2\t51\t13883\r\n2\t52\t1\r\n3\t51\t7\r\n",
-    "artists.dat": b'id\tname\turl\tpictureURL\r\n51\tMot\xc3\xb6r "Quote\tu\tp\r\n"
-    b"52\tSigur R\xf3s\tu\tp\r\n53\tNobody\tu\t\r\n',
+    "artists.dat": b'id\tname\turl\tpictureURL\r\n51\tMot\xc3\xb6r "Quote\tu\tp\r\n'
+    b"52\tSigur R\xf3s\tu\tp\r\n53\tNobody\tu\t\r\n",
     "tags.dat": b"tagID\ttagValue\r\n1\tmetal\r\n2\tcaf\xe9\r\n",
     "user_taggedartists-timestamps.dat": "userID\tartistID\ttagID\ttimestamp\r\n"
     "2\t51\t1\t1238536800000\r\n3\t51\t2\t1243807200000\r\n3\t52\t2\t-428720400000\r\n3\t99\t2\t1243807200000\r\n",
