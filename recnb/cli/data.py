@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recnb.cli import fetch
+
+if TYPE_CHECKING:
+    from recnb.data.fetch import Remote
+
 app = typer.Typer(
-    no_args_is_help=True, help="The catalogue of data sets: what there is, and what is in it."
+    no_args_is_help=True,
+    help="The catalogue of data sets: what there is, what is in it, and how to get it.",
 )
+app.command("fetch")(fetch.fetch)
 
 
 @app.command("list")
@@ -18,15 +25,24 @@ def list_sets() -> None:
     from rich.table import Table
 
     from recnb.data.catalog import SOURCES, available, folders
+    from recnb.data.fetch import REMOTES
 
     table = Table(title="Data sets by name", title_justify="left")
     for heading in ("name", "here", "what", "licence"):
         table.add_column(heading, no_wrap=heading == "name")
     for source in SOURCES.values():
-        here = "yes" if available(source) else "no"
-        table.add_row(source.name, here, source.title, source.licence)
+        here = "yes" if available(source) else "fetch" if source.name in REMOTES else "no"
+        table.add_row(
+            source.name, here, source.title, source.licence, _fetch(REMOTES.get(source.name))
+        )
     out = Console(highlight=False)
     out.print(table)
+    sizes = Table(title="What recnb data fetch NAME gets", title_justify="left")
+    for heading in ("name", "size", "checksum"):
+        sizes.add_column(heading, no_wrap=True)
+    for name, remotes in REMOTES.items():
+        sizes.add_row(name, *_size(remotes))
+    out.print(sizes)
     out.print(f"Folders are looked for in: {', '.join(str(f) for f in folders())}", soft_wrap=True)
 
 
@@ -60,6 +76,15 @@ def describe(
         out.print(f"licence: {source.licence}", soft_wrap=True)
         if source.citation:
             out.print(f"cite: {source.citation}", soft_wrap=True)
+
+
+def _size(remotes: tuple[Remote, ...]) -> tuple[str, str]:
+    sizes = [remote.size for remote in remotes]
+    known = sum(size for size in sizes if size)
+    sums = {line.partition(":")[0] for remote in remotes for line in remote.checksums}
+    return f"{known / 1e6:,.1f} MB" if all(sizes) else "", ", ".join(
+        sorted(sums)
+    ) or "none published: the first fetch records one"
 
 
 def _text(value: object) -> str:

@@ -51,7 +51,6 @@ _MOVIELENS = "Harper & Konstan, ACM TiiS 5(4), 2015"
 AMAZON_2023 = (
     "All_Beauty",
     "Digital_Music",
-    "Magazine_Subscriptions",
     "Office_Products",
     "Video_Games",
 )

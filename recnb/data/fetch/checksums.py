@@ -1,0 +1,80 @@
+"""Checksums of fetched files: those declared, and for the rest those that the first fetch recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recnb.data.fetch.errors import FetchError
+from recnb.errors import InputError
+
+KINDS = ("md5", "sha256")
+BOOK = ".checksums.json"
+
+
+def digests(path: Path) -> dict[str, str]:
+    """MD5 and SHA-256 of a file, by name, in one reading."""
+    # MD5 is here because publishers state it; it shows a broken copy, no forged one.
+    sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in KINDS}
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            for one in sums.values():
+                one.update(block)
+    return {kind: one.hexdigest() for kind, one in sums.items()}
+
+
+def mismatch(found: Mapping[str, str], declared: Sequence[str]) -> str | None:
+    """Words on the first checksum that does not fit; None where all fit.
+
+    Examples
+    --------
+    >>> mismatch({"md5": "ab", "sha256": "cd"}, ["md5:ab"]), mismatch({"md5": "ab"}, ["md5:00"])
+    (None, 'md5:ab where md5:00 belongs')
+    """
+    for line in declared:
+        kind, _, wanted = line.partition(":")
+        if found.get(kind) != wanted.lower():
+            return f"{kind}:{found.get(kind)} where {line} belongs"
+    return None
+
+
+def recorded(folder: Path, file: str) -> str | None:
+    """The checksum that an earlier fetch into this folder recorded for a file, as "sha256:…"."""
+    return _read(folder).get(file)
+
+
+def record(folder: Path, file: str, checksum: str) -> None:
+    """Note a file's checksum for later fetches."""
+    write_json(folder / BOOK, {**_read(folder), file: checksum})
+
+
+def _read(folder: Path) -> dict[str, str]:
+    return read_json(folder / BOOK)
+
+
+def read_json(path: Path) -> dict:
+    """A small JSON object that a fetch wrote; empty where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise InputError("not JSON as a fetch writes it", file=str(path), mend="mend or delete it")
+    return content
+
+
+def write_json(path: Path, content: Mapping) -> None:
+    """Write it whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise FetchError(
+            f"{path} cannot be written ({error.strerror})", "check its folder"
+        ) from None
