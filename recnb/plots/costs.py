@@ -72,5 +72,7 @@ def _frontier(ax: Axes, rows: pd.DataFrame, lower: bool) -> None:
     """The best value to be had for a time: steps through the models that nobody beats for less."""
     order = rows.sort_values(["seconds", "value"], ascending=[True, lower])
     best = order["value"].cummin() if lower else order["value"].cummax()
+    order = order[(order["value"] == best) & ~best.duplicated()]
     if len(order) > 1:
-        ax.step(order["seconds"], best, where="post", color="#bbbbbb", linewidth=1.2, zorder=1)
+        steps = ax.step(order["seconds"], order["value"], where="post", color="#bbbbbb", zorder=1)
+        steps[0].set_linewidth(1.2)

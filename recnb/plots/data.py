@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def plot_activity(ds: Dataset, ax: Axes | None = None, bins: int = 20) -> Axes:
     counts = counts[counts > 0]
     edges = np.unique(np.round(np.geomspace(1, counts.max() + 1, bins + 1)))
     ax = axes(ax)
-    ax.hist(counts, bins=edges, color="#b9cfe0", edgecolor=BLUE)
+    ax.hist(counts, bins=edges.tolist(), color="#b9cfe0", edgecolor=BLUE)
     median = float(np.median(counts))
     ax.axvline(median, color=VERMILION, linestyle="--", linewidth=1.6)
     ax.set_xlim(edges[0] * 0.9, edges[-1] * 1.1)
@@ -148,6 +148,7 @@ def plot_timeline(split: Split | pd.DataFrame, ax: Axes | None = None, bins: int
 
     found = [date2num(days[frame["part"] == p]) for p in there]
     found = [np.asarray(f) for f in found]
+    drawn: Any
     _, _, drawn = ax.hist(
         found,
         bins=bins,
@@ -157,8 +158,9 @@ def plot_timeline(split: Split | pd.DataFrame, ax: Axes | None = None, bins: int
         linewidth=0.4,
         label=there,
     )
-    for part, bars in zip(there, drawn if len(there) > 1 else [drawn]):
-        for bar in bars:  # type: ignore[attr-defined]
+    blocks = list(drawn) if len(there) > 1 else [drawn]
+    for part, bars in zip(there, blocks):
+        for bar in bars:
             bar.set_hatch(PARTS[part][1])
     locator = AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)

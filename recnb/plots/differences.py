@@ -72,6 +72,9 @@ def beside(ax: Axes, at: float, text: str) -> None:
 
 def zero_line(ax: Axes, lower: bool) -> None:
     """The line of no difference, in sight, and which side is better."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.axvline(0, color="#1a1a1a", linewidth=1.2, zorder=1.4)
     low, high = ax.get_xlim()
     reach = max(abs(low), abs(high))

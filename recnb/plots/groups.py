@@ -109,6 +109,10 @@ def plot_group_differences(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def _two_lines(text: object) -> str:
-    """A range such as "low (1 to 20)" breaks before its bracket, so that neighbours do not touch."""
-    said = plain(text, 26)
-    return said.replace(" (", "\n(", 1)
+    """A range such as "low (1 to 20)" breaks before its bracket, a long one also within, so that neighbours
+    do not touch.
+    """
+    head, bracket, tail = plain(text, 26).partition(" (")
+    if not bracket:
+        return head
+    return f"{head}\n({tail if len(tail) <= 10 else tail.replace(' to ', ' to' + chr(10), 1)}"

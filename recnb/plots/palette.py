@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-GREY, BLUE, SKY, GREEN = "#5a5a5a", "#0072b2", "#3d9fd6", "#00795a"
-VERMILION, ORANGE, PURPLE, BLACK = "#d55e00", "#c98200", "#b0578d", "#1a1a1a"
+GREY, BLUE, SKY, GREEN = "#5a5a5a", "#0072b2", "#2f93cc", "#00795a"
+VERMILION, ORANGE, PURPLE, BLACK = "#d55e00", "#bd7a00", "#b0578d", "#1a1a1a"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 LINES = ("-", "--", "-.", ":")
 
@@ -50,8 +50,10 @@ _FIXED = {
     "mf": (SKY, "s", "-."),
     "svdpp": (SKY, "p", ":"),
     "bfm": (BLUE, "h", ":"),
-    "tfidf": (GREEN, "o", "-"),
-    "attributes": (GREEN, "s", "--"),
+    "baseline": (GREY, "v", ":"),
+    "knnbaseline": (SKY, "^", "-."),
+    "tfidf": (GREEN, "<", "-"),
+    "attributes": (GREEN, ">", "--"),
     "text_frozen": (ORANGE, "o", "--"),
     "text_weighted_sum": (ORANGE, "v", "-."),
     "text_dot": (VERMILION, "s", "-"),

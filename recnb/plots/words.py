@@ -56,8 +56,9 @@ def plain(text: object, longest: int = 30) -> str:
     """
     said = " ".join(str(text).split()) or "(no name)"
     said = said if len(said) <= longest else said[: longest - 1] + "…"
+    said = said.replace("$", r"\$")
     # matplotlib leaves names out of legends that begin with an underscore.
-    return said.replace("$", r"\$") if not said.startswith("_") else " " + plain(said[1:], longest)
+    return f" {said}" if said.startswith("_") else said
 
 
 def seconds(value: float) -> str:
@@ -93,7 +94,7 @@ def p_value(p: float) -> str:
 
 
 def decimals(low: pd.Series, high: pd.Series) -> int:
-    """How many decimals the values of a column deserve: two digits of the typical interval's width.
+    """How many decimals the values of a column deserve: two digits of the typical interval's width, 2 to 4.
 
     Examples
     --------
@@ -104,7 +105,7 @@ def decimals(low: pd.Series, high: pd.Series) -> int:
     width = width[np.isfinite(width) & (width > 0)]
     if width.empty:
         return 3
-    return int(np.clip(math.ceil(-math.log10(float(width.median()))) + 1, 2, 6))
+    return int(np.clip(math.ceil(-math.log10(float(width.median()))) + 1, 2, 4))
 
 
 def people(n: pd.Series) -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from recnb.evaluation import Evaluation
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.differences import SIGNIFICANT
-from recnb.plots.palette import uses_language_model
 from recnb.plots.words import decimals, metric_name, p_value, seconds
 from recnb.study.report.numbers import count, fixed, percent, signed
+from recnb.study.report.rows import (
+    Row,
+    by_model,
+    cost_table,
+    digits_of,
+    finer_of,
+    headline_rows,
+    readers,
+    rows_of,
+)
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,7 @@ class Answer:
     model: str
     reference: str | None
     asked: bool
-    row: dict[str, Any] = field(default_factory=dict)
-
-
-def readers(ev: Evaluation) -> list[str]:
-    """The models that read text with a language model, by their names or their settings."""
-    held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
-    return [m for m in ev.models if uses_language_model(m, held.get(m))]
+    row: Row = field(default_factory=dict)
 
 
 def answer(ev: Evaluation) -> Answer:
@@ -74,7 +75,7 @@ def answer(ev: Evaluation) -> Answer:
 
 
 def _single(ev: Evaluation, model: str) -> Answer:
-    row = headline_rows(ev).set_index("model").loc[model]
+    row = by_model(headline_rows(ev))[model]
     said = f"{model} reaches {name_of(ev)} {_value(row)}"
     title = "One model was judged: nothing to compare it with"
     why = "Whether a language model helps cannot be said from one model: judge popularity and a classical model too."
@@ -85,19 +86,19 @@ def _compared(
     ev: Evaluation, model: str, to: str, asked: bool, only_readers: bool = False
 ) -> Answer:
     found = ev.compare(to)
-    row = found.set_index("model", drop=False).loc[model].to_dict()
+    row = by_model(found)[model]
     lower = ev.headline[0] in LOWER_IS_BETTER
     verdict = judge(row["difference"], row["low"], row["high"], row["p_holm"], lower)
-    rows = headline_rows(ev).set_index("model")
-    digits = decimals(rows["low"], rows["high"])
-    base = float(rows.loc[to, "value"])
+    frame = headline_rows(ev)
+    rows, digits = by_model(frame), decimals(frame["low"], frame["high"])
+    base = rows[to]["value"]
     relative = f", {percent(row['difference'] / base)}" if base > 0 else ""
     roles = _roles(asked, to, only_readers)
     first = (
-        f"{model}{roles[0]}, reaches {name_of(ev)} {_value(rows.loc[model], digits)}; "
-        f"{to}{roles[1]}, {_value(rows.loc[to], digits)}."
+        f"{model}{roles[0]}, reaches {name_of(ev)} {_value(rows[model], digits)}; "
+        f"{to}{roles[1]}, {_value(rows[to], digits)}."
     )
-    digits = finer(pd.DataFrame([row]))
+    digits = finer_of(row)
     second = f"The difference is {signed(row['difference'], digits)}{relative}"
     if np.isfinite([row["low"], row["high"]]).all():
         low, high = signed(row["low"], digits), signed(row["high"], digits)
@@ -179,10 +180,10 @@ def _beside(ev: Evaluation, model: str, to: str) -> list[str]:
     key = (metric, k, "catalogue")
     if shelf == "catalogue" or key not in ev.keys:
         return []
-    rows = rows_of(ev, key).set_index("model")
-    row = ev.compare(to, *key).set_index("model").loc[model]
-    digits, fine = decimals(rows["low"], rows["high"]), finer(row.to_frame().T)
-    values = [fixed(rows.loc[m, "value"], digits) for m in (model, to)]
+    frame = rows_of(ev, key)
+    rows, row = by_model(frame), by_model(ev.compare(to, *key))[model]
+    digits, fine = decimals(frame["low"], frame["high"]), finer_of(row)
+    values = [fixed(rows[m]["value"], digits) for m in (model, to)]
     ends = f"{signed(row['low'], fine)} to {signed(row['high'], fine)}"
     said = f"Within the whole catalogue {model} reaches {values[0]} and {to} {values[1]}: a difference of "
     said += f"{signed(row['difference'], fine)} ({ends}; {row['n_users']:,} users)."
@@ -190,7 +191,7 @@ def _beside(ev: Evaluation, model: str, to: str) -> list[str]:
 
 
 def _cost(ev: Evaluation, model: str, to: str) -> list[str]:
-    spent = cost_table(ev).set_index("model")["seconds"]
+    spent = dict(zip(cost_table(ev)["model"], cost_table(ev)["seconds"]))
     mine, theirs = float(spent.get(model, 0.0)), float(spent.get(to, 0.0))
     if not (mine > 0 and theirs > 0):
         return []
@@ -202,65 +203,15 @@ def _cost(ev: Evaluation, model: str, to: str) -> list[str]:
     ]
 
 
-def cost_table(ev: Evaluation) -> pd.DataFrame:
-    """Costs per model, means over its seeds; `seconds` is fitting and scoring together."""
-    costs = ev.costs.copy()
-    if costs.empty or "fit_seconds" not in costs:
-        return pd.DataFrame(columns=["model", "seconds"])
-    costs["seconds"] = costs["fit_seconds"].fillna(0) + costs["score_seconds"].fillna(0)
-    # Lists, matrices and fitted models were made elsewhere: their time here says nothing.
-    costs.loc[~(costs["fit_seconds"] > 0), "seconds"] = 0.0
-    numbers = [
-        c
-        for c in costs.columns
-        if c not in ("model", "seed") and pd.api.types.is_numeric_dtype(costs[c])
-    ]
-    out = costs.groupby("model", sort=False)[numbers].mean()
-    if "device" in costs:
-        out["device"] = costs.groupby("model", sort=False)["device"].agg(
-            lambda d: ", ".join(sorted({str(v) for v in d.dropna()}))
-        )
-    return out.reset_index()
-
-
-def headline_rows(ev: Evaluation) -> pd.DataFrame:
-    """The rows of the table for the headline, the best model first."""
-    return rows_of(ev, ev.headline)
-
-
-def rows_of(ev: Evaluation, key: tuple[str, int | None, str]) -> pd.DataFrame:
-    """The rows of the table for one metric, the best model first."""
-    t = ev.table()
-    t = t[(t["metric"] == key[0]) & (t["candidates"] == key[2])]
-    t = t[t["k"].isna() if key[1] is None else t["k"] == key[1]]
-    return t.sort_values("value", ascending=key[0] in LOWER_IS_BETTER, kind="stable")
-
-
-def finer(rows: pd.DataFrame) -> int:
-    """Decimals for differences: as :func:`decimals`, and enough that no end of an interval is rounded to zero.
-
-    Examples
-    --------
-    >>> finer(pd.DataFrame({"low": [-0.0093], "high": [-0.0002]}))
-    4
-    """
-    digits = decimals(rows["low"], rows["high"])
-    ends = np.abs(rows[["low", "high"]].to_numpy(dtype=float))
-    ends = ends[np.isfinite(ends) & (ends > 0)]
-    while digits < 6 and (ends < 0.5 * 10.0**-digits).any():
-        digits += 1
-    return digits
-
-
 def name_of(ev: Evaluation) -> str:
     """The headline as it is written, with the shelf where there is one."""
     metric, k, candidates = ev.headline
     return metric_name(metric, k) + (" among the new items" if candidates == "shelf" else "")
 
 
-def _value(row: pd.Series, digits: int | None = None) -> str:
+def _value(row: Row, digits: int | None = None) -> str:
     if digits is None:
-        digits = decimals(pd.Series([row["low"]]), pd.Series([row["high"]]))
+        digits = digits_of(row)
     if not np.isfinite([row["low"], row["high"]]).all():
         return f"{fixed(row['value'], digits)} (one user, no interval)"
     return f"{fixed(row['value'], digits)} ({fixed(row['low'], digits)} to {fixed(row['high'], digits)})"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from recnb.evaluation import Evaluation
-from recnb.study.report.answer import Answer, readers
+from recnb.study.report.answer import Answer
+from recnb.study.report.numbers import count
+from recnb.study.report.rows import readers
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 SPLITS = {
@@ -33,6 +35,12 @@ _ALWAYS = (
 def findings(ev: Evaluation) -> list[dict[str, Any]]:
     """What the checks found, the worst first."""
     return sorted(ev.findings, key=lambda f: _ORDER.get(str(f.get("severity")), 3))
+
+
+def alarm(ev: Evaluation) -> str:
+    """How many errors and warnings the checks raised; empty without any."""
+    counts = {s: sum(f.get("severity") == s for f in ev.findings) for s in ("error", "warning")}
+    return " and ".join(count(n, word) for word, n in counts.items() if n)
 
 
 def checks(ev: Evaluation) -> list[str]:

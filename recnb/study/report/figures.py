@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 6.0  # inches; at 11 pt it stays readable on a phone
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.size": 11,
     "font.family": "sans-serif",
     "axes.titlesize": 11,
+    "axes.labelpad": 6,
     "svg.fonttype": "none",
     "svg.hashsalt": "recnb",
     "figure.constrained_layout.use": True,
@@ -56,7 +57,7 @@ def figure(id: str, draw: Callable[[Axes], object], caption: str, height: float 
         # The reader's browser has the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]
         canvas = Canvas(figsize=(WIDTH, height))
         draw(canvas.subplots())
         file = io.StringIO()

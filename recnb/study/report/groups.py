@@ -11,8 +11,9 @@ from recnb.evaluation import Evaluation
 from recnb.plots.canvas import rows_height
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.words import decimals, metric_name
-from recnb.study.report.answer import Answer, headline_rows
+from recnb.study.report.answer import Answer
 from recnb.study.report.figures import Figure, figure
+from recnb.study.report.rows import headline_rows, records
 from recnb.study.report.tables import Table, stacked, valued
 
 MOST_GROUPS, MOST_GROUPINGS, MOST_MODELS = 12, 8, 7
@@ -61,7 +62,7 @@ def group_tables(ev: Evaluation, found: Answer, parts: dict[str, pd.DataFrame]) 
         groups = list(dict.fromkeys(part["group"]))
         n = part.groupby("group")["n_users"].max()
         digits = decimals(part["low"], part["high"])
-        cells = {(r["group"], r["model"]): r for _, r in part.iterrows()}
+        cells = {(r["group"], r["model"]): r for r in records(part)}
         heads: list[str | Markup] = ["Model", *(stacked(g, f"n = {n[g]:,}") for g in groups)]
         body: list[list[str | Markup]] = [
             [
@@ -91,12 +92,18 @@ def group_figures(ev: Evaluation, found: Answer, parts: dict[str, pd.DataFrame])
         )
         height = rows_height(len(pair) + pair["by"].nunique())
         draw = partial(plot_group_differences, pair)
-        out.append(figure("group-differences", lambda ax: draw(ax=ax), said, height))
+        out.append(figure("group-differences", draw, said, height))
     for name in ("activity", "popularity"):
         if name in parts:
             said = f"{title_of(name)}. Values within groups of users, the number of users beneath."
-            plot = partial(plot_groups, parts[name], title=title_of(name).split(":")[0])
-            out.append(figure(f"group-{name}", lambda ax, plot=plot: plot(ax=ax), said, 4.4))
+            out.append(
+                figure(
+                    f"group-{name}",
+                    partial(plot_groups, parts[name], title=title_of(name).split(":")[0]),
+                    said,
+                    4.4,
+                )
+            )
     return out
 
 

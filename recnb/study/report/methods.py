@@ -9,13 +9,14 @@ from typing import Any
 
 from recnb.encoders.loading import DEFAULT_ENCODER
 from recnb.evaluation import Evaluation
+from recnb.evaluation.judge import plain_settings
 from recnb.metrics.area import auc
 from recnb.metrics.ranking import METRICS
 from recnb.metrics.rating import mae, mse, rmse
-from recnb.models import names
+from recnb.models import make, names
 from recnb.plots.words import metric_name
-from recnb.study.report.answer import readers
 from recnb.study.report.numbers import amount
+from recnb.study.report.rows import readers
 from recnb.study.report.tables import Table
 
 _MEASURES = {**METRICS, "auc": auc, "rmse": rmse, "mae": mae, "mse": mse}
@@ -200,20 +201,27 @@ def repeat(ev: Evaluation) -> tuple[str, str]:
     else:
         lines.append(f"split = splits.{name}(ds{given})")
     lines += [f"assert split.digest == {split.get('digest')!r}", "models = {"]
-    lines += [f"    {model!r}: {_made(ev, model)}," for model in ev.models]
+    lines += [f"    {model!r}: {_made(ev, model)}" for model in ev.models]
     protocol = dict(ev.settings.get("protocol", {}))
     protocol = {k: tuple(v) if isinstance(v, list) else v for k, v in protocol.items()}
-    arguments = ", ".join(f"{k}={v!r}" for k, v in protocol.items())
+    arguments = ", ".join(f"{k}={v!r}" for k, v in protocol.items() if v is not None)
     seeds = tuple(sorted({s for m in ev.models for s in ev.seeds(m)}))
     lines += ["}", f"ev = evaluate(models, split, Protocol({arguments}), seeds={seeds!r})"]
     return "\n".join(lines), "A program that repeats it:"
 
 
 def _made(ev: Evaluation, model: str) -> str:
-    held = next((m for m in ev.settings.get("models", []) if m["model"] == model), {})
-    settings = {k: v for k, v in (held.get("settings") or {}).items() if k != "seed"}
-    plain = all(v is None or isinstance(v, (bool, int, float, str)) for v in settings.values())
-    if model.partition("@")[0] not in names() or not plain:
-        return "...  # given by the caller; its settings stand above"
-    arguments = "".join(f", {k}={v!r}" for k, v in settings.items() if k != "method")
-    return f"make({model!r}{arguments})"
+    """The call that makes a model with its settings; only those that are not the defaults are written."""
+    held: dict[str, Any] = next(
+        (m for m in ev.settings.get("models", []) if m["model"] == model), {}
+    )
+    if model.partition("@")[0] not in names():
+        return "...,  # given by the caller; its settings stand above"
+    usual = plain_settings(make(model))
+    settings = {
+        k: v for k, v in (held.get("settings") or {}).items() if k not in ("seed", "method")
+    }
+    settings = {k: v for k, v in settings.items() if k not in usual or usual[k] != v}
+    if any(isinstance(v, (Mapping, list)) for v in settings.values()):
+        return "...,  # made with objects; its settings stand above"
+    return f"make({model!r}{''.join(f', {k}={v!r}' for k, v in settings.items())}),"

@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
 
 from recnb.evaluation import Evaluation
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.evaluation.result import Key
 from recnb.plots.words import decimals, metric_name, p_value, people, seconds
-from recnb.study.report.answer import (
-    Answer,
+from recnb.study.report.answer import Answer, judge
+from recnb.study.report.numbers import amount, data, fixed, percent, signed
+from recnb.study.report.rows import (
+    Row,
+    by_model,
     cost_table,
     finer,
+    finer_of,
     headline_rows,
-    judge,
     readers,
     rows_of,
 )
-from recnb.study.report.numbers import amount, data, fixed, percent, signed
 
 MOST_COLUMNS = 5
 SHELVES = {"catalogue": "whole catalogue", "shelf": "new items among themselves"}
@@ -63,7 +64,8 @@ def headline_table(ev: Evaluation) -> Table:
     heads: list[str | Markup] = ["Model", metric_name(*ev.headline[:2]), "95 % interval", "Users"]
     heads += ["Seeds", "SD over seeds"] if seeded else []
     caption = f"{measure(ev.headline)}, best first. Interval: over users, of the mean over seeds."
-    return Table(caption, [*heads, "Language model"], out, {(0, 1)})
+    best = {(at, 1) for at in range(len(rows)) if rows["value"].iloc[at] == rows["value"].iloc[0]}
+    return Table(caption, [*heads, "Language model"], out, best)
 
 
 def all_tables(ev: Evaluation) -> list[Table]:
@@ -87,19 +89,21 @@ def _block(
     heads: list[str | Markup] = ["Model"]
     columns = []
     for key in keys:
-        rows = rows_of(ev, key).set_index("model")
-        columns.append((rows, decimals(rows["low"], rows["high"]), ev.best(key)))
-        heads.append(stacked(metric_name(key[0], key[1]), people(rows["n_users"])))
+        frame = rows_of(ev, key)
+        columns.append(
+            (by_model(frame), decimals(frame["low"], frame["high"]), frame["value"].iloc[0])
+        )
+        heads.append(stacked(metric_name(key[0], key[1]), people(frame["n_users"])))
     body: list[list[str | Markup]] = []
     best = set()
     for at, model in enumerate(order):
         cells: list[str | Markup] = [model]
         for column, (rows, digits, first) in enumerate(columns, 1):
-            if model not in rows.index:
+            if model not in rows:
                 cells.append("not measured")
                 continue
-            cells.append(valued(rows.loc[model], digits))
-            if model == first:
+            cells.append(valued(rows[model], digits))
+            if rows[model]["value"] == first:
                 best.add((at, column))
         body.append(cells)
     what = "Errors of predicted ratings, lower is better" if lower else "All measures of lists"
@@ -110,13 +114,13 @@ def _block(
 
 def difference_table(ev: Evaluation, to: str) -> Table:
     """Every other model less one, on the headline."""
-    rows = ev.compare(to)
-    rows = rows.set_index("model").loc[[m for m in headline_rows(ev)["model"] if m != to]]
-    base = float(headline_rows(ev).set_index("model").loc[to, "value"])
-    digits = finer(rows)
+    frame = ev.compare(to)
+    rows, digits = by_model(frame), finer(frame)
+    base = by_model(headline_rows(ev))[to]["value"]
     lower = _lower(ev.headline)
-    body = []
-    for model, row in rows.iterrows():
+    body: list[list[str | Markup]] = []
+    for model in [m for m in headline_rows(ev)["model"] if m in rows]:
+        row = rows[model]
         verdict = judge(row["difference"], row["low"], row["high"], row["p_holm"], lower)
         relative = percent(row["difference"] / base) if base > 0 else "not defined"
         body.append(
@@ -157,8 +161,8 @@ def pair_table(ev: Evaluation, found: Answer) -> Table | None:
         have = [ev.mean_over_seeds(m, key) for m in (found.model, found.reference)]
         if any(column is None for column in have):
             continue
-        row = ev.compare(found.reference, *key).set_index("model").loc[found.model]
-        digits = finer(row.to_frame().T)
+        row = by_model(ev.compare(found.reference, *key))[found.model]
+        digits = finer_of(row)
         verdict = judge(row["difference"], row["low"], row["high"], row["p_holm"], _lower(key))
         body.append(
             [
@@ -179,10 +183,10 @@ def pair_table(ev: Evaluation, found: Answer) -> Table | None:
 
 def costs_table(ev: Evaluation) -> Table:
     """Seconds, memory, parameters and device of every model."""
-    held = cost_table(ev).set_index("model")
+    held = by_model(cost_table(ev))
     body: list[list[str | Markup]] = []
-    for model in [m for m in headline_rows(ev)["model"] if m in held.index]:
-        row = held.loc[model]
+    for model in [m for m in headline_rows(ev)["model"] if m in held]:
+        row = held[model]
         ready = not row["fit_seconds"] > 0
         body.append(
             [
@@ -200,12 +204,12 @@ def costs_table(ev: Evaluation) -> Table:
     heads = ["Model", "Fitting", "Scoring", "Memory", "Trainable", "Parameters", "Device"]
     caption = (
         "Costs, means over seeds. Scoring: all judged users, the whole catalogue. Memory: how far the process "
-        "grew. Parameters: numbers that the fitted model holds."
+        "grew. Parameters: numbers that the fitted model holds; a frozen encoder beside it is not among them."
     )
     return Table(caption, list(heads), body)
 
 
-def valued(row: pd.Series, digits: int) -> Markup:
+def valued(row: Row, digits: int) -> Markup:
     """A value with its interval beneath."""
     value = data(row["value"], fixed(row["value"], digits))
     return stacked(value, between(row["low"], row["high"], digits))

@@ -11,10 +11,11 @@ from recnb.plots import plot_costs, plot_differences, plot_values
 from recnb.plots.canvas import rows_height
 from recnb.plots.words import people
 from recnb.study.report import beware, groups, methods, tables
-from recnb.study.report.answer import Answer, answer, cost_table, headline_rows, readers
+from recnb.study.report.answer import Answer, answer
 from recnb.study.report.examples import examples
 from recnb.study.report.figures import Figure, figure
 from recnb.study.report.numbers import count
+from recnb.study.report.rows import cost_table, headline_rows, readers
 
 _HERE = Path(__file__).parent
 
@@ -80,6 +81,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "costs": tables.costs_table(ev),
         "costs_figure": _costs_figure(ev),
         "findings": beware.findings(ev),
+        "alarm": beware.alarm(ev),
         "checks": beware.checks(ev),
         "limits": beware.limits(ev, found),
         "examples": examples(ev),
@@ -108,7 +110,7 @@ def _differences(ev: Evaluation, found: Answer) -> list[tuple[str, tables.Table,
         return []
     rest = [m for m in ev.models if m not in readers(ev)]
     strongest = ev.best(among=rest) if found.asked else ev.best()
-    out = []
+    out: list[tuple[str, tables.Table, Figure]] = []
     for to in dict.fromkeys([strongest, *(["popularity"] if "popularity" in ev.models else [])]):
         rows = ev.compare(to)
         said = (
@@ -117,16 +119,12 @@ def _differences(ev: Evaluation, found: Answer) -> list[tuple[str, tables.Table,
         )
         drawn = figure(
             f"differences-{len(out)}",
-            partial(_forest, rows),
+            partial(plot_differences, rows),
             said,
             rows_height(len(rows) + 1),
         )
         out.append((to, tables.difference_table(ev, to), drawn))
     return out
-
-
-def _forest(rows, ax) -> None:
-    plot_differences(rows, ax)
 
 
 def _costs_figure(ev: Evaluation) -> Figure | None:

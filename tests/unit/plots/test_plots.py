@@ -1,0 +1,271 @@
+"""Figures: what is drawn is what was given, and every figure keeps the house rules."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from recnb.data import Dataset, splits
+from recnb.errors import InputError
+from recnb.models import names
+from recnb.plots import (
+    plot_activity,
+    plot_costs,
+    plot_differences,
+    plot_group_differences,
+    plot_groups,
+    plot_learning,
+    plot_long_tail,
+    plot_ratings,
+    plot_timeline,
+    plot_values,
+    style,
+    uses_language_model,
+)
+
+MODELS = ["ease", "text_dot", "popularity"]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ds() -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        [
+            (f"u{u}", f"i{i}", int(rng.integers(1, 6)), 86400 * (u + t))
+            for u in range(30)
+            for t, i in enumerate(rng.choice(50, 10, replace=False, p=_tail(50)))
+        ],
+        columns=["user_id", "item_id", "rating", "timestamp"],
+    )
+    return Dataset.from_frames(rows, feedback="explicit", scale=(1, 5), name="tiny")
+
+
+def _tail(n: int) -> np.ndarray:
+    p = 1 / np.arange(1, n + 1)
+    return p / p.sum()
+
+
+def values(metric: str = "ndcg") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": MODELS,
+            "metric": metric,
+            "k": pd.array([10] * 3, dtype="Int64"),
+            "value": [0.3, 0.31, 0.1],
+            "low": [0.28, 0.29, 0.09],
+            "high": [0.32, 0.33, np.nan],
+            "n_users": 1234,
+            "seconds": [1.0, 60.0, 0.01],
+        }
+    )
+
+
+def compared(metric: str = "ndcg") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": ["text_dot", "popularity"],
+            "to": "ease",
+            "metric": metric,
+            "k": 10,
+            "difference": [0.01, -0.2],
+            "low": [-0.01, -0.22],
+            "high": [0.03, -0.18],
+            "p_holm": [0.3, 0.0009],
+            "n_users": 1234,
+        }
+    )
+
+
+def grouped() -> pd.DataFrame:
+    parts = [values().assign(group=g, n_users=n) for g, n in (("low (1 to 3)", 400), ("high", 834))]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame.assign(
+        by="activity", to="ease", difference=0.01, difference_low=-0.02, difference_high=0.04
+    )
+
+
+def one(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["model"] == "text_dot"]
+
+
+def learning() -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"model": m, "epoch": [1, 2, 3], "value": [0.1, 0.2, 0.2]}) for m in MODELS
+    ]
+    return pd.concat(parts).assign(low=0.1, high=0.3)
+
+
+DRAWN = {
+    "values": lambda ds, ax: plot_values(values(), ax),
+    "differences": lambda ds, ax: plot_differences(compared(), ax),
+    "costs": lambda ds, ax: plot_costs(values(), ax),
+    "groups": lambda ds, ax: plot_groups(grouped(), ax, "Activity"),
+    "group_differences": lambda ds, ax: plot_group_differences(one(grouped()), ax),
+    "learning": lambda ds, ax: plot_learning(learning(), ax),
+    "long_tail": lambda ds, ax: plot_long_tail(ds, ax),
+    "activity": lambda ds, ax: plot_activity(ds, ax),
+    "ratings": lambda ds, ax: plot_ratings(ds, ax),
+    "timeline": lambda ds, ax: plot_timeline(splits.global_time(ds), ax),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_house_rules(name, ds, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("shows"))
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda *a, **k: pytest.fail("saves"))
+    own = DRAWN[name](ds, None)
+    assert own.figure.get_size_inches()[0] == 6 and own.figure.dpi == 100
+    _, ax = plt.subplots()
+    assert DRAWN[name](ds, ax) is ax and len(ax.figure.axes) == 1
+    assert ax.get_xlabel() or name == "groups"
+    assert ax.get_ylabel() or ax.get_yticklabels()
+    ax.figure.canvas.draw()
+    words = [t for t in ax.figure.findobj(matplotlib.text.Text) if t.get_text().strip()]
+    assert min(t.get_fontsize() for t in words) >= 10
+    if name in ("values", "differences", "costs"):
+        assert "1,234 users" in ax.get_title(loc="left")
+
+
+@pytest.mark.parametrize("name", ["activity", "ratings", "timeline"])
+def test_bars_start_at_zero(name, ds):
+    ax = DRAWN[name](ds, None)
+    assert ax.patches and ax.get_ylim()[0] == 0
+
+
+def test_values_draw_every_number_best_on_top():
+    ax = plot_values(values())
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["text_dot", "ease", "popularity"]
+    bottom, top = ax.get_ylim()
+    assert bottom > top  # row 0 is the upper one
+    drawn = {tuple(map(float, line.get_xdata())) for line in ax.lines}
+    assert drawn == {(0.3,), (0.31,), (0.1,), (0.28, 0.32), (0.29, 0.33)}  # one has no interval
+    order = [t.get_text() for t in plot_values(values("rmse")).get_yticklabels()]
+    assert order == ["popularity", "ease", "text_dot"]
+    assert len(plot_values(values(), n_best=2).get_yticklabels()) == 2
+
+
+def test_differences_mark_zero_and_what_survives_holm():
+    ax = plot_differences(compared())
+    low, high = ax.get_xlim()
+    assert low < 0 < high
+    assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
+    said = [t.get_text() for t in ax.texts]
+    assert said[:2] == ["p = 0.30", "p < 0.001 *"]
+    widths = {tuple(line.get_xdata()): line.get_linewidth() for line in ax.lines}
+    assert widths[-0.22, -0.18] > widths[-0.01, 0.03]
+    assert "worse ←" in said
+    lower = plot_differences(compared("rmse"))
+    assert "better ←" in [t.get_text() for t in lower.texts]
+    assert lower.get_yticklabels()[0].get_text() == "popularity"
+
+
+def test_costs_leave_out_what_has_no_time():
+    ax = plot_costs(values().assign(seconds=[1.0, 60.0, 0.0]))
+    assert ax.get_xscale() == "log"
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["text_dot", "ease"]
+    with pytest.raises(InputError, match="no model has a time"):
+        plot_costs(values().assign(seconds=0.0))
+
+
+def test_groups_name_their_users():
+    ax = plot_groups(grouped())
+    ticks = [t.get_text() for t in ax.get_xticklabels()]
+    assert ticks == ["low\n(1 to 3)\nn = 400", "high\nn = 834"]
+    ax = plot_group_differences(one(grouped()))
+    assert [t.get_text() for t in ax.texts][:2] == ["n = 400", "n = 834"]
+
+
+def test_long_tail_says_how_few_items_hold_half():
+    rows = pd.DataFrame({"user_id": list("abcdef"), "item_id": list("xxxyzw")})
+    ax = plot_long_tail(Dataset.from_frames(rows))
+    assert ax.texts[0].get_text() == "1 of 4 items (25%)\nhold 50% of the pairs"
+    assert list(ax.lines[0].get_ydata()) == [3, 1, 1, 1]
+
+
+def test_ratings_are_shares(ds):
+    ax = plot_ratings(ds)
+    shares = 100 * ds.interactions["rating"].value_counts(normalize=True).sort_index()
+    np.testing.assert_allclose(
+        [bar.get_height() for bar in ax.patches], shares.to_numpy(dtype=float)
+    )
+    dark = [bar.get_facecolor()[:3] == to_rgb("#0072b2") for bar in ax.patches]
+    assert dark == [False, False, False, True, True]
+    rows = pd.DataFrame({"user_id": ["a"], "item_id": ["x"]})
+    with pytest.raises(InputError, match="no ratings"):
+        plot_ratings(Dataset.from_frames(rows))
+
+
+def test_timeline_counts_every_part(ds):
+    split = splits.global_time(ds)
+    ax = plot_timeline(split)
+    counts = split.frame()["part"].value_counts()
+    assert ax.get_title(loc="left") == ", ".join(
+        f"{p} {counts[p]}" for p in ("train", "valid", "test")
+    )
+    tops = [max(b.get_y() + b.get_height() for b in bars) for bars in ax.containers]
+    assert tops == sorted(tops)
+    with pytest.raises(InputError, match="no clock"):
+        plot_timeline(split.frame().drop(columns="timestamp"))
+
+
+def test_mixed_and_empty_rows_raise():
+    mixed = pd.concat([values(), values("recall")])
+    for draw in (plot_values, plot_costs):
+        with pytest.raises(InputError, match="several values of metric"):
+            draw(mixed)
+        with pytest.raises(InputError, match="no row"):
+            draw(values().head(0))
+
+
+def test_names_that_look_like_formulas_are_drawn_as_they_are():
+    ax = plot_costs(values().assign(model=["$\\frac$", "_hidden", "x" * 80]))
+    ax.figure.canvas.draw()  # a formula that cannot be read would raise
+    said = [t.get_text().replace("\\$", "$") for t in ax.get_legend().get_texts()]
+    assert len(said) == 3 and "$\\frac$" in said and " _hidden" in said
+    assert max(map(len, said)) <= 25
+
+
+def test_every_method_has_its_own_look():
+    known = [
+        *names(),
+        "text_dot",
+        "text_mlp",
+        "lm_prompt",
+        "lm_likelihood",
+        "pair",
+        "tagger",
+        "fusion",
+    ]
+    looks = {name: style(name) for name in dict.fromkeys(known)}
+    in_grey = [(s.marker, s.line, s.filled) for s in looks.values()]
+    assert len(set(in_grey)) == len(in_grey)  # told apart without colour
+    assert all(s.filled == uses_language_model(n) for n, s in looks.items())
+    assert all(_contrast(s.colour) >= 3 for s in looks.values())
+
+
+def test_unknown_names_look_the_same_everywhere():
+    seen = style("a model of mine")
+    assert (seen.colour, seen.marker) == ("#0072b2", "D")  # written down: a change breaks figures
+    assert style("text_dot@lora").colour == style("text_dot").colour
+    assert style("text_dot@lora").marker != style("text_dot").marker
+    assert len({style(f"m{i}") for i in range(60)}) > 30
+
+
+def _contrast(colour: str) -> float:
+    """Contrast to white by WCAG 2.1; graphics need 3."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
