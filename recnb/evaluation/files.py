@@ -13,6 +13,7 @@ from recnb.errors import InputError
 from recnb.evaluation.result import Column, Evaluation
 
 SCHEMA = 1
+_NO_COST = ("settings", "class")
 _HEAD = ["model", "seed", "metric", "k", "candidates"]
 
 
@@ -63,7 +64,7 @@ def load(path: str | Path) -> Evaluation:
             weights if metric in ("rmse", "mae", "mse") else None,
         )
     lists = pd.read_parquet(folder / "recommendations.parquet")
-    costs = pd.DataFrame([{k: v for k, v in m.items() if k != "settings"} for m in models])
+    costs = pd.DataFrame([{k: v for k, v in m.items() if k not in _NO_COST} for m in models])
     split = folder / "split.parquet"
     frame = pd.read_parquet(split) if split.is_file() else None
     return Evaluation(columns, users, lists, costs, findings, {**run, "models": models}, frame)

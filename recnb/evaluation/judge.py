@@ -170,6 +170,11 @@ def _measure(judged: Judged, model: Judgeable, task: Task) -> None:
         if "auc" in task.protocol.metrics and not isinstance(model, Lists):
             users, values = _auc(judged.model, model, task, shelf)
             judged.values["auc", None, shelf] = (users, values, None)
+    if not judged.values:
+        raise InputError(
+            f"auc needs a score for every item, which the lists of {judged.model} do not give",
+            mend="name a list metric beside it",
+        )
     predict = getattr(model, "predict", None)
     if task.rated is not None and predict is not None:
         users, items, ratings = task.rated

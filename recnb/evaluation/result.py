@@ -170,8 +170,8 @@ class Evaluation:
         Returns
         -------
         DataFrame
-            `model, to, metric, k, candidates, difference` (model less `to`), `low, high` (bootstrap), `p` (randomisation
-            test), `p_holm` (Holm over the rows), `n_users`.
+            `model, to, metric, k, candidates, difference` (model less `to`), `low, high` (bootstrap), `p`
+            (randomisation test), `p_holm` (Holm over the rows), `n_users`.
         """
         key = self.key(metric, k, candidates)
         if to is None:
