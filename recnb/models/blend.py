@@ -56,6 +56,30 @@ class Hybrid(Recommender):
     def uses_valid(self) -> bool:  # type: ignore[override]
         return any(m.uses_valid for m in self._given())
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Settings; with `deep` those of the parts too, in lists as ``models__0__l2``."""
+        out = super().get_params(deep=deep)
+        for name in self._parts if deep else ():
+            value = getattr(self, name)
+            for i, model in enumerate(value if isinstance(value, (list, tuple)) else ()):
+                out |= {f"{name}__{i}__{k}": v for k, v in model.get_params().items()}
+        return out
+
+    def set_params(self, **params: Any) -> Hybrid:
+        """Change settings, by the names of :meth:`get_params`."""
+        own, inner = {}, {}
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            number, _, setting = rest.partition("__")
+            if name in self._parts and number.isdigit() and setting:
+                inner[name, int(number), setting] = value
+            else:
+                own[key] = value
+        super().set_params(**own)
+        for (name, i, setting), value in inner.items():
+            getattr(self, name)[i].set_params(**{setting: value})
+        return self
+
     def _fitted(self, model: Recommender, train: Dataset, valid: Dataset | None) -> Recommender:
         model = clone(model)
         if self.seed is not None and model.seeded:

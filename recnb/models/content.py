@@ -298,7 +298,7 @@ def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
     # A fixed start makes the result the same in every run.
     start = np.ones(min(liked.shape))
     _, _, right = svds(liked.astype(float), k=k, v0=start, solver="arpack")
-    return right.T
+    return right[::-1].T.copy()  # largest first
 
 
 def _sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> list[str]:

@@ -69,6 +69,10 @@ class Search:
     metric: str
     seed: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        return asdict(self)
+
 
 def search(
     model: Recommender,
