@@ -100,10 +100,10 @@ def evaluate(
     """
     import shutil
 
-    from recnb import load, read_lists
+    from recnb import load
     from recnb.cli.progress import Steps, console
     from recnb.cli.show import show
-    from recnb.data import splits
+    from recnb.cli.splitting import make_split
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
     from recnb.study.run import Plan, choose_models, run
@@ -131,9 +131,9 @@ def evaluate(
             )
         if users:
             ds = ds.sample_users(users).with_notes(f"a random sample of {users:,} users")
-        chosen = splits.make(ds, split, **_split_settings(ds, split, test, valid, split_seed))
+        chosen = make_split(ds, split, test, valid, split_seed)
         judged, left_out = choose_models(models, ds)
-        every = {**judged, **_lists(lists or [], read_lists, InputError)}
+        every = {**judged, **named_lists(lists or [])}
         if len(every) < len(judged) + len(lists or []):
             raise InputError(
                 "a name of --lists is also a model", mend="give the lists another name"
@@ -151,20 +151,6 @@ def evaluate(
             shutil.rmtree(output / ".finished", ignore_errors=True)
         ev = run(plan, output, save_models, steps, lambda line: console.print(line, soft_wrap=True))
     show(ev, output)
-
-
-def _split_settings(ds, split: str | None, test: float, valid: float, seed: int) -> dict:
-    from recnb.data import splits
-    from recnb.errors import InputError
-
-    name = split or ("user_time" if ds.order else "random")
-    if name not in splits.BY_NAME:
-        raise InputError(f"--split: no split '{name}'", mend=f"one of {', '.join(splits.BY_NAME)}")
-    if name == "predefined":
-        return {}
-    if name == "leave_one_out":
-        return {"valid": valid > 0, "tie_seed": seed}
-    return {"test": test, "valid": valid, ("tie_seed" if "time" in name else "seed"): seed}
 
 
 def _numbers(text: str, kind: type, flag: str) -> list:
@@ -189,13 +175,17 @@ def _scale(text: str | None) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def _lists(given: list[str], read_lists, error) -> dict:
+def named_lists(given: list[str]) -> dict:
+    """Lists from NAME=FILE options."""
+    from recnb import read_lists
+    from recnb.errors import InputError
+
     out = {}
     for item in given:
         name, equals, file = item.partition("=")
         if not equals or not name or not file:
-            raise error(f"--lists {item}", mend="write NAME=FILE")
+            raise InputError(f"--lists {item}", mend="write NAME=FILE")
         if name in out:
-            raise error(f"--lists: '{name}' stands twice", mend="give each its own name")
+            raise InputError(f"--lists: '{name}' stands twice", mend="give each its own name")
         out[name] = read_lists(file)
     return out

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from recnb.cli import check, data, demo, evaluate, init, run
+from recnb.cli import audit, check, data, demo, evaluate, init, run
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("evaluate")(evaluate.evaluate)
+app.command("audit")(audit.audit)
 app.command("run")(run.run)
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
@@ -39,10 +40,16 @@ def _version(
         raise typer.Exit
 
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def main() -> None:
     """Run the command line; wrong input ends in one line and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except InputError as error:
         _end(f"error: {error}", 2)
     except (KeyboardInterrupt, typer.Abort):

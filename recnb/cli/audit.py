@@ -1,0 +1,75 @@
+"""`recnb audit`: only the checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def audit(
+    data: Annotated[
+        str,
+        typer.Argument(help="A name (recnb data list), a folder with interactions, or a csv file."),
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="As in recnb evaluate.", show_default=False)
+    ] = None,
+    test: Annotated[float, typer.Option(help="Share that is judged.")] = 0.2,
+    valid: Annotated[float, typer.Option(help="Share on which settings are chosen.")] = 0.1,
+    split_seed: Annotated[
+        int, typer.Option(help="Seed of a random split, or of ties in time.")
+    ] = 0,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE: lists of another library, checked too. Repeatable."),
+    ] = None,
+    repeats: Annotated[str, typer.Option(help="exclude or include known items.")] = "exclude",
+    feedback: Annotated[
+        str | None, typer.Option(help="explicit, implicit or count.", show_default=False)
+    ] = None,
+    duplicates: Annotated[
+        str | None, typer.Option(help="keep or drop repeated rows.", show_default=False)
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for audit.json.")] = Path("audit"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Look for what would make numbers on these data and this split untrue.
+
+    Leaks from the future, overlap, ties, items that stand twice, columns and text that know the answer; with --lists
+    the lists of another library too. Ends with 0 whatever is found.
+    """
+    from rich.console import Console
+
+    from recnb import evaluate, load
+    from recnb.cli.evaluate import named_lists
+    from recnb.cli.progress import Steps
+    from recnb.cli.splitting import make_split
+    from recnb.evaluation import Protocol, Task
+    from recnb.evaluation.audit import CHECKS
+    from recnb.evaluation.files import write_json
+    from recnb.models import parse_models
+
+    out = Console(highlight=False)
+    declared = {"feedback": feedback, "duplicates": duplicates}
+    with Steps(quiet) as steps:
+        steps(f"reading {data}", 0, 1)
+        ds = load(data, **{key: value for key, value in declared.items() if value is not None})
+        chosen = make_split(ds, split, test, valid, split_seed)
+        protocol = Protocol(repeats=repeats)
+        judged = {**parse_models("random,popularity,itemknn"), **named_lists(lists or [])}
+        ev = evaluate(judged, chosen, protocol, progress=steps)
+        users = len(Task(chosen, protocol).users)
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(output / "audit.json", ev.findings)
+    out.print(f"{ds.name}, {chosen.name} split, {users:,} judged users, digest {chosen.digest}")
+    for found in ev.findings:
+        out.print(
+            f"\n[bold]{found['severity']}[/bold] {found['code']}: {found['evidence']}",
+            soft_wrap=True,
+        )
+        out.print(f"  mend: {found['mend']}", soft_wrap=True)
+    silent = [code for code in CHECKS if code not in {found["code"] for found in ev.findings}]
+    out.print(f"\nnothing to say about: {', '.join(silent)}", soft_wrap=True)
+    out.print(f"findings: {output / 'audit.json'}", soft_wrap=True)
