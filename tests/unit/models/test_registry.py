@@ -1,0 +1,149 @@
+"""Names to models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from recnb.errors import InputError
+from recnb.models import (
+    EASE,
+    Blend,
+    Popularity,
+    describe,
+    make,
+    names,
+    parse_models,
+    register,
+    registry,
+)
+from recnb.models.extras import need
+from recnb.recommender import Recommender
+
+LISTED = [
+    "random",
+    "popularity",
+    "recent_popularity",
+    "itemknn",
+    "userknn",
+    "ease",
+    "als",
+    "bpr",
+    "mf",
+    "svdpp",
+    "bfm",
+    "tfidf",
+    "attributes",
+    "text_frozen",
+]
+
+
+class Mine(Popularity):
+    """A model of the reader's own."""
+
+
+@pytest.fixture
+def homes(monkeypatch):
+    monkeypatch.setattr(registry, "_HOMES", dict(registry._HOMES))
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_listed_name_makes_an_unfitted_model(name):
+    model = make(name)
+    assert isinstance(model, Recommender) and not model.fitted
+    assert name in names() and 10 < len(describe(name)) < 120
+    space = type(model).search_space()
+    assert set(space) <= set(model.get_params())
+    assert all(s[0] in ("int", "int_log", "float", "log", "choice") for s in space.values())
+    assert model.seeded == ("seed" in model.get_params())
+
+
+def test_settings_are_passed_and_checked():
+    assert make("ease", l2=3.0).l2 == 3.0
+    with pytest.raises(InputError, match=r"'ease' has no setting 'lambda_'; it has l2, max_items"):
+        make("ease", lambda_=3.0)
+
+
+def test_unknown_names_get_the_nearest_and_the_list():
+    with pytest.raises(
+        InputError, match=r"no model 'itemkn'; did you mean 'itemknn'\? there are random,"
+    ):
+        make("itemkn")
+
+
+def test_a_plus_makes_a_blend():
+    model = make("ease+tfidf", scale="rank")
+    assert isinstance(model, Blend) and model.weights is None and model.scale == "rank"
+    assert [type(m).__name__ for m in model.models] == ["EASE", "TfIdf"]
+    assert "ease and tfidf" in describe("ease+tfidf")
+
+
+def test_a_tuning_method_needs_a_model_that_has_it(homes):
+    with pytest.raises(InputError, match="'ease' takes no tuning method, so 'ease@lora'"):
+        make("ease@lora")
+
+    class Tuned(Popularity):
+        methods = ("full", "lora")
+
+        def __init__(self, method: str = "full") -> None:
+            self.method = method
+
+    register("tuned", Tuned)
+    assert make("tuned@lora").method == "lora"
+    with pytest.raises(InputError, match="'tuned' has no tuning method 'qlora'; one of full, lora"):
+        make("tuned@qlora")
+
+
+def test_registering(homes):
+    register("mine", Mine)
+    register("mine", Mine)
+    assert isinstance(make("mine"), Mine) and "mine" in names()
+    with pytest.raises(InputError, match="taken"):
+        register("ease", Mine)
+    for name in ("a+b", "a@b", "a,b", "", "a b"):
+        with pytest.raises(InputError, match="cannot name a model"):
+            register(name, Mine)
+    with pytest.raises(InputError, match="no Recommender"):
+        register("dict", dict)  # type: ignore[arg-type]
+
+
+def test_parsing_the_command_line():
+    models = parse_models("random, ease+tfidf,mine=recnb.models.linear:EASE,best=itemknn")
+    assert list(models) == ["random", "ease+tfidf", "mine", "best"]
+    assert isinstance(models["mine"], EASE) and type(models["best"]).__name__ == "ItemKNN"
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("ease,,random", "an empty name"),
+        ("ease,ease", "stands twice"),
+        ("mine=no.such.module:Class", "cannot be imported"),
+        ("mine=recnb.models.linear:Nothing", "cannot be imported"),
+        ("mine=builtins:dict", "no Recommender"),
+        ("ease+nothing", "no model 'nothing'"),
+    ],
+)
+def test_parsing_says_what_is_wrong(text, words):
+    with pytest.raises(InputError, match=words):
+        parse_models(text)
+
+
+def test_a_missing_package_names_its_extra(monkeypatch, ds):
+    monkeypatch.setitem(sys.modules, "implicit", None)
+    monkeypatch.setitem(sys.modules, "implicit.als", None)
+    with pytest.raises(InputError, match=r"'als' needs the package implicit.*recnb\[classical\]"):
+        make("als").fit(ds)
+    with pytest.raises(InputError, match="no_such"):
+        need("no_such.part", "x")
+
+
+def test_names_cost_no_heavy_import():
+    code = (
+        "import sys; from recnb.models import names, parse_models; parse_models('random,ease,als,bfm,text_frozen');"
+        "print([m for m in ('torch', 'implicit', 'myfm', 'optuna', 'matplotlib') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
