@@ -32,9 +32,7 @@ def list_sets() -> None:
         table.add_column(heading, no_wrap=heading == "name")
     for source in SOURCES.values():
         here = "yes" if available(source) else "fetch" if source.name in REMOTES else "no"
-        table.add_row(
-            source.name, here, source.title, source.licence, _fetch(REMOTES.get(source.name))
-        )
+        table.add_row(source.name, here, source.title, source.licence)
     out = Console(highlight=False)
     out.print(table)
     sizes = Table(title="What recnb data fetch NAME gets", title_justify="left")
@@ -84,7 +82,7 @@ def _size(remotes: tuple[Remote, ...]) -> tuple[str, str]:
     sums = {line.partition(":")[0] for remote in remotes for line in remote.checksums}
     return f"{known / 1e6:,.1f} MB" if all(sizes) else "", ", ".join(
         sorted(sums)
-    ) or "none published: the first fetch records one"
+    ) or "recorded by the first fetch"
 
 
 def _text(value: object) -> str:
