@@ -67,7 +67,7 @@ def plot_activity(ds: Dataset, ax: Axes | None = None, bins: int = 20) -> Axes:
     """
     counts = np.bincount(ds.interactions["user"], minlength=ds.n_users)
     counts = counts[counts > 0]
-    edges = np.unique(np.round(np.geomspace(1, counts.max() + 1, bins + 1)))
+    edges = np.unique(np.round(np.geomspace(counts.min(), counts.max() + 1, bins + 1)))
     ax = axes(ax)
     ax.hist(counts, bins=edges.tolist(), color="#b9cfe0", edgecolor=BLUE)
     median = float(np.median(counts))
