@@ -45,8 +45,8 @@ class Lists:
             A listed user or item is foreign to the data set.
         """
         table = self.table
-        u = ds.users.index.get_indexer(table["user_id"])
-        i = ds.items.index.get_indexer(table["item_id"])
+        u = ds.users.index.get_indexer(pd.Index(table["user_id"]))
+        i = ds.items.index.get_indexer(pd.Index(table["item_id"]))
         for codes, column in ((u, "user_id"), (i, "item_id")):
             if (codes < 0).any():
                 place = np.arange(len(codes)) + 1 if self.row is None else self.row
@@ -124,7 +124,7 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
             )
     key = out["rank"] if by == "rank" else -out["score"]
     out = out.assign(key=key).sort_values(["user_id", "key"], kind="stable")
-    row = out.index.to_numpy() + 1
+    place = out.index.to_numpy() + 1
     out = out.drop(columns="key").reset_index(drop=True)
     out["rank"] = out.groupby("user_id", sort=False).cumcount() + 1
-    return Lists(out, file, row)
+    return Lists(out, file, place)

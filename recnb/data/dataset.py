@@ -110,8 +110,12 @@ class Dataset:
         item_table = door.entities(items, rows["item_id"], "item_id", item_file, file)
         user_table = door.entities(users, rows["user_id"], "user_id", user_file, file)
         feedback, scale, notes = door.guess(rows, feedback, scale, file)
-        rows.insert(0, "user", user_table.index.get_indexer(rows["user_id"]).astype(np.int32))
-        rows.insert(1, "item", item_table.index.get_indexer(rows["item_id"]).astype(np.int32))
+        rows.insert(
+            0, "user", user_table.index.get_indexer(pd.Index(rows["user_id"])).astype(np.int32)
+        )
+        rows.insert(
+            1, "item", item_table.index.get_indexer(pd.Index(rows["item_id"])).astype(np.int32)
+        )
         rows = door.duplicates(rows, duplicates, feedback, file).drop(
             columns=["user_id", "item_id"]
         )
@@ -144,10 +148,10 @@ class Dataset:
                 mend="write one with columns user_id and item_id (recnb init makes a template)",
             )
         declared = door.declared(folder / "dataset.json")
-        frames = {part: tables.read_table(path) if path else None for part, path in found.items()}
+        frames = {p: tables.read_table(f) if (f := found[p]) else None for p in ("items", "users")}
         files = tuple(str(path or part) for part, path in found.items())
         return cls.from_frames(
-            frames["interactions"],
+            tables.read_table(found["interactions"]),
             frames["items"],
             frames["users"],
             files=files,  # type: ignore[arg-type]

@@ -347,8 +347,8 @@ def predefined(ds: Dataset, parts: pd.DataFrame | None = None) -> Split:
         part = ds.interactions["split"].map(codes).to_numpy()
         return _split(ds, part, "predefined")
     require(parts, ("user_id", "item_id", "part"), "parts")
-    u = ds.users.index.get_indexer(ids(parts["user_id"], "parts", "user_id"))
-    i = ds.items.index.get_indexer(ids(parts["item_id"], "parts", "item_id"))
+    u = ds.users.index.get_indexer(pd.Index(ids(parts["user_id"], "parts", "user_id")))
+    i = ds.items.index.get_indexer(pd.Index(ids(parts["item_id"], "parts", "item_id")))
     code = parts["part"].map(codes)
     for bad, column in ((u < 0, "user_id"), (i < 0, "item_id"), (code.isna().to_numpy(), "part")):
         if bad.any():

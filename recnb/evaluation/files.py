@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.evaluation.result import Column, Evaluation
+from recnb.evaluation.result import Column, Evaluation, Key
 
 SCHEMA = 1
 _NO_COST = ("settings", "class")
@@ -52,10 +52,10 @@ def load(path: str | Path) -> Evaluation:
     findings = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
     users = pd.read_parquet(folder / "users.parquet").set_index("user_id")
     long = pd.read_parquet(folder / "per_user.parquet")
-    at = users.index.get_indexer(long["user_id"])
-    columns = {}
-    for head, rows in long.groupby(_HEAD, sort=False, dropna=False).indices.items():
-        model, seed, metric, k, candidates = head
+    at = users.index.get_indexer(pd.Index(long["user_id"]))
+    columns: dict[tuple[str, int, Key], Column] = {}
+    groups: dict[Any, Any] = long.groupby(_HEAD, sort=False, dropna=False).indices
+    for (model, seed, metric, k, candidates), rows in groups.items():
         part = long.iloc[rows]
         weights = part["weight"].to_numpy()
         columns[model, int(seed), (metric, None if pd.isna(k) else int(k), candidates)] = Column(

@@ -280,15 +280,14 @@ class Evaluation:
         for (model, seed, (metric, k, candidates)), c in self.columns.items():
             weight = np.ones(len(c.values)) if c.weights is None else c.weights
             part = pd.DataFrame({"user_id": ids[c.users], "value": c.values, "weight": weight})
-            head = {
+            head: dict[str, Any] = {
                 "model": model,
                 "seed": seed,
                 "metric": metric,
                 "k": k,
                 "candidates": candidates,
             }
-            for at, (name, value) in enumerate(head.items()):
-                part.insert(at, name, value)
+            part = part.assign(**head)[[*head, *part.columns]]
             parts.append(part.astype({"k": "Int64"}))
         return pd.concat(parts, ignore_index=True)
 
@@ -419,6 +418,6 @@ def _thirds(values: pd.Series) -> pd.Series:
     if values.isna().any():
         place[-1] = len(labels)
         labels.append("not given")
-    numbers = np.array([place[c] for c in codes])
-    out = pd.Categorical.from_codes(numbers, categories=labels, ordered=True)
+    numbers = np.array([place[c] for c in codes], dtype=np.int64)
+    out = pd.Categorical.from_codes(numbers, categories=pd.Index(labels), ordered=True)
     return pd.Series(out, index=values.index)

@@ -139,7 +139,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
     table = task.dataset.items
     aggregates = []
     for column in table.columns:
-        values = (
+        values: Any = (
             pd.to_numeric(table[column], errors="coerce") if _maybe_number(table[column]) else None
         )
         if values is None or values.notna().sum() < 30:
@@ -235,7 +235,7 @@ def dated_later(task: Task) -> list[dict[str, Any]]:
     for column in ds.items.columns:
         if not _DATED.search(str(column).lower()) or not _maybe_number(ds.items[column]):
             continue
-        values = pd.to_numeric(ds.items[column], errors="coerce").astype(float)
+        values: Any = pd.to_numeric(ds.items[column], errors="coerce").astype(float)
         values = values.to_numpy(na_value=np.nan)[first.index]
         if np.nanmedian(values) < 3000:  # years
             when = pd.to_datetime(first.to_numpy(), unit="s").year.to_numpy()

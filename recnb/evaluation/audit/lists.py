@@ -18,7 +18,9 @@ _SAYS_SO = ("popularity", "recent_popularity")
 def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
     """Findings about the lists of every model."""
     out: list[dict[str, Any]] = []
-    for (model, _, shelf), rows in ev.lists.groupby(["model", "seed", "candidates"], sort=False):
+    head: Any
+    for head, rows in ev.lists.groupby(["model", "seed", "candidates"], sort=False):
+        model, _, shelf = head
         coded = _coded(rows, task)
         out += seen_recommended(task, model, coded)
         out += sampled_candidates(task, model, coded, shelf)
@@ -31,8 +33,8 @@ def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
 def _coded(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Lists with codes and whether each place is a hit."""
     ds = task.dataset
-    user = ds.users.index.get_indexer(rows["user_id"])
-    item = ds.items.index.get_indexer(rows["item_id"])
+    user = ds.users.index.get_indexer(pd.Index(rows["user_id"]))
+    item = ds.items.index.get_indexer(pd.Index(rows["item_id"]))
     place = np.full(ds.n_users, -1)
     place[task.users] = np.arange(len(task.users))
     inside = place[user] >= 0
@@ -135,7 +137,7 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[
     counts = np.asarray(task.split.known.positives().sum(axis=0)).ravel()
     order = np.argsort(-counts, kind="stable")
     top = rows[rows["rank"] <= k]
-    per_user = {u: set(g) for u, g in top.groupby("user")["item"]}
+    per_user: dict[Any, set] = {u: set(g) for u, g in top.groupby("user")["item"]}
     sample = np.array(sorted(per_user))[:: max(1, len(per_user) // 500)]
     shared = []
     for user in sample:
