@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from recnb.data.fetch.checksums import read_json, write_json
 from recnb.data.fetch.errors import FetchError
@@ -219,12 +219,12 @@ def _validators(answer: http.client.HTTPResponse) -> dict[str, str]:
 
 
 def _copy(
-    answer: IO[bytes], part: _Part, most: int, length: int | None, progress: Progress
+    answer: http.client.HTTPResponse, part: _Part, most: int, length: int | None, progress: Progress
 ) -> None:
     """Append what comes. Unbuffered: whatever kills us, the bytes that came are in the file."""
     have = part.size
     with part.path.open("ab", buffering=0) as file:
-        while block := answer.read(_BLOCK):
+        while block := answer.read1(_BLOCK):  # what is there, without waiting for a full block
             have += len(block)
             if have > most:
                 file.close()
