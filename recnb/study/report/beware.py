@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recnb.evaluation import Evaluation
+from recnb.evaluation.audit import CHECKS
 from recnb.study.report.answer import Answer
 from recnb.study.report.numbers import count
 from recnb.study.report.rows import readers
 
-_ORDER = {"error": 0, "warning": 1, "note": 2}
 SPLITS = {
     "user_time": "Each user is judged on the own last rows, but the training rows of other users may be newer. "
     "It leaks the future of others; global_time does not.",
@@ -32,28 +30,18 @@ _ALWAYS = (
 )
 
 
-def findings(ev: Evaluation) -> list[dict[str, Any]]:
-    """What the checks found, the worst first."""
-    return sorted(ev.findings, key=lambda f: _ORDER.get(str(f.get("severity")), 3))
-
-
 def alarm(ev: Evaluation) -> str:
     """How many errors and warnings the checks raised; empty without any."""
     counts = {s: sum(f.get("severity") == s for f in ev.findings) for s in ("error", "warning")}
     return " and ".join(count(n, word) for word, n in counts.items() if n)
 
 
-def checks(ev: Evaluation) -> list[str]:
-    """Which checks were made, in words."""
-    made = [
-        "scores are finite, ids belong to the data, no list names an item twice (else there were no report)",
-        "lists that are shorter than asked for",
-        "users whose listed items all have the same score",
+def checks() -> list[str]:
+    """Which checks every evaluation makes, in words."""
+    return [
+        "scores that are not finite, foreign ids, items listed twice (each ends the run)",
+        *CHECKS.values(),
     ]
-    split = ev.settings.get("split", {})
-    if "tie_seed" in (split.get("settings") or {}):
-        made.append("tied times at the cut")
-    return made + [str(c) for c in ev.settings.get("checks") or []]
 
 
 def limits(ev: Evaluation, found: Answer) -> list[str]:

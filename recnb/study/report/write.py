@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recnb.evaluation import Evaluation
+from recnb.evaluation.audit import by_severity
 from recnb.plots import plot_costs, plot_differences, plot_values
 from recnb.plots.canvas import rows_height
 from recnb.plots.words import people
@@ -66,7 +67,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "dataset": {name: ds.get(name, "not recorded") for name in ("name", "digest")},
         "counted": {n: count(ds.get(n, 0), n[:-1]) for n in ("users", "items", "interactions")},
         "n": people(headline_rows(ev)["n_users"]),
-        "notes": [*ds.get("notes", []), *(ev.settings.get("notes") or [])],
+        "notes": list(dict.fromkeys([*ds.get("notes", []), *(ev.settings.get("notes") or [])])),
         "tuned": methods.tuned(ev),
         "language_models": methods.language_models(ev),
         "readers": readers(ev),
@@ -80,9 +81,9 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "unshown": len(ev.models) - len(groups.shown(ev, found)),
         "costs": tables.costs_table(ev),
         "costs_figure": _costs_figure(ev),
-        "findings": beware.findings(ev),
+        "findings": by_severity(ev.findings),
         "alarm": beware.alarm(ev),
-        "checks": beware.checks(ev),
+        "checks": beware.checks(),
         "limits": beware.limits(ev, found),
         "examples": examples(ev),
         "settings": methods.settings_table(ev),
