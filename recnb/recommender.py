@@ -422,12 +422,7 @@ def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
         largest = [float(np.abs(part).max(initial=0)) for part in (left, right)]
         finite = largest[0] * largest[1] * left.shape[1] < float(np.finfo(np.float32).max)
         return lambda start, stop: left[start:stop] @ right, topk.n_threads(), finite
-    return lambda start, stop: _own(model.score(users[start:stop], history)), 1, False
-
-
-def _own(scores: np.ndarray) -> np.ndarray:
-    """A copy: what may not be listed is struck out of it, and a model may have handed out its own array."""
-    return scores.copy() if isinstance(scores, np.ndarray) else scores
+    return lambda start, stop: model.score(users[start:stop], history), 1, False
 
 
 def _ids(model) -> tuple[np.ndarray, np.ndarray]:
