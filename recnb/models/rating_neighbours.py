@@ -41,11 +41,11 @@ class KNNBaseline(RatingModel):
 
     def __init__(
         self,
-        k: int = 40,
-        shrinkage: float = 50.0,
+        k: int = 50,
+        shrinkage: float = 200.0,
         pool: int = 1000,
         user_based: bool = False,
-        l2_user: float = 5.0,
+        l2_user: float = 2.0,
         l2_item: float = 2.0,
     ) -> None:
         self.k = k
