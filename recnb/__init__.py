@@ -22,12 +22,12 @@ __all__ = [*_HOMES, "__version__"]
 if TYPE_CHECKING:
     from recnb.data.catalog import load as load
     from recnb.errors import InputError as InputError
-    from recnb.evaluation import evaluate as evaluate
+    from recnb.evaluation import evaluate as evaluate  # type: ignore[no-redef]
     from recnb.lists import read_lists as read_lists
     from recnb.recommender import Recommender as Recommender
     from recnb.recommender import load_model as load_model
     from recnb.recommender import top_k as top_k
-    from recnb.study import search as search
+    from recnb.study import search as search  # type: ignore[no-redef]
 
 
 def __getattr__(name: str):

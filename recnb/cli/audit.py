@@ -42,11 +42,11 @@ def audit(
     """
     from rich.console import Console
 
-    from recnb import evaluate, load
+    from recnb import load
     from recnb.cli.evaluate import named_lists
     from recnb.cli.progress import Steps
     from recnb.cli.splitting import make_split
-    from recnb.evaluation import Protocol, Task
+    from recnb.evaluation import Protocol, Task, evaluate
     from recnb.evaluation.audit import CHECKS
     from recnb.evaluation.files import write_json
     from recnb.models import parse_models

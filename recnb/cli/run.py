@@ -27,21 +27,27 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Execute notebooks with papermill, collect what they recorded, and write a page that links them."""
-    from recnb.cli.progress import Steps
-    from recnb.course import run_course
+    from recnb.cli.progress import Steps, console
+    from recnb.course.batch import Progress, run_course
 
     with Steps(quiet) as steps:
+
+        def say(step: Progress) -> None:
+            if step.state == "cell":
+                steps(f"{step.notebook}", step.cell, step.cells)
+            elif step.state in ("failed", "reused"):
+                console.print(
+                    f"{step.notebook}: {step.state} {step.problem}".rstrip(), soft_wrap=True
+                )
+
         result = run_course(
-            numbers or None,
-            profile,
-            set_ or [],
-            output,
-            jobs=jobs,
-            force=fresh,
-            progress=steps,
+            numbers or None, profile, set_ or [], output, jobs=jobs, force=fresh, progress=say
         )
-    for notebook in result.failed:
-        print(f"failed: {notebook}")
+    for notebook in result.notebooks:
+        said = (
+            f"{notebook.number}  {notebook.status:8}  {notebook.seconds:6.1f} s  {notebook.title}"
+        )
+        print(said)
     print(
         f"{len(result.notebooks) - len(result.failed)} of {len(result.notebooks)} notebooks ran: {result.page}"
     )

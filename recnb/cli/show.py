@@ -33,15 +33,16 @@ def show(ev: Evaluation, output: Path) -> None:
     for heading in (name, "95 % interval", "less best", "95 % interval", "p (Holm)", "fit s"):
         table.add_column(heading, justify="right", no_wrap=True)
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
-    for row in values.itertuples():
-        cells = [row.model, f"{row.value:.4f}", f"{row.low:.3f}..{row.high:.3f}"]
-        if row.model in changes.index:
-            d = changes.loc[row.model]
+    for row in values.to_dict("records"):
+        model = str(row["model"])
+        cells = [model, f"{row['value']:.4f}", f"{row['low']:.3f}..{row['high']:.3f}"]
+        if model in changes.index:
+            d = changes.loc[model]
             ends = f"{d['low']:+.3f}..{d['high']:+.3f}"
             cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
-        table.add_row(*cells, f"{seconds[row.model]:.1f}")
+        table.add_row(*cells, f"{seconds[model]:.1f}")
     out.print(table)
     for found in ev.findings:
         if found["severity"] != "note":

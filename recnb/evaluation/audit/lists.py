@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recnb.data.hashing import hash_ids
 from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import Task
 from recnb.evaluation.result import Evaluation
@@ -135,7 +136,7 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[
     """Lists that are the most popular items the user does not have yet."""
     k = min(max(task.protocol.ks), int(rows["rank"].max()))
     counts = np.asarray(task.split.known.positives().sum(axis=0)).ravel()
-    order = np.argsort(-counts, kind="stable")
+    order = np.lexsort((hash_ids(task.dataset.item_ids), -counts))
     top = rows[rows["rank"] <= k]
     per_user: dict[Any, set] = {u: set(g) for u, g in top.groupby("user")["item"]}
     sample = np.array(sorted(per_user))[:: max(1, len(per_user) // 500)]
