@@ -13,7 +13,8 @@ from recnb.data.readers import till
 from recnb.errors import InputError
 
 SAID = (
-    "grocery is The Complete Journey of 84.51°, called simulated from real shopping by its packager"
+    "grocery is The Complete Journey of 84.51°, called simulated from real shopping by its packager: for learning, "
+    "not for publications or decisions"
 )
 
 
@@ -23,7 +24,7 @@ def load_grocery(min_households: int = 50, **settings) -> Dataset:
     Parameters
     ----------
     min_households : int
-        Only products bought by at least so many households; 1 keeps all 68,509. The default leaves 3,885 products
+        Only products bought by at least so many households; 1 keeps all 68,492. The default leaves 3,885 products
         and 59 % of the purchases. The count looks at the whole year, later test rows included.
     **settings
         Passed to :meth:`Dataset.from_frames`.
