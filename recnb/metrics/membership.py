@@ -33,13 +33,11 @@ class Truth:
 
     Notes
     -----
-    Most places of a list are misses. A table with some bits per user, addressed by the low bits of
-    the code (a Bloom filter with one hash function), rules most of them out in one step; the few
-    places left are looked up in the matrix by binary search, so the result is exact.
-
-    References
-    ----------
-    Bloom, Space/time trade-offs in hash coding with allowable errors, CACM 13, 1970.
+    A hash table per user, as wide for all: the low bits of a code are its slot, and the slot holds the
+    other bits, so slot and content together are the code. Where two relevant items of a user fall
+    into one slot, the slot says so, and places that meet it are looked up in the matrix by binary
+    search. The result is exact; memory stays bounded, a small table only sends more places to
+    the search.
 
     Examples
     --------
@@ -50,30 +48,40 @@ class Truth:
     def __init__(self, relevant: Any) -> None:
         self.matrix = _canonical(relevant)
         self.counts = _row_counts(self.matrix)
-        n_users = max(self.matrix.shape[0], 1)
-        # 64 to 128 bits per relevant item: about 1 miss in 100 is then looked up in vain.
-        wanted = max(128 * self.matrix.nnz // n_users, 8)
-        self._bits = 2 ** int(np.log2(max(min(wanted, 8 * _TABLE_BYTES // n_users), 8)))
-        self._table = np.empty((n_users, self._bits // 8), dtype=np.uint8)
-        step = max(_TABLE_BYTES // (16 * self._bits), 1)
-        for start in range(0, n_users, step):
-            part = self.matrix[start : start + step]
-            marks = np.zeros((part.shape[0], self._bits), dtype=bool)
-            row = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-            marks[row, part.indices & (self._bits - 1)] = True
-            self._table[start : start + step] = np.packbits(marks, axis=1, bitorder="little")
+        n_users, n_items = self.matrix.shape
+        # 16 to 32 slots per relevant item: then about 1 item in 40 shares its slot.
+        slots = min(32 * self.matrix.nnz, _TABLE_BYTES // 2) // max(n_users, 1)
+        self._shift = max(slots, 1).bit_length() - 1
+        kind = np.min_scalar_type((max(n_items, 1) - 1 >> self._shift) + 2)
+        self._empty, self._shared = kind.type(np.iinfo(kind).max - 1), kind.type(np.iinfo(kind).max)
+        self._table = np.full(n_users << self._shift, self._empty, dtype=kind)
+        codes = self.matrix.indices
+        slot = np.repeat(np.arange(n_users) << self._shift, self.counts)
+        slot += codes & ((1 << self._shift) - 1)
+        rest = (codes >> self._shift).astype(kind)
+        self._table[slot] = rest
+        self._table[slot[self._table[slot] != rest]] = self._shared
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_users, n_items)."""
         return self.matrix.shape
 
-    def maybe(self, by_rank: NDArray[np.signedinteger], start: int) -> NDArray[np.intp]:
-        """Flat places of `by_rank` (n_ranks, users from `start` on) that are not surely misses."""
-        byte = (by_rank & (self._bits - 1)) >> 3
-        first = np.arange(start, start + by_rank.shape[1]) * (self._bits // 8)
-        bits = self._table.reshape(-1).take(byte + first) >> (by_rank.astype(np.uint8) & 7)
-        return np.flatnonzero((bits & 1).view(bool))  # bool: a faster path of numpy
+    def look_up(
+        self, by_rank: NDArray[np.signedinteger], start: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        """Hits of `by_rank` (n_ranks, users from `start` on), and the flat places not decided."""
+        slot = by_rank & ((1 << self._shift) - 1)
+        first = np.arange(start, start + by_rank.shape[1]) << self._shift
+        held = self._table.take(slot + first)
+        found = held == (by_rank >> self._shift).astype(held.dtype)
+        return found, np.flatnonzero(held == self._shared)
+
+    def search(self, users: NDArray[np.intp], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether each user has the item, by binary search; codes of -1 do not."""
+        if not len(users):  # scipy returns a matrix for no entries
+            return np.zeros(0, dtype=bool)
+        return (self.matrix[users, codes] != 0) & (codes >= 0)
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -135,9 +143,9 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
             f"{n_users} lists stand beside the relevant items of {truth.shape[0]} users",
             mend="give one row of each per user, in the same order",
         )
-    found = np.zeros((n_ranks, n_users), dtype=bool)
-    places, users, codes = [], [], []
+    found = np.empty((n_ranks, n_users), dtype=bool)
     step = max(_PLACES // max(n_ranks, 1), 1)
+    left = []
     for start in range(0, n_users, step):
         # One contiguous row per rank: each step then runs along the users, where it is fast.
         by_rank = np.ascontiguousarray(lists[start : start + step].T, dtype=np.int64)
@@ -145,18 +153,12 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         if truth.shape[1] < 2**31:
             by_rank = by_rank.astype(np.int32)  # half the memory traffic from here on
         _check_duplicates(by_rank, start)
-        left = truth.maybe(by_rank, start)
-        rank, user = np.divmod(left, by_rank.shape[1])
-        user += start
-        places.append(rank * n_users + user)
-        users.append(user)
-        codes.append(by_rank.take(left))
-    if places:
-        place, user, code = map(np.concatenate, (places, users, codes))
-        filled = code >= 0
-        place, user, code = place[filled], user[filled], code[filled]
-        if len(place):  # scipy returns a matrix for no entries
-            found.reshape(-1)[place] = truth.matrix[user, code] != 0
+        found[:, start : start + step], undecided = truth.look_up(by_rank, start)
+        rank, user = np.divmod(undecided, by_rank.shape[1])
+        left.append((rank, user + start, by_rank.take(undecided)))
+    if left:
+        rank, user, code = map(np.concatenate, zip(*left, strict=True))
+        found[rank, user] = truth.search(user, code)
     return found.T
 
 
