@@ -110,7 +110,7 @@ def download(
         The address is none of http or https.
     """
     patience = patience or Patience()
-    _address(url)
+    check_address(url)
     part = _Part(path, url)
     idle, furthest, why = 0, part.size, "nothing arrived"
     for at in range(patience.most):
@@ -287,7 +287,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _address(url: str) -> None:
+def check_address(url: str) -> None:
+    """Raise unless it is an address of http or https."""
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
         raise InputError(f"'{url[:120]}' is no http or https address", mend="write https://…")
 

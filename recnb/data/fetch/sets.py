@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recnb.data import catalog
 from recnb.data.fetch import checksums, licence
-from recnb.data.fetch.download import Patience, download
+from recnb.data.fetch.download import Patience, check_address, download
 from recnb.data.fetch.errors import FetchError
 from recnb.data.fetch.remotes import REMOTES, Remote
 from recnb.data.fetch.unpack import Limits, unpack
@@ -170,7 +170,15 @@ def fetch(
 
 
 def _plan(name: str, source: str | None) -> list[tuple[Remote, str]]:
-    """Each file with the address or path that it comes from."""
+    """Each file with the address or path that it comes from, which is an address or is there."""
+    plan = _addresses(name, source)
+    for _, address in plan:
+        if _local(address) is None:
+            check_address(address)
+    return plan
+
+
+def _addresses(name: str, source: str | None) -> list[tuple[Remote, str]]:
     remotes = REMOTES[name]
     if source is None:
         return [(remote, remote.url) for remote in remotes]

@@ -80,6 +80,16 @@ def read_lastfm_tags(folder: str | Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     names = _read(folder / "tags.dat", ("tagID", "tagValue"))
+    twice = names["tagID"].duplicated().to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
+        raise InputError(
+            f"tag '{names['tagID'].iloc[row]}' stands twice",
+            file=str(folder / "tags.dat"),
+            column="tagID",
+            row=row + 1,
+            mend=AGAIN,
+        )
     stamped, dated = (folder / f"user_taggedartists{end}.dat" for end in ("-timestamps", ""))
     ids = ("userID", "artistID", "tagID")
     if stamped.is_file() or not dated.is_file():
@@ -93,7 +103,7 @@ def read_lastfm_tags(folder: str | Path) -> pd.DataFrame:
             errors="coerce",
         )
         seconds = (day - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-    broken = seconds.isna().to_numpy()
+    broken = ~(seconds.abs() < 1e11).to_numpy()
     if broken.any():
         row = int(broken.argmax())
         raise InputError("no time", file=str(path), row=row + 1, mend=AGAIN)
@@ -108,7 +118,7 @@ def read_lastfm_tags(folder: str | Path) -> pd.DataFrame:
             mend=AGAIN,
         )
     out = pd.DataFrame({"user_id": rows["userID"], "item_id": rows["artistID"], "tag": tag})
-    out["timestamp"] = seconds.where(seconds >= FOUNDED).astype("Int64")
+    out["timestamp"] = np.floor(seconds).where(seconds >= FOUNDED).astype("Int64")
     return out
 
 
