@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from math import isqrt
 from os import cpu_count
 from threading import local
 
@@ -21,8 +20,9 @@ from threadpoolctl import threadpool_limits
 from recnb.data.hashing import mix
 from recnb.errors import InputError
 
-_GROUP = 16
-_BLOCK_BYTES = 16 * 2**20
+_GROUP = 8
+_CACHE_BYTES = 16 * 2**20
+_BLOCK_BYTES = 64 * 2**20  # a product of few rows is slow
 
 
 def top_k_rows(
@@ -50,60 +50,64 @@ def top_k_rows(
     >>> top_k_rows(np.array([[.1, .9, -np.inf, .5]], np.float32), 4, h[:1], h)
     array([[ 1,  3,  0, -1]])
     """
-    return _top_k(scores, k, row_hash, column_hash)[0]
+    return _top_k(np.ascontiguousarray(scores), k, row_hash, column_hash)[0]
 
 
 def _top_k(
     scores: np.ndarray, k: int, row_hash: np.ndarray, column_hash: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Columns as in :func:`top_k_rows` and their scores, minus infinity where a list is short."""
+    columns = np.empty((len(scores), k), np.int64)
+    values = np.empty((len(scores), k), scores.dtype)
+    for start, stop in _ranges(len(scores), scores.shape[1], _CACHE_BYTES):
+        columns[start:stop], values[start:stop] = _top_k_of_few(
+            scores[start:stop], k, row_hash[start:stop], column_hash
+        )
+    return columns, values
+
+
+def _top_k_of_few(
+    scores: np.ndarray, k: int, row_hash: np.ndarray, column_hash: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for rows that fit in the cache together."""
     n_rows, n_columns = scores.shape
-    flat = scores.reshape(-1)
-    # k groups must stand out among many, and fewer columns may be left over than there are groups.
-    size = max(1, min(_GROUP, n_columns // (4 * k), isqrt(n_columns)))
-    width = n_columns // size
-    # Group g holds columns g, g + width, g + 2 width, ...: its maximum is a vectorised pass without a gather.
-    groups = scores[:, : size * width].reshape(n_rows, size, width)
-    groups = groups.max(axis=1) if size > 1 else groups[:, 0]
+    depth = 2 if n_columns >= 4 * k * _GROUP**2 else int(n_columns >= 4 * k * _GROUP)
+    width = n_columns // _GROUP**depth
+    grouped = width * _GROUP**depth
+    levels = [scores]
+    for _ in range(depth):
+        # Group g holds columns g, g + width, g + 2 width, …: its maximum is a vectorised pass.
+        wide = levels[-1][:, : width * _GROUP ** (depth + 1 - len(levels))]
+        levels.append(wide.reshape(n_rows, _GROUP, -1).max(axis=1))
     bound = np.full(n_rows, np.finfo(scores.dtype).min, scores.dtype)
     if width > k:
-        np.maximum(bound, np.partition(groups, width - k, axis=1)[:, width - k], out=bound)
-    near = groups >= bound[:, None]
-    found = np.flatnonzero(near)
-    count = np.diff(np.searchsorted(found, np.arange(n_rows + 1) * width))
-    crowded = np.flatnonzero(count > 4 * k)
-    if len(crowded):
-        near[crowded], count[crowded] = False, 0
-        found = np.flatnonzero(near)
+        np.maximum(bound, np.partition(levels[-1], width - k, axis=1)[:, width - k], out=bound)
 
-    # The candidates of all rows, row by row.
-    row = np.repeat(np.arange(n_rows), count)
-    first = found + row * (n_columns - width)
-    places = first[:, None] + np.arange(size) * width
-    values = flat.take(places)
-    chosen = np.flatnonzero(values >= bound[row][:, None])
-    row = row[chosen // size]
-    values, columns = values.ravel()[chosen], places.ravel()[chosen] - row * n_columns
-
-    # A line for each row: the columns that the groups left over, its candidates, and -inf to the end.
-    rest = n_columns - size * width
-    count = np.bincount(row, minlength=n_rows)
-    length = max(k, rest + int(count.max(initial=0)))
-    value_lines = np.full((n_rows, length), -np.inf, scores.dtype)
-    column_lines = np.full((n_rows, length), -1)
-    if rest:
-        value_lines[:, :rest] = over = scores[:, size * width :]
-        column_lines[:, :rest] = np.where(over > -np.inf, np.arange(size * width, n_columns), -1)
-    place = (
-        np.arange(len(row)) + (np.arange(n_rows) * length + rest - np.cumsum(count) + count)[row]
-    )
-    value_lines.reshape(-1)[place] = values
-    column_lines.reshape(-1)[place] = columns
+    near = levels[-1] >= bound[:, None]
+    crowded = np.flatnonzero(np.count_nonzero(near, axis=1) > 2 * k)
+    over = scores[:, grouped:] >= bound[:, None]  # columns left over by the groups
+    near[crowded], over[crowded] = False, False
+    row, column = np.divmod(np.flatnonzero(near), max(width, 1))
+    for level in reversed(levels[:-1]):
+        row, column = _members(level, row, column, width, bound)
+        width *= _GROUP
+    over_row, over_column = np.nonzero(over)
+    parts = [(row, column), (over_row, over_column + grouped)]
     for r in crowded:
         best = _cut(scores[r], bound[r], k, row_hash[r : r + 1], column_hash)
-        value_lines[r], column_lines[r] = -np.inf, -1
-        value_lines[r, : len(best)], column_lines[r, : len(best)] = scores[r, best], best
-    return _sort_lines(value_lines, column_lines, k, row_hash, column_hash)
+        parts.append((np.full(len(best), r), best))
+    row, column = (np.concatenate(part) for part in zip(*parts))
+    return _sort(scores, row, column, k, row_hash, column_hash)
+
+
+def _members(
+    level: np.ndarray, row: np.ndarray, group: np.ndarray, width: int, bound: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the members of some groups that reach the bound of their row."""
+    places = row * level.shape[1] + group + (np.arange(_GROUP) * width)[:, None]
+    chosen = np.flatnonzero(level.take(places) >= bound[row])
+    member, chosen = np.divmod(chosen, max(len(row), 1))
+    return row[chosen], group[chosen] + member * width
 
 
 def _cut(
@@ -120,14 +124,27 @@ def _cut(
     return np.concatenate([above, level[by_hash[: k - len(above)]]])
 
 
-def _sort_lines(
-    values: np.ndarray,
-    columns: np.ndarray,
+def _sort(
+    scores: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
     k: int,
     row_hash: np.ndarray,
     column_hash: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first k of each line by falling value; lines in which values tie are sorted by hash too."""
+    """The first k candidates of each row by falling score; rows with ties are sorted by hash too."""
+    n_rows = len(scores)
+    count = np.bincount(row, minlength=n_rows)
+    # A line for each row: its candidates, then -inf. Sorting 16-bit numbers stably is a radix sort.
+    order = np.argsort(row.astype(np.uint16) if n_rows < 2**16 else row, kind="stable")
+    length = max(k, int(count.max(initial=0)))
+    row, column = row[order], column[order]
+    place = np.arange(len(row)) + (np.arange(n_rows) * length - np.cumsum(count) + count)[row]
+    values = np.full((n_rows, length), -np.inf, scores.dtype)
+    columns = np.full((n_rows, length), -1)
+    values.reshape(-1)[place] = scores.reshape(-1)[row * scores.shape[1] + column]
+    columns.reshape(-1)[place] = column
+
     order = np.argsort(-values, axis=1)
     best = np.take_along_axis(values, order[:, : k + 1], axis=1)
     same = (best[:, 1:] == best[:, :-1]) & (best[:, 1:] > -np.inf)
@@ -137,7 +154,7 @@ def _sort_lines(
         these = columns[tied]
         mixed = mix(column_hash[these], row_hash[tied, None])
         order[tied] = np.lexsort((these, mixed, -values[tied]), axis=1)[:, :k]
-    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return np.take_along_axis(columns, order, axis=1), best[:, :k]
 
 
 class Product:
@@ -250,10 +267,15 @@ def rank_blocks(
 
 
 def user_blocks(n_users: int, n_items: int) -> Iterator[tuple[int, int]]:
-    """Ranges of users whose scores fill about 16 MB."""
-    size = max(1, _BLOCK_BYTES // (4 * max(n_items, 1)))
-    for start in range(0, n_users, size):
-        yield start, min(start + size, n_users)
+    """Ranges of users whose scores fill about 64 MB."""
+    return _ranges(n_users, n_items, _BLOCK_BYTES)
+
+
+def _ranges(n_rows: int, n_columns: int, n_bytes: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows whose float32 scores fill so many bytes."""
+    size = max(1, n_bytes // (4 * max(n_columns, 1)))
+    for start in range(0, n_rows, size):
+        yield start, min(start + size, n_rows)
 
 
 def n_threads() -> int:
