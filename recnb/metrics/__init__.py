@@ -13,9 +13,12 @@ from recnb.metrics.beyond_accuracy import (
     intra_list_diversity,
     novelty,
     popularity_lift,
+    serendipity,
 )
+from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
 from recnb.metrics.frames import evaluate_frames
+from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
 from recnb.metrics.ranking import (
     METRICS,
@@ -50,6 +53,7 @@ from recnb.metrics.rating import (
     per_user_squared_error,
     rmse,
 )
+from recnb.metrics.sampled import sampled_ranks
 
 __all__ = [
     "METRICS",
@@ -73,6 +77,7 @@ __all__ = [
     "evaluate_lists",
     "f1",
     "gini",
+    "group_gap",
     "grouped_auc",
     "hit_rate",
     "hits",
@@ -80,6 +85,7 @@ __all__ = [
     "intra_list_diversity",
     "log_loss",
     "mae",
+    "miscalibration",
     "mse",
     "ndcg",
     "ndcg_fixed_ideal",
@@ -97,4 +103,6 @@ __all__ = [
     "resolve",
     "rmse",
     "roc_auc",
+    "sampled_ranks",
+    "serendipity",
 ]

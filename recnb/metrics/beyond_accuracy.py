@@ -122,6 +122,62 @@ def popularity_lift(lists: Lists, history: Any, popularity: ArrayLike) -> Floats
     return np.where(usual > 0, lift, np.nan)
 
 
+def serendipity(lists: Lists, hits: NDArray[np.bool_], expected: Lists) -> Floats:
+    """Share of a list's places with a hit that a primitive recommender would not have listed.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_users, k), integer
+    hits : ndarray of shape (n_users, k), bool
+        Whether the place holds a relevant item (:func:`recnb.metrics.hits`).
+    expected : ndarray of shape (n_users, any), integer
+        The lists of the primitive recommender for the same users, such as popularity of the same length. The longer
+        they are, the less is unexpected, so their name and length are part of the result.
+
+    Returns
+    -------
+    ndarray of shape (n_users,)
+        (hits whose item is not expected) / k, so never above precision. As there, an empty place is a miss and a user
+        without recommendations scores 0.
+
+    References
+    ----------
+    Ge, Delgado-Battenfeld and Jannach, Beyond accuracy: evaluating recommender systems by coverage and serendipity,
+    RecSys 2010: useful items among those outside the list of a primitive model. Divided by k here.
+
+    Examples
+    --------
+    Items 4 and 0 are right, but everybody is shown 0.
+
+    >>> lists, right = np.array([[4, 0, 7, -1]]), np.array([[True, True, False, False]])
+    >>> serendipity(lists, right, expected=np.array([[0, 1]]))
+    array([0.25])
+    """
+    lists, expected = np.asarray(lists), np.asarray(expected)
+    right = np.asarray(hits)
+    if lists.ndim != 2 or right.shape != lists.shape or right.dtype != bool:
+        raise InputError(
+            f"hits are {right.dtype} of shape {right.shape} beside lists of shape {lists.shape}",
+            mend="make them with recnb.metrics.hits from the same lists",
+        )
+    if expected.ndim != 2 or len(expected) != len(lists):
+        raise InputError(
+            f"expected has shape {expected.shape} beside {len(lists)} lists",
+            mend="give the primitive recommender's lists of the same users, in the same order",
+        )
+    size = int(max(lists.max(initial=-1), expected.max(initial=-1))) + 1
+    known = _membership(expected, size)
+    listed = _checked(lists, size)
+    if not listed.size:
+        return np.zeros(len(lists))
+    rows = np.repeat(np.arange(len(lists)), lists.shape[1])
+    surprising = np.ones(lists.size, dtype=bool)
+    filled = listed.ravel() >= 0
+    codes = listed.ravel()[filled]
+    surprising[filled] = np.asarray(known[rows[filled], codes]).ravel() == 0
+    return (right & filled.reshape(lists.shape) & surprising.reshape(lists.shape)).mean(axis=1)
+
+
 def intra_list_diversity(lists: Lists, vectors: ArrayLike) -> Floats:
     """1 minus the mean cosine over all pairs of items in each list.
 

@@ -92,7 +92,8 @@ def behaviour(
         columns |= dict.fromkeys(("category_entropy", "drift", "drift_excess"), nothing)
     else:
         columns["category_entropy"] = entropy(category_mix(ds, category)[0])
-        columns |= {n: v.to_numpy() for n, v in drift(ds, category, seed=seed).items()}
+        moved = drift(ds, category, seed=seed)
+        columns |= {n: moved[n].to_numpy() for n in ("drift", "drift_excess")}
     out = pd.DataFrame(columns, index=ds.users.index, dtype=np.float64)
     visits = _visits(ds, gap_minutes).reindex(out.index)
     return out.join(visits)

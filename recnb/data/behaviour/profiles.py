@@ -133,7 +133,8 @@ def profile(
         row = int(np.argmax(codes < 0))
         raise InputError(f"no user '{wanted[row]}'", row=row + 1, mend="use ids of ds.users")
     if category is None and not any(c in ds.items for c in CATEGORY_COLUMNS):
-        shares, names = sparse.csr_matrix((ds.n_items, 0)), []
+        names: list[str] = []
+        shares = sparse.csr_matrix((ds.n_items, 0))
     else:
         shares, names = item_categories(ds, category)
     whole = _Whole(ds, shares, names)
