@@ -273,7 +273,7 @@ ARGUMENTS = {
         own(MANY, dataset=DECLARED),
         "evaluate own -q --models ease,magic",
         "magic",
-        "recnb",
+        "there are random",
     ),
     "no such metric": (
         own(MANY, dataset=DECLARED),
