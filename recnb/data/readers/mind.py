@@ -194,9 +194,9 @@ def _labels(title: str, abstract: str, path: Path, at: int) -> str:
 
 
 def _known(item: np.ndarray, row: np.ndarray, place: Path) -> None:
-    described = read_delimited(place / "news.tsv", "\t", _NEWS, encoding="utf-8")["item_id"]
+    described = set(read_delimited(place / "news.tsv", "\t", _NEWS, encoding="utf-8")["item_id"])
     codes, distinct = pd.factorize(item)
-    missing = ~np.isin(distinct, described.to_numpy(dtype=object))
+    missing = np.array([news not in described for news in distinct], dtype=bool)
     if missing.any():
         at = int(missing[codes].argmax())
         raise InputError(
