@@ -171,7 +171,14 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
         for key, value in after.items()
         if not isinstance(value, (Recommender, list)) and before.get(key) != value
     }
-    return {"settings": changed, "search": getattr(best, "search_", None)}
+    # A hybrid has its parts searched, each with the same number of trials.
+    parts = [best, *(getattr(best, "models", None) or [])]
+    records = [p.searched for p in parts if getattr(p, "searched", None) is not None]
+    return {
+        "settings": changed,
+        "trials": len(records[0].trials) if records else 0,
+        "searches": [record.to_dict() for record in records],
+    }
 
 
 def _with_settings(model: Recommender, settings: dict[str, Any]) -> Recommender:
