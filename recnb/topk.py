@@ -21,8 +21,8 @@ from recnb.data.hashing import mix
 from recnb.errors import InputError
 
 _GROUP = 8
-_CACHE_BYTES = 16 * 2**20
-_BLOCK_BYTES = 64 * 2**20  # a product of few rows is slow
+_BLOCK_BYTES = 16 * 2**20
+_PRODUCT_BYTES = 64 * 2**20  # a product of few rows is slow
 
 
 def top_k_rows(
@@ -59,7 +59,7 @@ def _top_k(
     """Columns as in :func:`top_k_rows` and their scores, minus infinity where a list is short."""
     columns = np.empty((len(scores), k), np.int64)
     values = np.empty((len(scores), k), scores.dtype)
-    for start, stop in _ranges(len(scores), scores.shape[1], _CACHE_BYTES):
+    for start, stop in _ranges(len(scores), scores.shape[1], _BLOCK_BYTES):
         columns[start:stop], values[start:stop] = _top_k_of_few(
             scores[start:stop], k, row_hash[start:stop], column_hash
         )
@@ -227,24 +227,29 @@ def rank_blocks(
     items = np.full((n_users, k), -1, np.int64)
     kept = np.full((n_users, k), np.nan, np.float32)
     barred = None if allowed is None else np.flatnonzero(~allowed)
-    blocks = list(user_blocks(n_users, n_items))
+    n_bytes = _PRODUCT_BYTES if isinstance(score_block, Product) else _BLOCK_BYTES
+    blocks = list(_ranges(n_users, n_items, n_bytes))
     own = local()
 
-    def score(start: int, stop: int) -> np.ndarray:
-        # A thread writes all its products to one place: fresh memory costs a fifth of a product.
-        if not isinstance(score_block, Product):
-            return score_block(start, stop)
+    def room(n: int) -> np.ndarray:
+        # Each thread writes to one place: to map fresh memory costs a fifth of a product.
         if not hasattr(own, "scores"):
             own.scores = np.empty((blocks[0][1], n_items), np.float32)
-        return score_block(start, stop, own.scores[: stop - start])
+        return own.scores[:n]
 
     def work(block: tuple[int, int]) -> None:
         start, stop = block
-        scores = score(start, stop)
+        if isinstance(score_block, Product):
+            scores = score_block(start, stop, room(stop - start))
+        else:
+            scores = score_block(start, stop)
         if not finite:
             check_scores(scores, (stop - start, n_items), name)
         if (barred is not None or exclude is not None) and not isinstance(score_block, Product):
-            scores = scores.copy()  # it may be the model's own table
+            # It may be the model's own table: leave it as it is.
+            copy = room(stop - start) if scores.dtype == np.float32 else np.empty_like(scores)
+            np.copyto(copy, scores)
+            scores = copy
         scores = np.ascontiguousarray(scores)
         if barred is not None:
             scores[:, barred] = -np.inf
@@ -267,7 +272,7 @@ def rank_blocks(
 
 
 def user_blocks(n_users: int, n_items: int) -> Iterator[tuple[int, int]]:
-    """Ranges of users whose scores fill about 64 MB."""
+    """Ranges of users whose scores fill about 16 MB."""
     return _ranges(n_users, n_items, _BLOCK_BYTES)
 
 

@@ -132,6 +132,7 @@ def factors(n_users=300, n_items=1_234, seed=0):
 @pytest.mark.parametrize("bar", [True, False])
 def test_blocks_equal_the_whole(monkeypatch, threads, product, bar):
     monkeypatch.setattr(topk, "_BLOCK_BYTES", 40 * 4 * 1_234)
+    monkeypatch.setattr(topk, "_PRODUCT_BYTES", 90 * 4 * 1_234)
     left, right = factors()
     scores = left @ right
     exclude = allowed = None
