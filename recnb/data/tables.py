@@ -17,6 +17,7 @@ from recnb.errors import InputError
 
 COLUMNS = ("user_id", "item_id", "rating", "timestamp", "position", "event", "quantity", "split")
 PARTS = ("train", "valid", "test")
+LONGEST_ID = 1000
 _ALIASES = {
     "user_id": ("user", "userid", "uid", "customer_id", "reviewerid", "household_id"),
     "item_id": (
@@ -215,6 +216,16 @@ def ids(series: pd.Series, file: str, column: str) -> pd.Series:
     if blank.any():
         raise InputError(
             "a blank id", file=file, column=column, row=_first(blank) + 1, mend="fill it in"
+        )
+    # A NUL byte or a cell of a page's length is a damaged file, not a name.
+    broken = (text.str.contains("\x00", regex=False) | (text.str.len() > LONGEST_ID)).to_numpy()
+    if broken.any():
+        raise InputError(
+            f"an id with a NUL byte, or longer than {LONGEST_ID:,} characters",
+            file=file,
+            column=column,
+            row=_first(broken) + 1,
+            mend="save the file again as text",
         )
     return text
 

@@ -174,9 +174,10 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
     # A hybrid has its parts searched, each with the same number of trials.
     parts = [best, *(getattr(best, "models", None) or [])]
     records = [p.searched for p in parts if getattr(p, "searched", None) is not None]
+    n = max((len(record.trials) for record in records), default=0)
     return {
         "settings": changed,
-        "trials": len(records[0].trials) if records else 0,
+        "trials": n if n > 1 else 0,  # a model without settings has its defaults alone
         "searches": [record.to_dict() for record in records],
     }
 

@@ -87,6 +87,13 @@ TABLES = {
     "almost a name": ({}, "data describe ml-100", "'ml-100'", "did you mean 'ml-100k'"),
     "no tables in the folder": ({"own/x.txt": "x"}, DESCRIBE, "own", "recnb init"),
     "other kind of file": ({"own.xlsx": "x"}, "data describe own.xlsx", "own.xlsx", ".parquet"),
+    "NUL in an id": (own("user_id,item_id\na,\0x\n"), DESCRIBE, "row 1", "again as text"),
+    "an endless id": (
+        own(f"user_id,item_id\na,{'x' * 2000}\n"),
+        DESCRIBE,
+        "row 1",
+        "again as text",
+    ),
     "no user column": (own("item_id\nx\n"), DESCRIBE, "'user_id' is missing", "add it"),
     "renamed column": (own("userId,item_id\na,x\n"), DESCRIBE, "userId", "rename column 'userId'"),
     "blank id": (own("user_id,item_id\n  ,x\n"), DESCRIBE, "'user_id', row 1", "fill it in"),
