@@ -218,17 +218,25 @@ def assert_equal(one: dict[str, Callable], two: dict[str, Callable]) -> dict[str
 def alternate(
     runs: dict[str, Callable[[], Any]], repeats: int, rare: dict[str, int]
 ) -> dict[str, list[float]]:
-    """Seconds of each run, in turns; `rare` limits the repetitions of slow ones."""
+    """Seconds of each run, in turns; `rare` limits the repetitions of slow ones.
+
+    A sample lasts at least 0.3 s: a short run is repeated within it and the mean taken, so that a
+    moment's load on the machine weighs alike on all.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats):
         for name, run in runs.items():
             if turn < rare.get(name, repeats):
-                start = time.perf_counter()
-                result = run()
-                seconds[name].append(
-                    result if isinstance(result, float) else time.perf_counter() - start
-                )
-                del result
+                start, spent, times = time.perf_counter(), 0.0, 0
+                while spent < 0.3:
+                    result = run()
+                    times += 1
+                    spent = time.perf_counter() - start
+                    if isinstance(result, float):  # RecTools reports its own seconds
+                        spent, times = result, 1
+                        break
+                    del result
+                seconds[name].append(spent / times)
     return seconds
 
 
@@ -354,7 +362,7 @@ def main() -> None:
             with_rectools(one, two, rectools, [float(v.mean()) for v in fixed.values()])
         few = max(args.repeats // 2, 1)
         first = alternate(one, args.repeats, {"ranx Run": few})
-        second = alternate(two, few, {"ranx": 1})
+        second = alternate(two, few, {"ranx": 1, "ranx, filtered": 1})
         if rectools:
             rectools.close()
 

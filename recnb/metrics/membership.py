@@ -68,13 +68,13 @@ class Truth:
         return self.matrix.shape
 
     def look_up(
-        self, by_rank: NDArray[np.signedinteger], start: int
+        self, codes: NDArray[np.int64], users: NDArray[np.intp], start: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        """Hits of `by_rank` (n_ranks, users from `start` on), and the flat places not decided."""
-        slot = by_rank & ((1 << self._shift) - 1)
-        first = np.arange(start, start + by_rank.shape[1]) << self._shift
-        held = self._table.take(slot + first)
-        found = held == (by_rank >> self._shift).astype(held.dtype)
+        """Hits of flat `codes` of the users `start + users`, and the places not decided."""
+        slot = codes & ((1 << self._shift) - 1)
+        slot += users << self._shift
+        held = self._table[start << self._shift :].take(slot)
+        found = held == (codes >> self._shift).astype(held.dtype)
         return found, np.flatnonzero(held == self._shared)
 
     def search(self, users: NDArray[np.intp], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -145,20 +145,22 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         )
     found = np.empty((n_ranks, n_users), dtype=bool)
     step = max(_PLACES // max(n_ranks, 1), 1)
-    left = []
+    users = np.repeat(np.arange(min(step, n_users)), n_ranks)
+    places, codes = [], []
     for start in range(0, n_users, step):
-        # One contiguous row per rank: each step then runs along the users, where it is fast.
-        by_rank = np.ascontiguousarray(lists[start : start + step].T, dtype=np.int64)
-        _check_codes(by_rank, truth.shape[1], start)
-        if truth.shape[1] < 2**31:
-            by_rank = by_rank.astype(np.int32)  # half the memory traffic from here on
-        _check_duplicates(by_rank, start)
-        found[:, start : start + step], undecided = truth.look_up(by_rank, start)
-        rank, user = np.divmod(undecided, by_rank.shape[1])
-        left.append((rank, user + start, by_rank.take(undecided)))
-    if left:
-        rank, user, code = map(np.concatenate, zip(*left, strict=True))
-        found[rank, user] = truth.search(user, code)
+        # User after user: the table is then read once, in order.
+        block = np.ascontiguousarray(lists[start : start + step], dtype=np.int64)
+        _check_codes(block, truth.shape[1], start)
+        _check_duplicates(block, start)
+        flat = block.reshape(-1)
+        hit, undecided = truth.look_up(flat, users[: len(flat)], start)
+        # Kept rank by rank: later sums over ranks then run along the users.
+        found[:, start : start + step] = hit.reshape(block.shape).T
+        places.append(undecided + start * n_ranks)
+        codes.append(flat.take(undecided))
+    if places:
+        user, rank = np.divmod(np.concatenate(places), max(n_ranks, 1))
+        found[rank, user] = truth.search(user, np.concatenate(codes))
     return found.T
 
 
@@ -182,26 +184,27 @@ def _canonical(relevant: Any) -> sparse.csr_array:
     return csr
 
 
-def _check_codes(by_rank: NDArray[np.int64], n_items: int, start: int) -> None:
-    if by_rank.size and (by_rank.min() < -1 or by_rank.max() >= n_items):
-        row, rank = np.argwhere((by_rank.T < -1) | (n_items <= by_rank.T))[0]
+def _check_codes(block: NDArray[np.int64], n_items: int, start: int) -> None:
+    if block.size and (block.min() < -1 or block.max() >= n_items):
+        row, rank = np.argwhere((block < -1) | (block >= n_items))[0]
         raise InputError(
-            f"item code {by_rank[rank, row]} is outside the catalogue of {n_items} items",
+            f"item code {block[row, rank]} is outside the catalogue of {n_items} items",
             row=int(start + row + 1),
             mend="use codes 0 to n_items - 1, and -1 for an empty place",
         )
 
 
-def _check_duplicates(by_rank: NDArray[np.signedinteger], start: int) -> None:
-    if len(by_rank) <= 16:  # all pairs of places: for short lists faster than sorting
-        low = by_rank.astype(np.uint16)  # different low bits: different items
+def _check_duplicates(block: NDArray[np.int64], start: int) -> None:
+    if block.shape[1] <= 16:  # all pairs of places: for short lists faster than sorting
+        low = np.ascontiguousarray(block.astype(np.uint16).T)  # other low bits: other items
         if not any((low[gap:] == low[:-gap]).any() for gap in range(1, len(low))):
             return
-    ordered = np.sort(by_rank.T, axis=1)
+    small = block.max(initial=0) < 2**31
+    ordered: NDArray[np.signedinteger] = np.sort(block.astype(np.int32) if small else block, axis=1)
     twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
     if twice.any():
         row = int(np.argmax(twice))
-        items, counts = np.unique(by_rank[:, row], return_counts=True)
+        items, counts = np.unique(block[row], return_counts=True)
         item = items[(counts > 1) & (items >= 0)][0]
         raise InputError(
             f"item code {item} stands more than once in the list",
