@@ -54,7 +54,10 @@ def test_equals_arrays_in_any_row_order(kind: str, k: int) -> None:
                 frame[column] = frame[column].astype(kind)
     for seed in (None, 1):
         if seed is not None:
-            table, truth = table.sample(frac=1, random_state=seed), truth.sample(frac=1, random_state=2)
+            table, truth = (
+                table.sample(frac=1, random_state=seed),
+                truth.sample(frac=1, random_state=2),
+            )
         values = evaluate_frames(table, truth, METRICS, k)
         order = values.index.astype(int).to_numpy()
         assert sorted(order) == list(range(n_users))
