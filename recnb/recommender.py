@@ -421,7 +421,7 @@ def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
         # A product of finite factors overflows float32 only where their norms do.
         largest = [float(np.abs(part).max(initial=0)) for part in (left, right)]
         finite = largest[0] * largest[1] * left.shape[1] < float(np.finfo(np.float32).max)
-        return lambda start, stop: left[start:stop] @ right, topk.n_threads(), finite
+        return topk.Product(left, right), topk.n_threads(), finite
     return lambda start, stop: model.score(users[start:stop], history), 1, False
 
 
