@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -146,8 +149,8 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
     found = np.empty((n_ranks, n_users), dtype=bool)
     step = max(_PLACES // max(n_ranks, 1), 1)
     users = np.repeat(np.arange(min(step, n_users)), n_ranks)
-    places, codes = [], []
-    for start in range(0, n_users, step):
+
+    def mark(start: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         # User after user: the table is then read once, in order.
         block = np.ascontiguousarray(lists[start : start + step], dtype=np.int64)
         _check_codes(block, truth.shape[1], start)
@@ -156,12 +159,22 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         hit, undecided = truth.look_up(flat, users[: len(flat)], start)
         # Kept rank by rank: later sums over ranks then run along the users.
         found[:, start : start + step] = hit.reshape(block.shape).T
-        places.append(undecided + start * n_ranks)
-        codes.append(flat.take(undecided))
-    if places:
-        user, rank = np.divmod(np.concatenate(places), max(n_ranks, 1))
-        found[rank, user] = truth.search(user, np.concatenate(codes))
+        return undecided + start * n_ranks, flat.take(undecided)
+
+    left = _in_order(mark, range(0, n_users, step))
+    if left:
+        places, codes = map(np.concatenate, zip(*left, strict=True))
+        user, rank = np.divmod(places, max(n_ranks, 1))
+        found[rank, user] = truth.search(user, codes)
     return found.T
+
+
+def _in_order(work: Callable[[int], Any], starts: range) -> list[Any]:
+    """Results of the blocks, in their order and on all cores; the first error in order raises."""
+    if len(starts) < 4:
+        return list(map(work, starts))
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:  # numpy works without the lock
+        return list(pool.map(work, starts))
 
 
 def _row_counts(csr: sparse.csr_array) -> NDArray[np.int64]:
