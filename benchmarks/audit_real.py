@@ -1,7 +1,7 @@
 """The audit on real data sets in their stated protocols: what it says, and what a person found it worth.
 
     RECNB_DATA=folder python benchmarks/audit_real.py              # all that is there
-    RECNB_DATA=folder python benchmarks/audit_real.py ml-100k coat
+    RECNB_DATA=folder python benchmarks/audit_real.py ml-100k coat   # these again, the others as recorded
 
 Random, popularity and item neighbours are judged, as `recnb audit` does, so that the checks of
 lists run too. Every error and warning was looked at by a person in the rows; what was found stands
@@ -45,22 +45,45 @@ PROTOCOLS: list[tuple[str, str, dict[str, Any]]] = [
     ("grocery", "user_time", {}),
 ]
 # (data, split, code) to (true, what was seen in the rows)
-SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {}
+_FILMS = "18 films stand twice under two ids, with one IMDb id each (246 and 268, 573 and 670, ...)"
+_GAMES = (
+    "433 titles on 967 ids (13391 and 13590, ...): one game listed again, at times for another console, "
+    "which nothing in this copy tells"
+)
+SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {
+    ("ml-100k", "user_time", "duplicate_items"): (True, _FILMS),
+    ("ml-100k", "leave_one_out", "duplicate_items"): (True, _FILMS),
+    ("ml-100k", "global_time", "duplicate_items"): (True, _FILMS),
+    ("ml-100k", "user_time", "future_leak"): (True, "45 % also by an independent count"),
+    ("ml-100k", "leave_one_out", "future_leak"): (True, "41 % also by an independent count"),
+    ("ml-100k", "leave_one_out", "tied_timestamps"): (
+        True,
+        "44 % of the users have a tied last second; item neighbours move by a seventh of their value",
+    ),
+    ("ml-100k", "global_time", "cold_users"): (
+        True,
+        "counted again from the sorted file: 66.2 % of 290 users have no row before the day",
+    ),
+    ("amazon-games-2018", "leave_one_out", "duplicate_items"): (True, _GAMES),
+    ("amazon-games-2018", "user_time", "duplicate_items"): (True, _GAMES),
+    ("lastfm-hetrec-2011", "random", "constant_scores"): (
+        True,
+        "by construction: neighbours of these users' artists all have one weight; only the order is a hash",
+    ),
+    ("grocery", "user_time", "future_leak"): (
+        True,
+        "users end at different days of the year; notebook 01 counts the same share by another function",
+    ),
+}
 
 
 def run(name: str, split_name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """One data set under one protocol: all findings, and the judgement of errors and warnings."""
+    """One data set under one protocol: all that the audit says."""
     start = time.perf_counter()
     ds = load(name)
     split = splits.make(ds, split_name)
     protocol = Protocol(draws=1000, **settings)
     ev = evaluate(parse_models(MODELS), split, protocol)
-    findings = []
-    for found in ev.findings:
-        true, seen = SEEN.get((name, split_name, found["code"]), (None, ""))
-        if found["severity"] != "note":
-            found = {**found, "true": true, "seen": seen}
-        findings.append(found)
     return {
         "data": name,
         "split": split_name,
@@ -69,8 +92,19 @@ def run(name: str, split_name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "split_digest": split.digest,
         "n_users": int(ev.table()["n_users"].iloc[0]),
         "seconds": round(time.perf_counter() - start, 1),
-        "findings": findings,
+        "findings": ev.findings,
     }
+
+
+def judged(part: dict[str, Any]) -> dict[str, Any]:
+    """The part with what was seen beside each error and warning."""
+    findings = []
+    for found in part["findings"]:
+        if found["severity"] != "note":
+            true, seen = SEEN.get((part["data"], part["split"], found["code"]), (None, ""))
+            found = {**found, "true": true, "seen": seen}
+        findings.append(found)
+    return {**part, "findings": findings}
 
 
 def counted(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,14 +131,19 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="data sets; default all that are here")
     parser.add_argument("--output", type=Path, default=Path("results") / "audit_real.json")
     asked = parser.parse_args()
+    before = []
+    if asked.names and asked.output.is_file():
+        before = json.loads(asked.output.read_text(encoding="utf-8"))["parts"]
     parts = []
     for name, split_name, settings in PROTOCOLS:
         if asked.names and name not in asked.names:
+            same = (name, split_name, settings)
+            parts += [judged(b) for b in before if (b["data"], b["split"], b["settings"]) == same]
             continue
         if not available(SOURCES[name]):
             print(f"{name} is not here: set RECNB_DATA, or: recnb data fetch {name}")
             continue
-        part = run(name, split_name, settings)
+        part = judged(run(name, split_name, settings))
         parts.append(part)
         print(f"\n{name}, {split_name} {settings or ''}: {part['n_users']:,} users")
         for found in part["findings"]:

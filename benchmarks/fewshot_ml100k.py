@@ -30,7 +30,7 @@ from recnb import load
 from recnb.data.catalog import find
 from recnb.data.fewshot import few_shot_rows, ratings_in_file_order, untrained_scores
 from recnb.evaluation.versions import versions
-from recnb.metrics import clustered, grouped_auc
+from recnb.metrics import bootstrap, clustered, grouped_auc
 
 SEED, DRAWS = 0, 2000
 PUBLISHED = {"256": 0.720, "64": 0.675, "16": 0.672}  # Bao et al. 2023; shots to AUC
@@ -73,6 +73,15 @@ def measure(rows: pd.DataFrame, scores: pd.DataFrame, group: str) -> list[dict[s
         auc = grouped_auc(liked, score, user, draws=DRAWS, seed=SEED)
         values = {"value": auc.value, "low": auc.low, "high": auc.high, "n_users": auc.n_users}
         found.append({"model": name, "reads": READS[str(name)], **head, **values})
+
+    liking = test.groupby("user_id")["liked"].mean()
+    mixed = liking.index[(liking > 0) & (liking < 1)]
+    for name, score in scores.items():
+        own = [user == one for one in mixed]
+        inner = np.array([roc_auc_score(liked[rows], score[rows]) for rows in own])
+        low, high = bootstrap(inner, draws=DRAWS, seed=SEED)
+        values = {"value": float(inner.mean()), "low": low, "high": high, "n_users": len(inner)}
+        found.append({"model": name, **head, "metric": "auc_within_user", **values})
 
     def gain(w: np.ndarray) -> float:
         if len(set(liked[w > 0])) < 2:

@@ -25,6 +25,7 @@ CHECKS = {
     "cold_users": "test users of whom nothing is known",
     "few_users": "too few users for a narrow interval",
     "duplicate_items": "items that are the same thing twice",
+    "coarse_text": "items that the words and columns cannot tell apart",
     "near_duplicate_items": "items whose text is almost the same",
     "column_reveals": "item columns that know the test rows better than the training rows do",
     "text_reveals": "item text that knows the test rows better than the training rows do",

@@ -15,6 +15,7 @@ from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import Task
 
 NEAR = 0.97
+COARSE = 0.2  # where more items than this share have a twin, the words name kinds, not things
 MARGIN = 0.05
 MOST_ITEMS = 30_000
 _AGGREGATE = re.compile(
@@ -56,8 +57,10 @@ def duplicate_items(task: Task) -> list[dict[str, Any]]:
     full = (key + "|" + pd.Series(rest))[used & (key != "").to_numpy()]
     twice = full.duplicated(keep=False)
     out = []
-    if twice.any():
-        n = int(twice.sum())
+    n = int(twice.sum())
+    if n and n / used.sum() > COARSE:
+        out.append(_coarse(n, n / used.sum(), int(full[twice].nunique())))
+    elif n:
         examples = ", ".join(f"'{ds.item_ids[i]}'" for i in full.index[twice][:3])
         out.append(
             finding(
@@ -83,6 +86,19 @@ def duplicate_items(task: Task) -> list[dict[str, Any]]:
             )
         )
     return out
+
+
+def _coarse(n: int, share: float, groups: int) -> dict[str, Any]:
+    """Most items have a twin: the table says what kind a thing is, not which one."""
+    return finding(
+        "coarse_text",
+        "note",
+        share,
+        n,
+        f"{n:,} used items ({share:.0%}) share text and columns with another one, in {groups:,} groups: "
+        "the words name kinds of things, not single ones",
+        "a model that reads the text cannot tell them apart; read its values as an answer about kinds",
+    )
 
 
 def _near_pairs(texts: list[str]) -> int:

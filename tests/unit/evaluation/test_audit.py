@@ -152,6 +152,14 @@ def test_duplicate_items(clean):
     assert "duplicate_items" not in codes(task_of(rows, same.assign(size=range(len(same)))))
 
 
+def test_text_that_names_kinds_is_no_catalogue_of_duplicates(clean):
+    rows, items = clean
+    kinds = items.assign(title=items["title"].to_numpy()[np.arange(len(items)) // 3], weight=1)
+    found = codes(task_of(rows, kinds))
+    assert "coarse_text" in found and "duplicate_items" not in found
+    assert "coarse_text" not in codes(task_of(rows, kinds.assign(size=range(len(kinds)))))
+
+
 def test_near_duplicate_items(clean):
     rows, items = clean
     long = "a very long sentence about the same thing, written with great care and at some length for the test"
