@@ -1,10 +1,10 @@
-"""The audit on real data sets in their stated protocols: what it says, and what a person found it worth.
+"""The audit on real data sets in their stated protocols: what it says, and what it was found worth.
 
     RECNB_DATA=folder python benchmarks/audit_real.py              # all that is there
     RECNB_DATA=folder python benchmarks/audit_real.py ml-100k coat   # these again, the others as recorded
 
 Random, popularity and item neighbours are judged, as `recnb audit` does, so that the checks of
-lists run too. Every error and warning was looked at by a person in the rows; what was found stands
+lists run too. Every error and warning was looked at in the rows; what was found stands
 in `SEEN`. One that nobody looked at, or that was found untrue, is a false alarm until somebody did.
 Results go to `results/audit_real.json`.
 
@@ -66,10 +66,6 @@ SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {
     ),
     ("amazon-games-2018", "leave_one_out", "duplicate_items"): (True, _GAMES),
     ("amazon-games-2018", "user_time", "duplicate_items"): (True, _GAMES),
-    ("lastfm-hetrec-2011", "random", "constant_scores"): (
-        True,
-        "by construction: neighbours of these users' artists all have one weight; only the order is a hash",
-    ),
     ("grocery", "user_time", "future_leak"): (
         True,
         "users end at different days of the year; notebook 01 counts the same share by another function",
@@ -158,7 +154,7 @@ def main() -> None:
     }
     content = {
         "models": MODELS,
-        "judgement": "every error and warning was looked at in the rows by a person",
+        "judgement": "every error and warning was looked at in the rows",
         "false_alarms": total["false_alarms"],
         "versions": versions(),
         "device": "cpu",
