@@ -237,7 +237,7 @@ def _findings(name: str, lists: dict, task: Task) -> list[dict[str, Any]]:
             out.append(
                 finding(
                     "constant_scores",
-                    "warning" if flat.mean() > 0.01 else "note",
+                    "warning" if flat.mean() > 0.05 else "note",
                     float(flat.mean()),
                     int(flat.sum()),
                     f"{name}: every listed item of {flat.sum():,} users has the same score ({shelf}); "
