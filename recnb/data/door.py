@@ -88,7 +88,7 @@ def entities(
             file=rows_file,
             column=key,
             row=row + 1,
-            mend=f"add it to {Path(file).name} or drop these rows",
+            mend=f"add it to {Path(file).name}, drop these rows, or take that table away",
         )
     return out
 

@@ -13,8 +13,20 @@ from recnb.data.dataset import Dataset
 from recnb.errors import InputError
 
 # What a reader of an item's page sees first; `text` last, since it is the longest.
-_USUAL = ("title", "year", "author", "creator", "artist", "brand", "category", "genres", "text")
-_BARE = {"title", "text"}
+_USUAL = (
+    "title",
+    "name",
+    "year",
+    "author",
+    "creator",
+    "artist",
+    "brand",
+    "category",
+    "genres",
+    "description",
+    "text",
+)
+_BARE = {"title", "name", "description", "text"}
 _TAG = re.compile(r"<[/!]?[A-Za-z-][^<>]{0,500}>|<[A-Za-z]>")  # not "a < b and c > d"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
 _WORDS = ("hated", "disliked", "found so-so", "liked", "loved")
@@ -38,8 +50,8 @@ class Text:
     Parameters
     ----------
     *columns : str
-        Names of columns. None given: those of title, year, author, creator, artist, brand, category, genres
-        and text that the table has, less the ones whose content already stands in `text`.
+        Names of columns. None given: those of title, name, year, author, creator, artist, brand, category,
+        genres, description and text that the table has, less those whose content already stands in `text`.
     max_words : int
         The longest sentence, in words; the rest is cut.
     labels : bool

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -154,6 +156,9 @@ def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
 
 def _load(target: str) -> type[Recommender]:
     module, _, attribute = target.partition(":")
+    # A model of one's own lies in the working folder, which a console script does not search.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         cls = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

@@ -149,6 +149,21 @@ def _corr(x: np.ndarray, y: np.ndarray) -> float:
     return float(spearmanr(x, y).statistic)
 
 
+def clearly_above(theirs: float, ours: float, n: int) -> bool:
+    """Whether one correlation is larger than another beyond chance, many columns being looked at.
+
+    Fisher's z of the difference above 4, as for independent samples, and larger by a margin that matters.
+
+    Examples
+    --------
+    >>> clearly_above(0.37, 0.01, 47), clearly_above(0.9, 0.3, 100)
+    (False, True)
+    """
+    ends = np.arctanh(np.clip([theirs, ours], -0.999, 0.999))
+    z = (ends[0] - ends[1]) / np.sqrt(2 / max(n - 3, 1))
+    return bool(theirs > ours + MARGIN and z > 4)
+
+
 def revealing_columns(task: Task) -> list[dict[str, Any]]:
     """Number columns that follow the test rows more closely than the known rows do, and columns that sum up people."""
     out = []
@@ -166,7 +181,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
         for what, (known, test, both) in _targets(task).items():
             kept = both & ~np.isnan(values)
             theirs, ours = abs(_corr(values[kept], test[kept])), abs(_corr(known[kept], test[kept]))
-            if theirs > ours + MARGIN and theirs > 0.3:
+            if theirs > 0.3 and clearly_above(theirs, ours, int(kept.sum())):
                 out.append(
                     finding(
                         "column_reveals",
@@ -175,7 +190,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
                         int(kept.sum()),
                         f"item column '{column}' follows {what} more closely (rank correlation {theirs:.2f}) than the "
                         f"known rows do ({ours:.2f})",
-                        "drop the column: it was made from the test rows, or later",
+                        "let no model read it unless it is older than the test rows",
                     )
                 )
                 break
@@ -226,7 +241,7 @@ def revealing_text(task: Task) -> list[dict[str, Any]]:
     folds = KFold(5, shuffle=True, random_state=0)
     guess = cross_val_predict(Ridge(alpha=1.0, solver="sparse_cg"), vectors, y, cv=folds)
     theirs, ours = _corr(guess, y), _corr(known[rows], y)
-    if theirs <= ours + MARGIN or theirs < 0.3:
+    if theirs < 0.3 or not clearly_above(theirs, ours, len(rows)):
         return []
     return [
         finding(
