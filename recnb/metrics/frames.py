@@ -14,6 +14,7 @@ from scipy import sparse
 
 from recnb.errors import InputError
 from recnb.metrics.cut import check_k
+from recnb.metrics.ids import encode
 from recnb.metrics.membership import Truth
 from recnb.metrics.ranking import UNCUT, evaluate_lists, resolve
 
@@ -150,12 +151,11 @@ def _codes(
     if grouped:
         runs = pc.run_end_encode(ids)
         ends = runs.run_ends.to_numpy()
-        coded = pc.dictionary_encode(runs.values)
-        codes = np.repeat(coded.indices.to_numpy(), np.diff(ends, prepend=0))
+        distinct, codes = encode(runs.values)
+        codes = np.repeat(codes, np.diff(ends, prepend=0))
     else:
-        coded = pc.dictionary_encode(ids)
-        codes = coded.indices.to_numpy()
-    return coded.dictionary, codes[: len(first)], codes[len(first) :]
+        distinct, codes = encode(ids)
+    return distinct, codes[: len(first)], codes[len(first) :]
 
 
 def _matrix(
