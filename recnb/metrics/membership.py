@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,7 @@ from scipy import sparse
 
 from recnb.errors import InputError
 
-_PLACES = 2**16  # list places handled at once: their scratch arrays stay in the cache
+_PLACES = 2**17  # list places handled at once: their scratch arrays stay in the cache
 _TABLE_BYTES = 2**26  # most memory for the table of a Truth
 
 
@@ -38,8 +35,8 @@ class Truth:
     -----
     A hash table per user, as wide for all: the low bits of a code are its slot, and the slot holds the
     other bits, so slot and content together are the code. Where two relevant items of a user fall
-    into one slot, the slot says so, and places that meet it are looked up in the matrix by binary
-    search. The result is exact; memory stays bounded, a small table only sends more places to
+    into one slot, the slot says so, and places that meet it are looked up by binary search among
+    the items in such slots. The result is exact; memory stays bounded, a small table only sends more places to
     the search.
 
     Examples
@@ -64,6 +61,9 @@ class Truth:
         rest = (codes >> self._shift).astype(kind)
         self._table[slot] = rest
         self._table[slot[self._table[slot] != rest]] = self._shared
+        crowded = np.flatnonzero(self._table[slot] == self._shared)
+        users = np.searchsorted(self.matrix.indptr, crowded, side="right") - 1
+        self._crowded = users * np.int64(n_items) + codes[crowded]  # ascending, as the matrix is
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -81,10 +81,11 @@ class Truth:
         return found, np.flatnonzero(held == self._shared)
 
     def search(self, users: NDArray[np.intp], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Whether each user has the item, by binary search; codes of -1 do not."""
-        if not len(users):  # scipy returns a matrix for no entries
-            return np.zeros(0, dtype=bool)
-        return (self.matrix[users, codes] != 0) & (codes >= 0)
+        """Whether each undecided item is relevant to the user; codes of -1 are not."""
+        keys = users * np.int64(self.shape[1]) + codes
+        place = np.searchsorted(self._crowded, keys)
+        at = self._crowded.take(place, mode="clip") if len(self._crowded) else keys + 1
+        return (at == keys) & (codes >= 0)
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -149,32 +150,29 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
     found = np.empty((n_ranks, n_users), dtype=bool)
     step = max(_PLACES // max(n_ranks, 1), 1)
     users = np.repeat(np.arange(min(step, n_users)), n_ranks)
-
-    def mark(start: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    places, codes = [], []
+    for start in range(0, n_users, step):
         # User after user: the table is then read once, in order.
-        block = np.ascontiguousarray(lists[start : start + step], dtype=np.int64)
+        block = _copy_rows(lists[start : start + step]).astype(np.int64, copy=False)
         _check_codes(block, truth.shape[1], start)
         _check_duplicates(block, start)
         flat = block.reshape(-1)
         hit, undecided = truth.look_up(flat, users[: len(flat)], start)
         # Kept rank by rank: later sums over ranks then run along the users.
         found[:, start : start + step] = hit.reshape(block.shape).T
-        return undecided + start * n_ranks, flat.take(undecided)
-
-    left = _in_order(mark, range(0, n_users, step))
-    if left:
-        places, codes = map(np.concatenate, zip(*left, strict=True))
-        user, rank = np.divmod(places, max(n_ranks, 1))
-        found[rank, user] = truth.search(user, codes)
+        places.append(undecided + start * n_ranks)
+        codes.append(flat.take(undecided))
+    if places:
+        user, rank = np.divmod(np.concatenate(places), max(n_ranks, 1))
+        found[rank, user] = truth.search(user, np.concatenate(codes))
     return found.T
 
 
-def _in_order(work: Callable[[int], Any], starts: range) -> list[Any]:
-    """Results of the blocks, in their order and on all cores; the first error in order raises."""
-    if len(starts) < 4:
-        return list(map(work, starts))
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:  # numpy works without the lock
-        return list(pool.map(work, starts))
+def _copy_rows(block: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Contiguous copy; the first places of long lists are copied row by row, not one by one."""
+    if not block.size or block.flags.c_contiguous or block.strides[1] != block.itemsize:
+        return np.ascontiguousarray(block)
+    return block.view(np.dtype((np.void, block.shape[1] * block.itemsize))).copy().view(block.dtype)
 
 
 def _row_counts(csr: sparse.csr_array) -> NDArray[np.int64]:
