@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import json
 from pathlib import Path
@@ -92,6 +91,9 @@ class Recommender(BaseEstimator):
         self.item_ids_ = train.item_ids
         self.dataset_identity_ = train.identity
         self.dataset_digest_ = train.digest
+
+    def check_installed(self) -> None:
+        """Raise, naming the extra, where a package that the model needs is missing; before any fitting."""
 
     def chosen(self) -> dict[str, Any]:
         """Settings that fitting with `valid` found, by name: those to keep when refitting.
@@ -291,11 +293,6 @@ def _unpack(name: str, packed: dict, arrays: dict) -> Any:
     return tuple(packed["tuple"]) if "tuple" in packed else packed["value"]
 
 
-def copy_model(model: Recommender) -> Recommender:
-    """A shallow copy with its own attribute table: for `with_items`."""
-    return copy.copy(model)
-
-
 def top_k(
     model: Recommender | np.ndarray,
     users: np.ndarray | None = None,
@@ -382,8 +379,8 @@ def top_k_scores(
         n_items,
         score_block,
         k,
-        _hashes(user_ids)[users],
-        _hashes(item_ids),
+        hash_ids(user_ids)[users],
+        hash_ids(item_ids),
         None if barred is None else barred[users],
         allowed,
         name,
@@ -432,7 +429,3 @@ def _ids(model) -> tuple[np.ndarray, np.ndarray]:
         return model.user_ids_, model.item_ids_
     shape = np.asarray(model).shape
     return np.arange(shape[0]).astype(str), np.arange(shape[1]).astype(str)
-
-
-def _hashes(ids: np.ndarray) -> np.ndarray:
-    return hash_ids(ids)

@@ -18,9 +18,7 @@ out = Console(highlight=False)
 def show(ev: Evaluation, output: Path) -> None:
     """Print the headline table with intervals, the differences to the best model, and the path of the report."""
     metric, k, candidates = ev.headline
-    values = ev.table()
-    values = values[(values["metric"] == metric) & (values["candidates"] == candidates)]
-    values = values[values["k"].isna() if k is None else values["k"] == k]
+    values = ev.rows()
     best = ev.best()
     changes = ev.compare(best).set_index("model")
     name = f"{metric}@{k}" if k else metric

@@ -18,7 +18,6 @@ from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Column, Evaluation
 from recnb.evaluation.versions import versions
 from recnb.lists import Lists, read_lists
-from recnb.metrics.ranking import evaluate_lists
 from recnb.recommender import Recommender
 
 TIE_SEEDS = 4
@@ -102,6 +101,7 @@ def evaluate(
     findings = [f for j in judged for f in j.findings]
     findings += tie_spread(
         {n: m for n, m in checked.items() if is_cheap(m, split.dataset.n_items)},
+        judged,
         split,
         protocol,
         progress,
@@ -126,6 +126,7 @@ def is_cheap(model: Judgeable, n_items: int) -> bool:
 
 def tie_spread(
     models: Mapping[str, Judgeable],
+    judged: Iterable[Judged],
     split: Split,
     protocol: Protocol,
     progress: Progress | None = None,
@@ -136,17 +137,18 @@ def tie_spread(
     metric, k = protocol.metrics[0], protocol.ks[0]
     if metric == "auc":
         return []
-    values: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(TIE_SEEDS + 1):
+
+    def headline(one: Judged) -> float:
+        return float(one.values[metric, k, "catalogue"][1].mean())
+
+    # The order of this split has been judged already; the others follow.
+    values = {j.model: [headline(j)] for j in judged if j.model in models}
+    for turn in range(TIE_SEEDS):
         if progress:
-            progress("other orders of tied times", turn, TIE_SEEDS + 1)
-        other = split.with_tie_seed(split.settings["tie_seed"] + turn)
-        task = Task(other, protocol)
+            progress("other orders of tied times", turn, TIE_SEEDS)
+        task = Task(split.with_tie_seed(split.settings["tie_seed"] + turn + 1), protocol)
         for name, model in models.items():
-            items, _ = judge(name, model, task).lists["catalogue"]
-            values[name].append(
-                float(evaluate_lists(items, task.relevant, [metric], k)[metric].mean())
-            )
+            values[name].append(headline(judge(name, model, task)))
     spread = {name: (min(found), max(found)) for name, found in values.items()}
     widest = max(high - low for low, high in spread.values())
     unsteady = any(low < 0.95 * high for low, high in spread.values())

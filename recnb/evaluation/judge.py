@@ -12,7 +12,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation.costs import Meter
 from recnb.evaluation.findings import finding
-from recnb.evaluation.protocol import RATING_METRICS, Task
+from recnb.evaluation.protocol import RATING_METRICS, Key, Task
 from recnb.lists import Lists
 from recnb.metrics.ranking import UNCUT, auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
@@ -20,7 +20,6 @@ from recnb.recommender import Recommender, top_k_scores
 from recnb.topk import check_scores, user_blocks
 
 Judgeable = Recommender | np.ndarray | Lists
-Key = tuple[str, int | None, str]  # metric, k, candidates
 
 
 @dataclass(eq=False)
@@ -62,7 +61,6 @@ def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
     costs: dict[str, Any] = {"fit_seconds": 0.0, "peak_memory_mb": 0.0}
     settings: dict[str, Any] = {}
     if isinstance(model, Recommender):
-        settings = plain_settings(model)
         if model.fitted:
             _same_data(name, model, task)
             fitted = model
@@ -70,7 +68,7 @@ def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
             with Meter() as meter:
                 fitted = fit(model, task, seed)
             costs = {"fit_seconds": meter.seconds, "peak_memory_mb": meter.peak_mb}
-            settings = plain_settings(fitted)
+        settings = plain_settings(fitted)
         trainable, total = fitted.parameters()
         costs |= {"trainable_parameters": int(trainable), "total_parameters": int(total)}
         costs["device"] = getattr(fitted, "device_", "cpu")
@@ -165,7 +163,7 @@ def _measure(judged: Judged, model: Judgeable, task: Task) -> None:
     names = [m for m in task.protocol.metrics if m != "auc"]
     for shelf, (items, _) in judged.lists.items():
         for k in task.protocol.ks:
-            for metric, values in evaluate_lists(items, task.relevant, names, k).items():
+            for metric, values in evaluate_lists(items, task.truth, names, k).items():
                 judged.values[metric, k, shelf] = (task.users, values, None)
         if "auc" in task.protocol.metrics and not isinstance(model, Lists):
             users, values = _auc(judged.model, model, task, shelf)

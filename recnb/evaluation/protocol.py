@@ -12,8 +12,9 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics.ranking import resolve
+from recnb.metrics.ranking import Truth, resolve
 
+Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
 RATING_METRICS = ("rmse", "mae")
 LOWER_IS_BETTER = frozenset({"rmse", "mae", "mse"})
@@ -118,6 +119,11 @@ class Task:
     def dataset(self) -> Dataset:
         """The whole data set, with the protocol's threshold of relevance."""
         return self.split.dataset
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The relevant items, made ready once to be looked up by the lists of every model."""
+        return Truth(self.relevant)
 
     @cached_property
     def history(self) -> Dataset | None:

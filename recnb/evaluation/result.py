@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.evaluation.protocol import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
 
-Key = tuple[str, int | None, str]  # metric, k, candidates
 TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
 
 
@@ -115,6 +114,13 @@ class Evaluation:
         """
         return self._table.copy()
 
+    def rows(self, key: Key | None = None) -> pd.DataFrame:
+        """The rows of :meth:`table` for one (metric, k, candidates), by default the headline."""
+        metric, k, candidates = key or self.headline
+        t = self._table
+        t = t[(t["metric"] == metric) & (t["candidates"] == candidates)]
+        return t[t["k"].isna() if k is None else t["k"] == k].copy()
+
     @cached_property
     def _table(self) -> pd.DataFrame:
         rows = []
@@ -201,9 +207,7 @@ class Evaluation:
     def best(self, key: Key | None = None, among: Iterable[str] | None = None) -> str:
         """The model with the best value (of all, or of some)."""
         key = key or self.headline
-        t = self._table
-        t = t[(t["metric"] == key[0]) & (t["candidates"] == key[2])]
-        t = t[t["k"].isna() if key[1] is None else t["k"] == key[1]]
+        t = self.rows(key)
         if among is not None:
             t = t[t["model"].isin(list(among))]
         if t.empty:

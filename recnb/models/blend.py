@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,7 @@ from recnb.data.hashing import hash_ids
 from recnb.errors import InputError
 from recnb.metrics.ranking import hits, ndcg
 from recnb.models.taste import counts
-from recnb.recommender import Recommender, copy_model
+from recnb.recommender import Recommender
 from recnb.topk import top_k_rows
 
 SCALES = ("zscore", "rank")
@@ -111,7 +112,7 @@ class Hybrid(Recommender):
 
     def save(self, path: str | Path) -> None:
         """As :meth:`Recommender.save`; the fitted parts take the place of the unfitted ones."""
-        out: Any = copy_model(self)
+        out: Any = copy.copy(self)
         for name in self._parts:
             if hasattr(self, f"{name}_"):
                 setattr(out, name, getattr(self, f"{name}_"))
@@ -126,7 +127,7 @@ class Hybrid(Recommender):
         InputError
             A part cannot.
         """
-        out: Any = copy_model(self)
+        out: Any = copy.copy(self)
         for name in self._parts:
             value = getattr(self, f"{name}_", getattr(self, name))
             many = isinstance(value, (list, tuple))

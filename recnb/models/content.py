@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,6 @@ from recnb.errors import InputError
 from recnb.models.least_squares import ridge
 from recnb.models.taste import FromHistory
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
-from recnb.recommender import copy_model
 
 MAPPINGS = ("ridge",)
 Vectors: TypeAlias = np.ndarray | sparse.csr_matrix
@@ -65,6 +65,14 @@ class ContentModel(FromHistory):
             return likeness.toarray() if sparse.issparse(likeness) else likeness
         return (rows @ self.item_factors_) @ np.asarray(self.vectors_ @ self.map_).T
 
+    @classmethod
+    def search_space(cls) -> dict[str, tuple]:
+        return {
+            "mapping": ("choice", [None, "ridge"]),
+            "n_factors": ("int_log", 10, 100),
+            "l2": ("log", 0.1, 30.0),
+        }
+
     def with_items(self, items: pd.DataFrame) -> ContentModel:
         """A copy that also scores new items, which follow the known ones.
 
@@ -88,7 +96,7 @@ class ContentModel(FromHistory):
                 mend="pass new items only",
             )
         new = unit(self._vectors(table, learn=False))
-        out: Any = copy_model(self)
+        out: Any = copy.copy(self)
         n = len(table)
         stack = sparse.vstack if sparse.issparse(new) else np.vstack
         out.vectors_ = stack([self.vectors_, new])
@@ -178,9 +186,7 @@ class TfIdf(ContentModel):
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
         return {
-            "mapping": ("choice", [None, "ridge"]),
-            "n_factors": ("int_log", 10, 100),
-            "l2": ("log", 0.1, 30.0),
+            **super().search_space(),
             "max_share": ("log", 0.02, 1.0),
         }
 
@@ -221,6 +227,11 @@ class TextFrozen(ContentModel):
         self.centre = centre
         self.weights = weights
 
+    def check_installed(self) -> None:
+        from recnb.encoders.loading import need_text_extra
+
+        need_text_extra()
+
     def _vectors(self, items: pd.DataFrame, learn: bool) -> Vectors:
         from recnb.encoders import TextEncoder
 
@@ -236,9 +247,7 @@ class TextFrozen(ContentModel):
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
         return {
-            "mapping": ("choice", [None, "ridge"]),
-            "n_factors": ("int_log", 10, 100),
-            "l2": ("log", 0.1, 30.0),
+            **super().search_space(),
             "centre": ("choice", [True, False]),
         }
 
@@ -280,14 +289,6 @@ class Attributes(ContentModel):
             self.columns_ = attribute_columns(items, self.columns)
             self.names_, self.idf_, self.bins_ = attribute_names(items, self.columns_)
         return one_hot(items, self.columns_, self.names_, self.idf_, self.bins_)
-
-    @classmethod
-    def search_space(cls) -> dict[str, tuple]:
-        return {
-            "mapping": ("choice", [None, "ridge"]),
-            "n_factors": ("int_log", 10, 100),
-            "l2": ("log", 0.1, 30.0),
-        }
 
 
 def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:

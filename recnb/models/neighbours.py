@@ -133,11 +133,7 @@ class UserKNN(FromHistory):
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
-        return {
-            "k": ("int_log", 5, 1000),
-            "similarity": ("choice", list(SIMILARITIES)),
-            "shrinkage": ("log", 0.1, 1000.0),
-        }
+        return ItemKNN.search_space()
 
 
 def nearest(

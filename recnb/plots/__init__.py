@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from recnb.evaluation.language import uses_language_model
 from recnb.plots.costs import plot_costs
 from recnb.plots.data import plot_activity, plot_long_tail, plot_ratings, plot_timeline
 from recnb.plots.differences import plot_differences
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
-from recnb.plots.palette import Style, style, uses_language_model
+from recnb.plots.palette import Style, style
 from recnb.plots.values import plot_values
 
 __all__ = [

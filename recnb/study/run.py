@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recnb.data import Dataset, Split
+from sklearn.base import clone
+
+from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
 from recnb.evaluation.audit import by_severity
@@ -17,7 +19,7 @@ from recnb.evaluation.audit.models import effort
 from recnb.evaluation.evaluate import Progress
 from recnb.evaluation.files import write_json
 from recnb.evaluation.judge import Judgeable
-from recnb.models import parse_models
+from recnb.models import make, parse_models
 from recnb.recommender import Recommender
 from recnb.study.search import search
 from recnb.study.store import DiskStore
@@ -66,16 +68,12 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
         return parse_models(names), ()
     models: dict[str, Recommender] = {}
     left_out: list[str] = []
-    has_text = any(c in ds.items and (ds.items[c] != "").any() for c in ("title", "text"))
     for name in DEFAULT_MODELS:
         try:
-            model = parse_models(name)[name]
-            if model.needs_text and not has_text:
-                left_out.append(f"{name} is left out: the items have no title or text")
-                continue
-            check = getattr(model, "check_installed", None)
-            if check is not None:
-                check()
+            model = make(name)
+            model.check_installed()
+            if model.needs_text:
+                Text().chosen(ds.items)
         except InputError as error:
             left_out.append(f"{name} is left out: {error}")
             continue
@@ -159,7 +157,7 @@ def _searched(
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
         found = json.loads(kept.read_text(encoding="utf-8"))
-        models[name] = _with_settings(model, found["settings"])
+        models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found
     return models, tried
 
@@ -182,20 +180,14 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
     }
 
 
-def _with_settings(model: Recommender, settings: dict[str, Any]) -> Recommender:
-    from sklearn.base import clone
-
-    return clone(model).set_params(**settings)
-
-
 def _titles(ev: Evaluation, ds: Dataset) -> dict[str, str]:
     """Titles of the items that the report's examples show."""
     if "title" not in ds.items:
         return {}
     from recnb.study.report import example_users
 
-    shown = set(ev.lists.loc[ev.lists["user_id"].isin(example_users(ev)), "item_id"])
+    users = example_users(ev)
+    shown = set(ev.lists.loc[ev.lists["user_id"].isin(users), "item_id"])
     if ev.split_frame is not None:
-        mine = ev.split_frame["user_id"].isin(example_users(ev))
-        shown |= set(ev.split_frame.loc[mine, "item_id"])
+        shown |= set(ev.split_frame.loc[ev.split_frame["user_id"].isin(users), "item_id"])
     return ds.items.loc[sorted(shown), "title"].to_dict()

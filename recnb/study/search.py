@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
+from recnb.evaluation import Protocol, Task
 from recnb.metrics.ranking import evaluate_lists, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blend import Hybrid
@@ -203,27 +205,15 @@ class Judge:
         if self.lower:
             asked = inner.test.matrix().tocoo()
             return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
-        relevant = inner.test.positives()
-        known = None if self.repeats else inner.history.pairs()
-        if known is not None:
-            relevant = (relevant - relevant.multiply(known)).tocsr()
-            relevant.eliminate_zeros()
-        users = np.flatnonzero(np.diff(relevant.indptr))
-        if not len(users):
-            raise InputError(
-                "the validation part has no relevant item",
-                mend="lower relevant_from or enlarge valid",
-            )
-        lists = top_k(model, users, self.k, known, inner.candidates, _history(inner))
-        return float(
-            evaluate_lists(lists, relevant[users], [self.metric], self.k)[self.metric].mean()
-        )
+        task = self.task
+        lists = top_k(model, task.users, self.k, task.excluded, inner.candidates, task.history)
+        return float(evaluate_lists(lists, task.truth, [self.metric], self.k)[self.metric].mean())
 
-
-def _history(inner: Split):
-    """What is shown of the validation users: given rows where they are cold, else the training rows."""
-    shown = inner.history
-    return None if len(shown.interactions) == len(inner.train.interactions) else shown
+    @cached_property
+    def task(self) -> Task:
+        """The validation part prepared as the test is, once for all trials."""
+        repeats = "include" if self.repeats else "exclude"
+        return Task(self.inner, Protocol(k=self.k, metrics=(self.metric,), repeats=repeats))
 
 
 def _try(model: Recommender, settings: dict[str, Any], judge: Judge) -> Trial:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from recnb.evaluation.findings import finding
+from recnb.evaluation.language import uses_language_model
 from recnb.evaluation.result import Evaluation
 
 PLAIN = ("random", "popularity", "recent_popularity")
@@ -21,7 +22,7 @@ def missing_baseline(ev: Evaluation) -> list[dict[str, Any]]:
     """Popularity, random, or a classical model that learns is not in the table."""
     names = set(ev.models)
     lacking = [n for n in ("random", "popularity") if n not in names]
-    learned = names - set(PLAIN) - {n for n in names if reads_with_language_model(n)}
+    learned = names - set(PLAIN) - {n for n in names if uses_language_model(n)}
     if not learned:
         lacking.append("a classical model that learns (ease, itemknn, als, ...)")
     if not lacking:
@@ -100,15 +101,3 @@ def selection_on_test(ev: Evaluation) -> list[dict[str, Any]]:
                 )
             )
     return out
-
-
-def reads_with_language_model(name: str) -> bool:
-    """Whether a registry name stands for a model that reads text with a language model (a blend: any part).
-
-    Examples
-    --------
-    >>> reads_with_language_model("ease+text_dot"), reads_with_language_model("tfidf")
-    (True, False)
-    """
-    starts = ("text_", "lm_", "pair", "tagger", "fusion")
-    return any(part.strip().startswith(starts) for part in name.split("+"))

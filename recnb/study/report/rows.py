@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.protocol import LOWER_IS_BETTER
-from recnb.evaluation.result import Key
-from recnb.plots.palette import uses_language_model
+from recnb.evaluation.language import uses_language_model
+from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.plots.words import decimals
 
 Row = dict[str, Any]
@@ -51,10 +50,7 @@ def headline_rows(ev: Evaluation) -> pd.DataFrame:
 
 def rows_of(ev: Evaluation, key: Key) -> pd.DataFrame:
     """The rows of the table for one metric, the best model first."""
-    t = ev.table()
-    t = t[(t["metric"] == key[0]) & (t["candidates"] == key[2])]
-    t = t[t["k"].isna() if key[1] is None else t["k"] == key[1]]
-    return t.sort_values("value", ascending=key[0] in LOWER_IS_BETTER, kind="stable")
+    return ev.rows(key).sort_values("value", ascending=key[0] in LOWER_IS_BETTER, kind="stable")
 
 
 def cost_table(ev: Evaluation) -> pd.DataFrame:
