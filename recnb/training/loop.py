@@ -159,6 +159,7 @@ def _train(
         if now.finished and now.weights is not None:
             put(module, now.weights)
         keeper.write(now)
+    optimiser.zero_grad(set_to_none=True)  # the gradients are as large as the model
     module.eval()
     return Trained(now.n_epochs, now.best, tuple(now.history))
 

@@ -31,28 +31,26 @@ def own_accelerator(settings: Training) -> Iterator[Any]:
     need_text_extra()
     from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
     from accelerate.state import AcceleratorState, GradientState
-    from accelerate.utils import GradientAccumulationPlugin, patch_environment
+    from accelerate.utils import GradientAccumulationPlugin, parse_flag_from_env, patch_environment
 
-    launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    launched = "LOCAL_RANK" in os.environ
     device = None if settings.device == "auto" else choose_device(settings.device)
     if launched and device and ":" in device:
         raise InputError(
             f"device {device!r} with several processes", mend='use "auto"; each takes its own'
         )
     _need_trackers(settings)
-    cpu = device == "cpu" or os.environ.get("ACCELERATE_USE_CPU", "").lower() in (
-        "1",
-        "true",
-        "yes",
-    )
-    there = device and not launched
+    cpu = device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU")
+    named = (
+        device and not cpu and not launched
+    )  # several processes share the devices out themselves
     states = [s._shared_state for s in (PartialState, AcceleratorState, GradientState)]
     before = [dict(state) for state in states]
     for state in states:
         state.clear()
     accelerator = None
     try:
-        with patch_environment(ACCELERATE_TORCH_DEVICE=device) if there else nullcontext():
+        with patch_environment(ACCELERATE_TORCH_DEVICE=device) if named else nullcontext():
             device = str(PartialState(cpu=cpu).device)
             precision = choose_precision(settings.precision, device)
             accelerator = Accelerator(

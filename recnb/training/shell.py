@@ -54,14 +54,20 @@ def fewer_activations(module: Any, settings: Training) -> Iterator[None]:
         return
     offered = getattr(module, "encoder_network", None)
     network: Any = offered() if offered else None
-    if not hasattr(network, "gradient_checkpointing_enable"):
+    # renamed in transformers 5.24
+    word = "activation" if hasattr(network, "activation_checkpointing_enable") else "gradient"
+    if not hasattr(network, f"{word}_checkpointing_enable"):
         raise InputError(
             f"{type(module).__name__} has no encoder_network() with gradient checkpointing",
             mend="set gradient_checkpointing=False",
         )
+    enable = getattr(network, f"{word}_checkpointing_enable")
+    hooked = getattr(network, "_require_grads_hooks", None)
     # the other way of torch does not work beside parameters without gradient
-    network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    enable(**{f"{word}_checkpointing_kwargs": {"use_reentrant": False}})
     try:
         yield
     finally:
-        network.gradient_checkpointing_disable()
+        getattr(network, f"{word}_checkpointing_disable")()
+        if not hooked and getattr(network, "_require_grads_hooks", None):
+            network.disable_input_require_grads()  # enabling put it on, disabling leaves it
