@@ -150,6 +150,7 @@ def _train(
                 keeper.write(now)
             if progress and accelerator.is_main_process:
                 progress(now.epoch + 1, step + 1, n_steps, loss)
+        _share_buffers(accelerator, module)
         value = None if validate is None else _value(accelerator, module, validate, now.epoch)
         now.close_epoch(module, settings, n_steps, value)
         if settings.track:
@@ -190,6 +191,15 @@ def _step(
             )
     optimiser.step()
     return loss, norm
+
+
+def _share_buffers(accelerator: Any, module: Any) -> None:
+    """Give all processes the first one's buffers: running means, say, that saw other batches."""
+    if accelerator.num_processes > 1:
+        from accelerate.utils import broadcast
+
+        for buffer in module.buffers():
+            buffer.copy_(broadcast(buffer))
 
 
 def _value(accelerator: Any, module: Any, validate: Callable[[Any], float], epoch: int) -> float:
