@@ -25,6 +25,7 @@ _HOMES: dict[str, str | type[Recommender]] = {
     "mf": "recnb.models.variational:MF",
     "svdpp": "recnb.models.variational:SVDpp",
     "bfm": "recnb.models.bayesian:BFM",
+    "bfm_text": "recnb.models.hybrid_ratings:TextBFM",
     "baseline": "recnb.models.ratings:Baseline",
     "knnbaseline": "recnb.models.rating_neighbours:KNNBaseline",
     "tfidf": "recnb.models.content:TfIdf",
