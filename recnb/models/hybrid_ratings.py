@@ -17,6 +17,7 @@ from recnb.encoders import whiten
 from recnb.errors import InputError
 from recnb.models.extras import need_myfm
 from recnb.models.ratings import RatingModel
+from recnb.models.sides import Side, content_answer, members
 from recnb.models.taste import by_id
 from recnb.models.vectors import attribute_names, one_hot
 
@@ -133,10 +134,10 @@ class TextBFM(RatingModel):
         told_users, told_items = rated.getnnz(axis=1) > 0, rated.getnnz(axis=0) > 0
         user_content = self._user_content(train.users.iloc[u])
         item_content = self._item_content(train.items.iloc[i], told_items)
-        who = _members(rated) if self.implicit else None
-        whom = _members(rated.T.tocsr()) if self.implicit else None
-        left = _Side(told_users, True, who, user_content)
-        right = _Side(told_items, self.item_ids, whom, item_content)
+        who = members(rated) if self.implicit else None
+        whom = members(rated.T.tocsr()) if self.implicit else None
+        left = Side(told_users, True, who, user_content)
+        right = Side(told_items, self.item_ids, whom, item_content)
         samples = self._sample(rated, left, right)
 
         n = left.matrix.shape[1]
@@ -148,7 +149,7 @@ class TextBFM(RatingModel):
         self.user_bias_, self.user_factors_ = user_bias[back_u], user_factors[back_u]
         self.item_bias_, self.item_factors_ = item_bias[back_i], item_factors[back_i]
 
-    def _sample(self, rated: sparse.csr_matrix, left: _Side, right: _Side) -> list[Any]:
+    def _sample(self, rated: sparse.csr_matrix, left: Side, right: Side) -> list[Any]:
         myfm = need_myfm("bfm_text")
         pairs = rated.tocoo()
         rows = [
@@ -258,7 +259,7 @@ class TextBFM(RatingModel):
                 column="item_id",
                 mend="pass new items only, each once",
             )
-        bias, factors = _content_answer(
+        bias, factors = content_answer(
             sparse.hstack(self._describe(table)).tocsr(), self.content_w_, self.content_v_
         )
         out = copy.copy(self)
@@ -271,90 +272,6 @@ class TextBFM(RatingModel):
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
         return {"n_factors": ("int_log", 4, 32), "n_text": ("int_log", 5, 80)}
-
-
-class _Side:
-    """The features of users or of items: ids, members, content; a group of priors for each."""
-
-    def __init__(
-        self,
-        told: np.ndarray,
-        ids: bool,
-        members: sparse.csr_matrix | None,
-        content: list[sparse.csr_matrix],
-    ) -> None:
-        n = len(told)
-        self.told, self.ids = told, ids
-        parts = [sparse.identity(n, format="csr")] if ids else []
-        parts += [] if members is None else [members]
-        self.first = sum(p.shape[1] for p in parts)  # where the content begins
-        self.content = sparse.hstack(content).tocsr() if content else sparse.csr_matrix((n, 0))
-        self.matrix = sparse.hstack([*parts, *content]).tocsr().astype(float)
-        self.groups = [p.shape[1] for p in [*parts, *content]]
-
-    def answer(
-        self, w: np.ndarray, v: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Biases (n,), factors (n, samples * k), and the weights by which content speaks alone."""
-        bias, factors = _sum_up(self.matrix, w, v)
-        n = len(self.told)
-        # The untold have ids that are draws from the prior: the mean of the others says more.
-        own_w, own_v = w[:, self.first :], v[:, self.first :]
-        mean_w = w[:, :n][:, self.told].mean(axis=1) if self.ids else np.zeros(len(w))
-        mean_v = v[:, :n][:, self.told].mean(axis=1) if self.ids else np.zeros((len(v), v.shape[2]))
-        content_w = np.concatenate([mean_w[:, None], own_w], axis=1).astype(np.float32)
-        content_v = np.concatenate([mean_v[:, None], own_v], axis=1).astype(np.float32)
-        cold = ~self.told
-        if cold.any():
-            bias[cold], factors[cold] = _content_answer(self.content[cold], content_w, content_v)
-        return bias, factors, content_w, content_v
-
-
-def _content_answer(
-    content: sparse.csr_matrix, w: np.ndarray, v: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    ones = sparse.csr_matrix(np.ones((content.shape[0], 1)))
-    return _sum_up(sparse.hstack([ones, content]).tocsr(), w, v)
-
-
-def _sum_up(x: sparse.csr_matrix, w: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A side of the mean machine: what its rows add alone, and their factors.
-
-    Parameters
-    ----------
-    x : csr_matrix of shape (n, d)
-    w : ndarray of shape (samples, d)
-    v : ndarray of shape (samples, d, k)
-
-    Returns
-    -------
-    ndarray of shape (n,), float32
-        Mean over samples of ``x w + (|x v|^2 - x^2 v^2) / 2``.
-    ndarray of shape (n, samples * k), float32
-        Sums ``x v`` side by side, over the root of the number of samples.
-
-    Examples
-    --------
-    >>> x = sparse.csr_matrix([[1.0, 2.0]])
-    >>> bias, factors = _sum_up(x, np.array([[1.0, 1.0]]), np.array([[[3.0], [1.0]]]))
-    >>> bias.tolist(), factors.tolist()  # 1 + 2 and the pair 1 * 2 * 3 * 1
-    ([9.0], [[5.0]])
-    """
-    squares, bias, factors = x.multiply(x).tocsr(), np.zeros(x.shape[0]), []
-    for own_w, own_v in zip(w.astype(float), v.astype(float)):
-        sums = x @ own_v
-        inner = (sums**2).sum(axis=1) - squares @ (own_v**2).sum(axis=1)
-        bias += x @ own_w + inner / 2
-        factors.append(sums.astype(np.float32))
-    wide = np.hstack(factors) / np.float32(np.sqrt(len(w)))
-    return (bias / len(w)).astype(np.float32), wide
-
-
-def _members(rated: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Ones where there is a rating, each row scaled to length 1; a row without ratings stays zero."""
-    size = np.diff(rated.indptr)
-    scale = np.repeat(1 / np.sqrt(np.maximum(size, 1)), size)
-    return sparse.csr_matrix((scale, rated.indices, rated.indptr), shape=rated.shape)
 
 
 def _present(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> list[str]:

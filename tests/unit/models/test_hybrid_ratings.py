@@ -12,6 +12,7 @@ from recnb.data import Dataset, Text
 from recnb.errors import InputError
 from recnb.models import make
 from recnb.models.hybrid_ratings import TextBFM
+from recnb.models.sides import Side
 from recnb.recommender import load_model
 
 SMALL = {"n_factors": 2, "n_epochs": 25, "burn_in": 10, "n_text": 2}
@@ -218,10 +219,8 @@ def test_it_is_in_the_registry_and_says_whether_it_reads_text():
 
 
 def test_a_side_with_nothing_said_is_the_mean_of_the_others():
-    from recnb.models.hybrid_ratings import _Side
-
     told = np.array([True, True, False])
-    side = _Side(told, True, None, [sparse.csr_matrix([[1.0], [0.0], [2.0]])])
+    side = Side(told, True, None, [sparse.csr_matrix([[1.0], [0.0], [2.0]])])
     w = np.array([[1.0, 3.0, 99.0, 10.0]])  # three ids, one column of content
     v = np.array([[[1.0], [2.0], [99.0], [5.0]]])
     bias, factors, _, _ = side.answer(w, v)
