@@ -84,6 +84,10 @@ def train(
     Equal calls give equal bits on a CPU, also when one is killed and repeated. The global random states are
     left as they were.
 
+    Under `accelerate launch` batch k of an epoch goes to process k mod n, and what does not fill a last round
+    is left out; weights, history and values are the same in all. The flag `--cpu` starts several processes
+    only through MPI; without it, `ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2` does.
+
     Examples
     --------
     >>> import torch

@@ -202,6 +202,32 @@ def test_cpu_sums_in_a_fixed_order_and_only_inside(quick):
     assert all(seen) and not torch.are_deterministic_algorithms_enabled()
 
 
+def test_gathering_with_two_threads_is_repeatable(quick):
+    """By default torch sums the gradient of `x[index]` in the order in which its threads come."""
+
+    class Gather(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.x = torch.nn.Parameter(torch.ones(50, 384))
+
+        def forward(self, batch):
+            return (self.x[batch["index"]] * batch["w"]).sum()
+
+    generator = torch.Generator().manual_seed(0)
+    batch = {
+        "index": torch.randint(0, 50, (4000,), generator=generator),
+        "w": torch.randn(4000, 384, generator=generator),
+    }
+    threads, modules = torch.get_num_threads(), [Gather() for _ in range(4)]
+    torch.set_num_threads(2)
+    try:
+        for module in modules:
+            train(module, lambda epoch: [batch] * 2, replace(quick, epochs=1))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(same(modules[0], module) for module in modules[1:])
+
+
 def test_progress(quick):
     calls = []
     train(
