@@ -183,7 +183,7 @@ class TextEncoder:
         unique, _ = distinct(texts)
         total = np.zeros(2, dtype=np.int64)
         for start in range(0, len(unique), CHUNK):
-            total += self._split(unique[start : start + CHUNK])[1].sum(axis=0)
+            total += self.tokens(unique[start : start + CHUNK])[1].sum(axis=0)
         return float(total[1] / max(1, total[0]))
 
     @property
@@ -242,7 +242,7 @@ class TextEncoder:
         try:
             for start in range(0, len(todo), CHUNK):
                 part = np.array(todo[start : start + CHUNK])
-                rows, counts[part] = self._split([unique[row] for row in part])
+                rows, counts[part] = self.tokens([unique[row] for row in part])
                 lengths = np.array(
                     [len(row) if count else 0 for row, count in zip(rows, counts[part, 0])]
                 )
@@ -264,8 +264,20 @@ class TextEncoder:
         self._report(unique, counts)
         return vectors if len(unique) == len(places) else vectors[places]
 
-    def _split(self, texts: list[str]) -> tuple[list[list[int]], np.ndarray]:
-        """Token ids a text, and (n_texts, 2): its tokens and unknown ones, special ones not counted."""
+    def tokens(self, texts: list[str]) -> tuple[list[list[int]], np.ndarray]:
+        """Texts as the network reads them.
+
+        Parameters
+        ----------
+        texts : list of str
+
+        Returns
+        -------
+        ids : list of list of int
+            Token ids of each text, special ones among them, `max_tokens` at most.
+        counts : ndarray of shape (n_texts, 2), int64
+            Of each text its tokens and the unknown ones, special ones not counted.
+        """
         if not texts:
             return [], np.zeros((0, 2), dtype=np.int64)
         tokenizer = self.tokenizer

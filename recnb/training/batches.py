@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ class Plan:
         ]
 
 
-class Batches(Sequence):
+class Batches:
     """A plan's epoch as batches of tensors, made when they are asked for.
 
     Parameters
@@ -98,36 +98,17 @@ class Batches(Sequence):
         ``make(kind, rows, number) -> batch``.
     """
 
-    def __init__(self, plan: Sequence[tuple[int, np.ndarray]], make: Any) -> None:
+    def __init__(self, plan: Sequence[tuple[int, np.ndarray]], make: Callable[..., Any]) -> None:
         self._plan, self._make = plan, make
 
     def __len__(self) -> int:
         return len(self._plan)
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            numbers = range(*index.indices(len(self)))
-            return _Part(self, numbers)
-        if not -len(self) <= index < len(self):
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self._plan):
             raise IndexError(index)
         kind, rows = self._plan[index]
-        return self._make(kind, rows, index % len(self))
-
-
-class _Part(Sequence):
-    def __init__(self, whole: Batches, numbers: range) -> None:
-        self._whole, self._numbers = whole, numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return _Part(self._whole, self._numbers[index])
-        return self._whole[self._numbers[index]]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self._whole[k] for k in self._numbers)
+        return self._make(kind, rows, index)
 
 
 def _cut(rows: np.ndarray, most: int) -> list[np.ndarray]:

@@ -1,0 +1,465 @@
+"""The two tower: a language model reads the items, a head scores them for a user, all trained together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse.linalg import svds
+from sklearn.utils.metaestimators import available_if
+
+from recnb.data import Dataset
+from recnb.data.hashing import hash_ids
+from recnb.data.text import Text, history_sentences
+from recnb.errors import InputError
+from recnb.metrics.ranking import hits, ndcg
+from recnb.models.histories import padded
+from recnb.models.taste import ties
+from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
+from recnb.recommender import Recommender
+from recnb.topk import top_k_rows
+
+if TYPE_CHECKING:
+    from recnb.models.two_tower_network import TwoTowerNetwork
+
+POOLINGS = ("mean", "additive", "multihead", "target")
+PARTS = ("id", *POOLINGS, "text")
+METHODS = ("head_only", "top_layers", "full")
+_USERS = 1000  # that the validation ranks for
+_BLOCK = 256
+
+
+class TwoTower(Recommender):
+    """Item texts through a pretrained language model, users from their history, a head between them.
+
+    Parameters
+    ----------
+    text : Text, optional
+        The item's sentence; by default the usual columns that the table has.
+    head : {"dot", "weighted_sum", "mlp"}
+        See :mod:`recnb.models.heads`; "weighted_sum" reads all layers, the others the last.
+    user : str
+        Parts of the user's vector joined by "+": "id", one of "mean", "additive", "multihead", "target" (the
+        history's item vectors, pooled), "text" (the history in words).
+    loss : {"softmax", "infonce", "bpr", "bce", "mse"}
+        What training minimises; with "mse" the model predicts ratings.
+    method : {"head_only", "top_layers", "full"}
+        Which weights of the language model are trained: none, those of the highest `n_layers` layers, all.
+    encoder : str, optional
+        Folder or name; None means the default of :class:`recnb.encoders.TextEncoder`.
+    width : int
+        Dimensions of the learned space ("dot", "mlp").
+    item_id : bool
+        A learned vector and bias for each item that has rows, added to what its text says: a hybrid.
+    words : int
+        Dimensions of TF-IDF vectors that are mapped and added beside the language model's; 0 for none.
+    traits : bool
+        Whether what is known of the person (columns of the users table) takes part.
+    n_layers : int
+        For "top_layers".
+    n_epochs, lr, lr_encoder, weight_decay, dropout, patience
+        See :class:`recnb.training.Training`; `patience` counts where `valid` is given.
+    l2_tables : float
+        Weight decay of the id vectors and biases.
+    items_per_batch, rows_per_batch, head_epochs
+        See :class:`recnb.training.batches.Plan`.
+    n_negatives : int
+        Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
+    temperature : float
+        Of the "dot" head at the start.
+    max_history : int
+        Most recent items that a user's vector is made of.
+    max_tokens : int
+        Tokens read of an item's text.
+    checkpoint : str, optional
+        Folder from which a killed fit goes on.
+    seed : int
+
+    Notes
+    -----
+    In training a user's history is told without the row's own item. Items without training rows are never
+    negatives. Under "text" the rows that the sentence tells are no targets.
+    """
+
+    needs_text = True
+    seeded = True
+    uses_valid = True
+    methods = METHODS
+
+    def __init__(
+        self,
+        text: Text | None = None,
+        head: str = "dot",
+        user: str = "mean",
+        loss: str = "softmax",
+        method: str = "head_only",
+        encoder: str | None = None,
+        width: int = 128,
+        item_id: bool = False,
+        words: int = 0,
+        traits: bool = False,
+        n_layers: int = 2,
+        n_epochs: int = 20,
+        lr: float = 1e-3,
+        lr_encoder: float = 1e-4,
+        weight_decay: float = 0.01,
+        l2_tables: float = 0.0,
+        dropout: float = 0.1,
+        patience: int = 3,
+        items_per_batch: int = 32,
+        rows_per_batch: int = 1024,
+        head_epochs: float = 1.0,
+        n_negatives: int = 1024,
+        temperature: float = 1.0,
+        max_history: int = 50,
+        max_tokens: int = 128,
+        checkpoint: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.text = text
+        self.head = head
+        self.user = user
+        self.loss = loss
+        self.method = method
+        self.encoder = encoder
+        self.width = width
+        self.item_id = item_id
+        self.words = words
+        self.traits = traits
+        self.n_layers = n_layers
+        self.n_epochs = n_epochs
+        self.lr = lr
+        self.lr_encoder = lr_encoder
+        self.weight_decay = weight_decay
+        self.l2_tables = l2_tables
+        self.dropout = dropout
+        self.patience = patience
+        self.items_per_batch = items_per_batch
+        self.rows_per_batch = rows_per_batch
+        self.head_epochs = head_epochs
+        self.n_negatives = n_negatives
+        self.temperature = temperature
+        self.max_history = max_history
+        self.max_tokens = max_tokens
+        self.checkpoint = checkpoint
+        self.seed = seed
+
+    def check_installed(self) -> None:
+        from recnb.encoders.loading import need_text_extra
+
+        need_text_extra()
+
+    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
+        from recnb.models.two_tower_batches import BatchMaker
+        from recnb.training import Training
+        from recnb.training import train as run
+        from recnb.training.batches import Batches, Plan
+
+        self._check(train)
+        self.columns_ = (self.text or Text()).chosen(train.items)
+        liked = train.positives()
+        self.popularity_ = np.bincount(liked.indices, minlength=train.n_items).astype(np.float32)
+        self.known_users_ = np.bincount(train.interactions["user"], minlength=train.n_users) > 0
+        self.known_items_ = np.bincount(train.interactions["item"], minlength=train.n_items) > 0
+        self.mean_ = float(train.interactions["rating"].mean()) if self.loss == "mse" else 0.0
+        self.low_, self.high_ = train.scale or (0.0, 0.0)
+        facts = self._facts(train)
+        users, items, ratings = self._rows(train)
+        network = self._build(train)
+        plan = Plan(
+            items,
+            items_per_batch=self.items_per_batch,
+            rows_per_batch=self.rows_per_batch,
+            head_epochs=self.head_epochs,
+            live=self.method != "head_only",
+            seed=self.seed,
+        )
+        maker = BatchMaker(
+            users,
+            items,
+            ratings,
+            facts,
+            None if self.loss == "mse" else liked,
+            self.n_negatives,
+            self.loss == "infonce",
+            self.seed,
+        )
+        done = run(
+            network,
+            lambda epoch: Batches(plan(epoch), partial(maker, epoch)),
+            Training(
+                epochs=self.n_epochs,
+                lr=self.lr,
+                lr_encoder=self.lr_encoder,
+                weight_decay=self.weight_decay,
+                warmup=0.0,
+                schedule="constant",
+                patience=self.patience,
+                seed=self.seed,
+                checkpoint=self.checkpoint,
+            ),
+            None if valid is None else self._value(facts, train, valid),
+            data=train.digest,
+        )
+        self.n_epochs_ = done.n_epochs
+        self.learning_ = list(done.history)
+        network.refresh(self.n_epochs + 1)
+        self._network, self._facts_now = network, facts
+        self._keep(network)
+
+    def _check(self, train: Dataset) -> None:
+        from recnb.models.heads import HEADS
+        from recnb.training.losses import LOSSES
+
+        for name, known in (("head", HEADS), ("loss", LOSSES), ("method", METHODS)):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
+                )
+        parts = self._parts()
+        if not set(parts) <= set(PARTS) or len([p for p in parts if p in POOLINGS]) > 1:
+            raise InputError(
+                f"user={self.user!r}",
+                mend=f"'id', one of {', '.join(POOLINGS)}, 'text', joined by +",
+            )
+        if self.loss == "mse" and train.feedback != "explicit":
+            raise InputError(
+                f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
+                mend="declare feedback='explicit' or use loss='softmax'",
+            )
+
+    def _parts(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.user.split("+"))
+
+    def _rows(self, train: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Users, items and targets to learn from: each liked pair once, or every rating."""
+        if self.loss != "mse":
+            users, items = train.positives().nonzero()
+            ratings = None
+        else:
+            rows = train.interactions.dropna(subset="rating")
+            users, items = rows["user"].to_numpy(), rows["item"].to_numpy()
+            ratings = rows["rating"].to_numpy(np.float32)
+        if not len(users):
+            raise InputError("no row to learn from", file=train.name, mend="give liked items")
+        if "text" in self._parts():
+            # what the sentence tells is no target
+            told = padded(train, self._told(train), liked=False)[0]
+            fresh = ~(told[users] == items[:, None]).any(axis=1)
+            users, items = users[fresh], items[fresh]
+            ratings = None if ratings is None else ratings[fresh]
+        # in the order of the ids, so that the tables' order does not matter
+        order = np.lexsort((_rank(train.item_ids)[items], _rank(train.user_ids)[users]))
+        return users[order], items[order], None if ratings is None else ratings[order]
+
+    def _told(self, ds: Dataset) -> int:
+        """Items that a user's sentence tells: few enough that half of the median history is left."""
+        lengths = np.bincount(ds.interactions["user"], minlength=ds.n_users)
+        return max(1, min(20, int(np.median(lengths[lengths > 0])) // 2))
+
+    def _facts(self, ds: Dataset) -> Any:
+        """What the network is told of users, from the training data or from a history."""
+        from recnb.models.two_tower_batches import UserFacts
+
+        facts = UserFacts(known=self.known_users_)
+        if set(self._parts()) & set(POOLINGS):
+            liked = self.loss != "mse"
+            facts.items, values = padded(ds, self.max_history, liked, self.mean_)
+            facts.values = None if liked else values
+        if self.traits:
+            facts.traits = self._traits(ds.users)
+        return facts
+
+    def _traits(self, users: pd.DataFrame) -> np.ndarray:
+        if not hasattr(self, "trait_columns_"):
+            self.trait_columns_ = attribute_columns(users)
+            self.trait_names_, self.trait_idf_, self.trait_bins_ = attribute_names(
+                users, self.trait_columns_
+            )
+        spread = one_hot(
+            users, self.trait_columns_, self.trait_names_, self.trait_idf_, self.trait_bins_
+        )
+        return (spread.toarray() > 0).astype(np.float32)
+
+    def _encoder(self) -> Any:
+        from recnb.encoders import DEFAULT_ENCODER, TextEncoder
+
+        return TextEncoder(
+            self.encoder or DEFAULT_ENCODER, max_tokens=self.max_tokens, normalise=False
+        )
+
+    def _sentences(self, items: pd.DataFrame) -> list[str]:
+        template = self.text or Text()
+        return Text(*self.columns_, max_words=template.max_words, labels=template.labels)(items)
+
+    def _build(self, train: Dataset) -> TwoTowerNetwork:
+        import torch
+
+        from recnb.encoders.tower import TextTower
+
+        encoder = self._encoder()
+        self.base_ = {"name": encoder.name, "checksum": encoder.checksum, "dim": encoder.dim}
+        every = range(encoder.n_layers + 1)
+        self.layers_ = list(every) if self.head == "weighted_sum" else [encoder.n_layers]
+        texts = self._sentences(train.items)
+        trained = {"head_only": 0, "top_layers": min(self.n_layers, encoder.n_layers)}
+        tower = TextTower(
+            encoder,
+            texts,
+            self.layers_,
+            trained.get(self.method, encoder.n_layers),
+            dropout=self.dropout,
+        )
+        self.places_ = tower.place.numpy().copy()
+        wide = None
+        if self.words:
+            wide = self._words(texts)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self._network_of(tower.all_states().cpu(), tower, wide)
+
+    def _network_of(self, states: Any, tower: Any, wide: np.ndarray | None) -> TwoTowerNetwork:
+        import torch
+
+        from recnb.models.heads import make_head
+        from recnb.models.two_tower_network import TwoTowerNetwork
+        from recnb.models.user_side import UserSide
+
+        settings: dict[str, Any] = {}
+        if self.head != "weighted_sum":
+            settings = {"width": self.width}
+        if self.head == "dot":
+            settings["temperature"] = self.temperature
+        head = make_head(self.head, len(self.layers_), self.base_["dim"], **settings)
+        n_traits = len(self.trait_names_) if self.traits else 0
+        return TwoTowerNetwork(
+            states,
+            torch.from_numpy(self.places_),
+            head,
+            UserSide(self._parts(), len(self.user_ids_), head.width, n_traits),
+            len(self.user_ids_),
+            self.loss,
+            torch.from_numpy(self.known_items_),
+            tower,
+            self.item_id,
+            None if wide is None else torch.from_numpy(wide),
+            self.mean_,
+            self.dropout,
+            self.l2_tables,
+        )
+
+    def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
+        """NDCG@10 of liked items of the validation part, or minus its RMSE."""
+        if self.loss == "mse":
+            rows = valid.interactions.dropna(subset="rating")
+            users, items = rows["user"].to_numpy(), rows["item"].to_numpy()
+            truth = rows["rating"].to_numpy(np.float32)
+
+            def closeness(network: Any) -> float:
+                network.refresh(int(network.fresh) + 1)
+                scores = np.empty(len(users), np.float32)
+                for block, part in _blocks(users):
+                    found = self._all(network, facts, block)
+                    scores[part] = found[np.searchsorted(block, users[part]), items[part]]
+                return -float(np.sqrt(np.mean((scores.clip(self.low_, self.high_) - truth) ** 2)))
+
+            return closeness
+        relevant = valid.positives()
+        users = np.flatnonzero(np.diff(relevant.indptr))
+        user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
+        users = np.sort(users[np.argsort(user_hash[users])[:_USERS]])
+        new = np.unique(relevant.indices)
+        new = new[~self.known_items_[new]]
+        # validation items that nobody has used: the question is about a shelf of new items
+        shelf = None
+        if relevant[:, new].nnz > relevant.nnz / 2:
+            shelf = ~np.isin(np.arange(train.n_items), new)
+        barred = train.pairs()
+
+        def quality(network: Any) -> float:
+            network.refresh(int(network.fresh) + 1)
+            values = []
+            for start in range(0, len(users), _BLOCK):
+                block = users[start : start + _BLOCK]
+                scores = self._all(network, facts, block)
+                rows, columns = barred[block].nonzero()
+                scores[rows, columns] = -np.inf
+                if shelf is not None:
+                    scores[:, shelf] = -np.inf
+                lists = top_k_rows(scores, 10, user_hash[block], item_hash)
+                truth = relevant[block]
+                values.append(ndcg(hits(lists, truth), np.diff(truth.indptr), 10))
+            return float(np.concatenate(values).mean())
+
+        return quality
+
+    def _all(self, network: Any, facts: Any, users: np.ndarray) -> np.ndarray:
+        from accelerate.utils import send_to_device
+
+        batch = send_to_device(facts.batch(users), network.place.device)
+        return network.score(batch).cpu().numpy()
+
+    def _words(self, texts: list[str]) -> np.ndarray:
+        """TF-IDF of the item texts in `words` dimensions of its singular value decomposition, rows of length 1."""
+        vectors, self.terms_, self.idf_ = tfidf_vectors(texts, 2, 0.5, 2)
+        k = min(self.words, min(vectors.shape) - 1)
+        _, _, right = svds(vectors.astype(float), k=k, v0=np.ones(min(vectors.shape)))
+        self.turn_ = right.T.astype(np.float32).copy()
+        return unit(vectors @ self.turn_)
+
+    def _keep(self, network: TwoTowerNetwork) -> None:
+        """The fitted state as arrays, which is what is saved."""
+        import torch
+
+        state = {k: v for k, v in network.state_dict().items() if not k.startswith("tower.")}
+        self.shapes_ = {k: list(v.shape) for k, v in state.items()}
+        flat = [v.detach().cpu().reshape(-1).to(torch.float32) for v in state.values()]
+        self.weights_ = torch.cat(flat).numpy()
+        tower = network.tower
+        if tower is not None and tower.network is not None:
+            tuned = [p.detach().cpu().reshape(-1) for p in tower.trained_parameters()]
+            self.tuned_ = torch.cat(tuned).numpy()
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        network = self._ready()
+        facts = self._facts_now if history is None else self._facts(history)
+        parts = [
+            self._all(network, facts, users[k : k + _BLOCK]) for k in range(0, len(users), _BLOCK)
+        ]
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(self.item_ids_)), np.float32)
+        return scores + ties(self.popularity_)
+
+    @available_if(lambda self: self.loss == "mse")
+    def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Predicted ratings of pairs, cut to the scale: ndarray of shape (n,), float32."""
+        users, items = np.asarray(users), np.asarray(items)
+        out = np.empty(len(users), np.float32)
+        network = self._ready()
+        for block, part in _blocks(users):
+            found = self._all(network, self._facts_now, block)
+            out[part] = found[np.searchsorted(block, users[part]), items[part]]
+        return out.clip(self.low_, self.high_)
+
+    def _ready(self) -> TwoTowerNetwork:
+        if not hasattr(self, "_network"):
+            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
+        return self._network
+
+
+def _rank(ids: np.ndarray) -> np.ndarray:
+    out = np.empty(len(ids), int)
+    out[np.argsort(ids, kind="stable")] = np.arange(len(ids))
+    return out
+
+
+def _blocks(users: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Distinct users in blocks, each with the positions of its rows."""
+    distinct, place = np.unique(users, return_inverse=True)
+    for start in range(0, len(distinct), _BLOCK):
+        inside = np.flatnonzero((place >= start) & (place < start + _BLOCK))
+        yield distinct[start : start + _BLOCK], inside
