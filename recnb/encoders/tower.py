@@ -86,7 +86,7 @@ class TextTower(nn.Module):
             return
         self._read(encoder, unique)
         self.network = encoder.model
-        self.filler = encoder.tokenizer.pad_token_id or 0
+        self.filler = self._cut_vocabulary(encoder.tokenizer.pad_token_id or 0)
         low = torch.zeros(self.n_texts, len(frozen), self.dim)
         self.register_buffer("_low", low, persistent=False)
         if trained < n:
@@ -145,6 +145,19 @@ class TextTower(nn.Module):
         self._start = np.concatenate([[0], np.cumsum(self._lengths)])
         filled = [np.asarray(r) for r, n in zip(rows, self._lengths) if n]
         self._ids = np.concatenate(filled) if filled else np.zeros(0, np.int64)
+
+    def _cut_vocabulary(self, filler: int) -> int:
+        """Keep the rows of the word table that these texts use; returns the new filler.
+
+        The other rows never get a gradient. Without them an optimiser step over the small model costs half.
+        """
+        words = self.network.get_input_embeddings()
+        self.vocabulary = np.union1d(self._ids, [filler]).astype(np.int64)
+        self._ids = np.searchsorted(self.vocabulary, self._ids)
+        rows = words.weight.detach()[torch.from_numpy(self.vocabulary).to(words.weight.device)]
+        small = nn.Embedding.from_pretrained(rows.clone(), freeze=False)
+        self.network.set_input_embeddings(small)
+        return int(np.searchsorted(self.vocabulary, filler))
 
     def _by_length(self) -> list[np.ndarray]:
         order = np.argsort(-self._lengths, kind="stable")

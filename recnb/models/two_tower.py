@@ -63,9 +63,9 @@ class TwoTower(Recommender):
         For "top_layers".
     n_epochs, lr, lr_encoder, weight_decay, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given.
-    l2_tables : float
-        Weight decay of the id vectors and biases.
-    items_per_batch, rows_per_batch, head_epochs
+    l2 : float
+        Penalty on id vectors and biases, see :class:`recnb.models.two_tower_network.TwoTowerNetwork`.
+    items_per_batch, rows_per_batch, head_epochs, live_epochs
         See :class:`recnb.training.batches.Plan`.
     n_negatives : int
         Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
@@ -107,12 +107,13 @@ class TwoTower(Recommender):
         lr: float = 1e-3,
         lr_encoder: float = 1e-4,
         weight_decay: float = 0.01,
-        l2_tables: float = 0.0,
+        l2: float = 0.02,
         dropout: float = 0.1,
         patience: int = 3,
         items_per_batch: int = 32,
         rows_per_batch: int = 1024,
         head_epochs: float = 1.0,
+        live_epochs: int = 1,
         n_negatives: int = 1024,
         temperature: float = 1.0,
         max_history: int = 50,
@@ -135,12 +136,13 @@ class TwoTower(Recommender):
         self.lr = lr
         self.lr_encoder = lr_encoder
         self.weight_decay = weight_decay
-        self.l2_tables = l2_tables
+        self.l2 = l2
         self.dropout = dropout
         self.patience = patience
         self.items_per_batch = items_per_batch
         self.rows_per_batch = rows_per_batch
         self.head_epochs = head_epochs
+        self.live_epochs = live_epochs
         self.n_negatives = n_negatives
         self.temperature = temperature
         self.max_history = max_history
@@ -175,7 +177,7 @@ class TwoTower(Recommender):
             items_per_batch=self.items_per_batch,
             rows_per_batch=self.rows_per_batch,
             head_epochs=self.head_epochs,
-            live=self.method != "head_only",
+            live_epochs=0 if self.method == "head_only" else self.live_epochs,
             seed=self.seed,
         )
         maker = BatchMaker(
@@ -207,7 +209,7 @@ class TwoTower(Recommender):
         )
         self.n_epochs_ = done.n_epochs
         self.learning_ = list(done.history)
-        network.refresh(self.n_epochs + 1)
+        network.refresh()
         self._network, self._facts_now = network, facts
         self._keep(network)
 
@@ -349,7 +351,7 @@ class TwoTower(Recommender):
             None if wide is None else torch.from_numpy(wide),
             self.mean_,
             self.dropout,
-            self.l2_tables,
+            self.l2,
         )
 
     def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
@@ -360,7 +362,7 @@ class TwoTower(Recommender):
             truth = rows["rating"].to_numpy(np.float32)
 
             def closeness(network: Any) -> float:
-                network.refresh(int(network.fresh) + 1)
+                network.refresh()
                 scores = np.empty(len(users), np.float32)
                 for block, part in _blocks(users):
                     found = self._all(network, facts, block)
@@ -381,7 +383,7 @@ class TwoTower(Recommender):
         barred = train.pairs()
 
         def quality(network: Any) -> float:
-            network.refresh(int(network.fresh) + 1)
+            network.refresh()
             values = []
             for start in range(0, len(users), _BLOCK):
                 block = users[start : start + _BLOCK]

@@ -91,8 +91,7 @@ class BatchMaker:
         users, items = self.users[rows], self.items[rows]
         batch = self.facts.batch(users, without=items)
         batch["items"] = torch.from_numpy(items.astype(np.int64))
-        batch["live"] = torch.tensor(kind == LIVE)
-        batch["epoch"] = torch.tensor(epoch)
+        batch["kind"] = torch.tensor(kind)
         if self.ratings is not None:
             batch["ratings"] = torch.from_numpy(self.ratings[rows])
             return batch

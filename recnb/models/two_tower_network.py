@@ -11,6 +11,7 @@ from recnb.encoders.tower import TextTower
 from recnb.models.heads import Head
 from recnb.models.user_side import UserSide
 from recnb.training import losses
+from recnb.training.batches import FRESH, LIVE
 
 CELLS = 2**22  # of a block of pairs when all are scored
 
@@ -41,8 +42,12 @@ class TwoTowerNetwork(nn.Module):
         Added to every score: the mean rating.
     dropout : float
         Share of the coordinates of item states dropped in training.
-    l2_tables : float
-        Weight decay of the tables.
+    l2 : float
+        Penalty on the squared length of the id vectors and biases of each row of a batch (Koren et al. 2009,
+        equation 2): a user with more rows may move further.
+    joint : bool
+        A live batch gives gradients to all parts. By default it trains the encoder alone: users and heads
+        would be pulled towards the few items of the batch.
 
     Notes
     -----
@@ -70,7 +75,8 @@ class TwoTowerNetwork(nn.Module):
         wide: torch.Tensor | None = None,
         mean: float = 0.0,
         dropout: float = 0.0,
-        l2_tables: float = 0.0,
+        l2: float = 0.0,
+        joint: bool = False,
     ) -> None:
         super().__init__()
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
@@ -81,7 +87,7 @@ class TwoTowerNetwork(nn.Module):
             ("known_items", known_items),
         ):
             self.register_buffer(name, value)
-        self.register_buffer("fresh", torch.tensor(0))  # the epoch for which the table was computed
+        self.register_buffer("fresh", torch.tensor(True))  # whether the table is the encoder's
         shift = states.mean(dim=0)
         size = (states - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
         self.register_buffer("shift", shift)
@@ -89,7 +95,7 @@ class TwoTowerNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("wide", wide)
         self.dropout = nn.Dropout(dropout)
-        self.l2_tables = l2_tables
+        self.l2, self.joint = l2, joint
         self.user_bias = nn.Embedding(n_users, 1)
         self.line = nn.Linear(head.width, 1, bias=False)
         nn.init.zeros_(self.user_bias.weight)
@@ -115,9 +121,8 @@ class TwoTowerNetwork(nn.Module):
             inside = set()
         taken = inside | {id(p) for p in tables}
         rest = [p for p in self.parameters() if id(p) not in taken]
-        decayed = {"name": "tables", "params": tables, "weight_decay": self.l2_tables}
-        groups = [{"name": "encoder", "params": encoder}, decayed, {"name": "head", "params": rest}]
-        return [group for group in groups if group["params"]]
+        groups = [("encoder", encoder), ("tables", tables), ("head", rest)]
+        return [{"name": name, "params": params} for name, params in groups if params]
 
     def encoder_network(self) -> nn.Module | None:
         """The language model, for gradient checkpointing."""
@@ -129,19 +134,20 @@ class TwoTowerNetwork(nn.Module):
         Parameters
         ----------
         batch : dict
-            `users`, `items` of shape (n,); `live` (whether item texts are encoded now), `epoch`; `ratings` (n,) for
+            `users`, `items` of shape (n,); `kind` (see :mod:`recnb.training.batches`); `ratings` (n,) for
             "mse"; `candidates` (m,), `open` (n, m) and `log_q` (m,), `own_log_q` (n,) for ranking losses; `history` and `here`
             (n, length), `values` where users have a history; `texts` (n,) where they have one; `traits`.
         """
-        if self.tower is not None and self.tower.trained and int(batch["epoch"]) > int(self.fresh):
-            self.refresh(int(batch["epoch"]))
+        if int(batch["kind"]) == FRESH:
+            self.refresh()
         items, candidates = batch["items"], batch.get("candidates")
         history = None
         parts = [items] + ([] if candidates is None else [candidates])
         if self.users.pool is not None:
             parts.append(batch["history"].flatten())
         codes = torch.unique(torch.cat(parts))
-        vectors = self.vectors(codes, self._live(items) if batch["live"] else None)
+        live = self._live(items) if int(batch["kind"]) == LIVE else None
+        vectors = self.vectors(codes, live)
         at = torch.searchsorted(codes, items)
         if self.users.pool is not None:
             where = torch.searchsorted(codes, batch["history"])
@@ -150,10 +156,21 @@ class TwoTowerNetwork(nn.Module):
         people = self.people(batch, vectors, history, own)
         bias = self.item_biases(codes, vectors)
         scores = self.head.pairs(people, own) + bias[at]
+        loss = self._loss(batch, scores, people, vectors, history, codes, bias)
+        loss = loss + self._penalty(batch, own)
+        if live is None or self.joint:
+            return loss
+        # the same value, and its gradient for the encoder alone
+        _, states = live
+        slope = torch.autograd.grad(loss, states)[0]
+        own_part = (states * slope).sum()
+        return loss.detach() + own_part - own_part.detach()
+
+    def _loss(self, batch, scores, people, vectors, history, codes, bias) -> torch.Tensor:
         if self.loss == "mse":
             scores = scores + self.mean + self.user_bias(batch["users"]).squeeze(-1)
             return losses.squared(scores, batch["ratings"])
-        chosen = torch.searchsorted(codes, candidates)
+        chosen = torch.searchsorted(codes, batch["candidates"])
         others = self._others(batch, people, vectors, history, chosen) + bias[chosen]
         if self.loss == "bce":
             shift = self.user_bias(batch["users"])
@@ -163,6 +180,20 @@ class TwoTowerNetwork(nn.Module):
         return losses.softmax(
             scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q")
         )
+
+    def _penalty(self, batch: dict[str, torch.Tensor], own: torch.Tensor) -> torch.Tensor | float:
+        """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
+        if not self.l2:
+            return 0.0
+        users = batch["users"]
+        out = self.user_bias(users).square().mean()
+        if "id" in self.users.parts:
+            out = (
+                out + self.users.table(users).square().sum(-1).mean() + own.square().sum(-1).mean()
+            )
+        if self.item_bias is not None:
+            out = out + self.item_bias(batch["items"]).square().mean()
+        return self.l2 * out
 
     def people(
         self,
@@ -221,11 +252,11 @@ class TwoTowerNetwork(nn.Module):
         return out
 
     @torch.no_grad()
-    def refresh(self, epoch: int) -> None:
-        """Compute the table of states anew, for an epoch."""
-        if self.tower is not None and self.tower.trained:
+    def refresh(self) -> None:
+        """Compute the table of states anew, where the encoder has moved."""
+        if self.tower is not None and not self.fresh:
             self.states.copy_(self.tower.all_states())
-        self.fresh.fill_(epoch)
+        self.fresh.fill_(True)
 
     def _live(self, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Each distinct text of a batch, sorted, and its states; they also go into the table."""
@@ -234,6 +265,7 @@ class TwoTowerNetwork(nn.Module):
         found = self.tower(rows)
         with torch.no_grad():
             self.states[rows] = found.detach()
+            self.fresh.fill_(False)
         return rows, found
 
     def _centred(self, states: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-HEAD, LIVE = 0, 1  # what takes a step: heads and tables alone, or the encoder with them
+# What a batch does: heads and tables take a step; the encoder does; the table of states is computed
+# anew, then heads and tables take a step.
+HEAD, LIVE, FRESH = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Plan:
         Rows of a head batch, and the most of a live one: a group of items with more is cut.
     head_epochs : float
         How often an epoch goes through all rows in head batches.
-    live : bool
-        Whether there are live batches.
+    live_epochs : int
+        How often an epoch goes through all rows in live batches; 0 for none.
     seed : int
 
     Examples
@@ -45,29 +47,31 @@ class Plan:
     items_per_batch: int = 32
     rows_per_batch: int = 1024
     head_epochs: float = 1.0
-    live: bool = True
+    live_epochs: int = 1
     seed: int = 0
 
     def __call__(self, epoch: int) -> list[tuple[int, np.ndarray]]:
         """Kind and rows of each batch of an epoch, a function of seed and epoch alone."""
         rng = np.random.default_rng([self.seed, epoch])
         heads = self._head(rng)
-        if not self.live:
+        lives = [batch for _ in range(self.live_epochs) for batch in self._live(rng)]
+        if not lives:
             return heads
-        lives = self._live(rng)
-        # evenly between the live ones, the first batch a live one
-        at = np.ceil((np.arange(len(heads)) + 0.5) * len(lives) / max(len(heads), 1)).astype(int)
-        out: list[tuple[int, np.ndarray]] = []
-        done = 0
-        for k, batch in enumerate(lives):
-            out.append(batch)
-            upto = int(np.searchsorted(at, k + 1, side="right"))
-            out += heads[done:upto]
-            done = upto
-        return out + heads[done:]
+        # heads and users first learn from the pretrained states; later a part of their batches lies
+        # between the live ones, the rest behind them, on states computed anew
+        lead = len(heads) // 2 if epoch == 0 else 0
+        behind = len(heads) // 2
+        out, between = heads[:lead], heads[lead : len(heads) - behind]
+        at = np.arange(1, len(lives) + 1) * len(between) // len(lives)
+        for number, batch in enumerate(lives):
+            out += [batch, *between[at[number - 1] if number else 0 : at[number]]]
+        if behind:
+            last = heads[len(heads) - behind :]
+            out += [(FRESH, last[0][1]), *last[1:]]
+        return out
 
     def _head(self, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
-        total = int(round(self.head_epochs * len(self.items)))
+        total = round(self.head_epochs * len(self.items))
         n = len(self.items)
         passes = [rng.permutation(n) for _ in range(-(-total // n))] if n else []
         rows = np.concatenate(passes)[:total] if passes else np.zeros(0, int)

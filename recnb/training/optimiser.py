@@ -81,7 +81,8 @@ def make_optimiser(module: Any, settings: Training) -> Any:
         group["initial_lr"] = group["lr"]
     if settings.optimizer == "adafactor":
         return torch.optim.Adafactor(groups, lr=settings.lr)
-    return torch.optim.AdamW(groups, lr=settings.lr)
+    # one pass over the memory instead of several
+    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
 
 
 def rate(progress: float, settings: Training) -> float:
