@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -33,7 +35,7 @@ def token_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
     return batches
 
 
-def pad(rows: list[list[int]], filler: int) -> tuple[np.ndarray, np.ndarray]:
+def pad(rows: Sequence[Sequence[int] | np.ndarray], filler: int) -> tuple[np.ndarray, np.ndarray]:
     """Token ids of several texts as one block, padded on the right to the longest of them.
 
     Parameters

@@ -38,6 +38,8 @@ class TextTower(nn.Module):
         Share of units dropped while training, in all dropout layers of the trained part.
     batch_tokens : int, optional
         Padded tokens of one pass through the network.
+    tuned : dict of str to ndarray, optional
+        What :meth:`tuned` of another tower over the same encoder returned.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class TextTower(nn.Module):
         trained: int = 0,
         dropout: float = 0.0,
         batch_tokens: int | None = None,
+        tuned: dict[str, np.ndarray] | None = None,
     ) -> None:
         super().__init__()
         n = encoder.n_layers
@@ -76,8 +79,8 @@ class TextTower(nn.Module):
         where = {text: row for row, text in enumerate(unique)}
         self.n_texts = len(unique)
         self.register_buffer("place", torch.tensor([where[t] for t in texts]), persistent=False)
-        self.network: nn.Module | None = None
-        self._given: _Given | None = None
+        self.network: Any = None
+        self._given: Any = None
         self._kept: torch.Tensor | None = None
         frozen = [layer for layer in self.layers if layer <= n - trained and trained < n]
         self._frozen = tuple(frozen)
@@ -86,6 +89,11 @@ class TextTower(nn.Module):
             return
         self._read(encoder, unique)
         self.network = encoder.model
+        for name, parameter in self.network.named_parameters():
+            if "pooler" in name:  # no vector here passes it
+                parameter.requires_grad_(False)
+        if tuned:
+            _put(self.network, tuned)
         self.filler = self._cut_vocabulary(encoder.tokenizer.pad_token_id or 0)
         low = torch.zeros(self.n_texts, len(frozen), self.dim)
         self.register_buffer("_low", low, persistent=False)
@@ -139,6 +147,19 @@ class TextTower(nn.Module):
         if self.network is not None:
             yield from (p for p in self.network.parameters() if p.requires_grad)
 
+    def tuned(self) -> dict[str, np.ndarray]:
+        """The trained weights by name; of the word table the rows of these texts, and `vocabulary`."""
+        if self.network is None:
+            return {}
+        out = {
+            name: p.detach().cpu().numpy()
+            for name, p in self.network.named_parameters()
+            if p.requires_grad
+        }
+        if self.network.get_input_embeddings().weight.requires_grad:
+            out["vocabulary"] = self.vocabulary
+        return out
+
     def _read(self, encoder: TextEncoder, texts: list[str]) -> None:
         rows, counts = encoder.tokens(texts)
         self._lengths = np.array([len(r) if c else 0 for r, c in zip(rows, counts[:, 0])])
@@ -177,12 +198,12 @@ class TextTower(nn.Module):
         seen = torch.from_numpy(mask).to(out.device)
         if self._given is not None:
             assert self._kept is not None
-            states = torch.zeros(*mask.shape, self.dim)
+            entering = torch.zeros(*mask.shape, self.dim)
             flat = np.concatenate([np.arange(self._start[r], self._start[r + 1]) for r in full])
-            states[seen.cpu().bool()] = self._kept[torch.from_numpy(flat)].float()
-            self._given.states = states.to(out.device)
+            entering[seen.cpu().bool()] = self._kept[torch.from_numpy(flat)].float()
+            self._given.states = entering.to(out.device)
         states = _watch(
-            self.network, tokens, seen, [l for l in self.layers if l not in self._frozen]
+            self.network, tokens, seen, [k for k in self.layers if k not in self._frozen]
         )
         pooled, new = [], iter(states)
         for layer in self.layers:
@@ -253,7 +274,19 @@ class _Given(nn.Module):
         return (states,) if self.as_tuple else states
 
 
-def layer_list(network: nn.Module) -> nn.ModuleList:
+@torch.no_grad()
+def _put(network: Any, tuned: dict[str, np.ndarray]) -> None:
+    words = network.get_input_embeddings().weight
+    for name, parameter in network.named_parameters():
+        if name in tuned:
+            value = torch.from_numpy(np.ascontiguousarray(tuned[name])).to(parameter)
+            if parameter is words:
+                parameter[torch.from_numpy(tuned["vocabulary"].astype(np.int64))] = value
+            else:
+                parameter.copy_(value)
+
+
+def layer_list(network: Any) -> Any:
     """The stack of layers of a transformer, whatever its architecture calls it.
 
     Raises

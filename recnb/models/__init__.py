@@ -24,6 +24,9 @@ _CLASSES = {
     "TfIdf": "content",
     "Attributes": "content",
     "TextFrozen": "content",
+    "TextJoint": "content",
+    "TextBFM": "hybrid_ratings",
+    "TwoTower": "two_tower",
     "Blend": "blend",
     "Switch": "blend",
 }
@@ -35,9 +38,11 @@ if TYPE_CHECKING:
     from recnb.models.blend import Switch as Switch
     from recnb.models.content import Attributes as Attributes
     from recnb.models.content import TextFrozen as TextFrozen
+    from recnb.models.content import TextJoint as TextJoint
     from recnb.models.content import TfIdf as TfIdf
     from recnb.models.factorisation import ALS as ALS
     from recnb.models.factorisation import BPR as BPR
+    from recnb.models.hybrid_ratings import TextBFM as TextBFM
     from recnb.models.linear import EASE as EASE
     from recnb.models.neighbours import ItemKNN as ItemKNN
     from recnb.models.neighbours import UserKNN as UserKNN
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from recnb.models.popularity import RecentPopularity as RecentPopularity
     from recnb.models.rating_neighbours import KNNBaseline as KNNBaseline
     from recnb.models.ratings import Baseline as Baseline
+    from recnb.models.two_tower import TwoTower as TwoTower
     from recnb.models.variational import MF as MF
     from recnb.models.variational import SVDpp as SVDpp
 

@@ -86,15 +86,7 @@ class ContentModel(FromHistory):
         InputError
             An id is known already.
         """
-        table = items.set_index("item_id") if "item_id" in items else items
-        table = table.set_axis(table.index.astype(str), axis=0)
-        twice = table.index.isin(self.item_ids_)
-        if twice.any():
-            raise InputError(
-                f"item '{table.index[twice][0]}' is known already",
-                column="item_id",
-                mend="pass new items only",
-            )
+        table = new_items(items, self.item_ids_)
         new = unit(self._vectors(table, learn=False))
         out: Any = copy.copy(self)
         n = len(table)
@@ -252,6 +244,66 @@ class TextFrozen(ContentModel):
         }
 
 
+class TextJoint(TextFrozen):
+    """Items as a pretrained encoder's vectors and weighted words side by side: meaning and exact names.
+
+    Parameters
+    ----------
+    encoder, text, mapping, n_factors, l2, centre
+        As in :class:`TextFrozen`.
+    share : float
+        Length of the encoder's vector against the words' vector of length 1.
+    max_share, ngrams
+        As in :class:`TfIdf`.
+
+    Notes
+    -----
+    The ridge regression on both parts is one on the sum of their kernels, the words' and `share` squared times
+    the encoder's.
+    """
+
+    def __init__(
+        self,
+        encoder: str | None = None,
+        text: Text | None = None,
+        mapping: str | None = "ridge",
+        n_factors: int = 20,
+        l2: float = 3.0,
+        centre: bool = True,
+        share: float = 0.5,
+        max_share: float = 0.2,
+        ngrams: int = 2,
+        weights: str = "binary",
+    ) -> None:
+        super().__init__(encoder, text, mapping, n_factors, l2, centre, weights)
+        self.share = share
+        self.max_share = max_share
+        self.ngrams = ngrams
+
+    def _vectors(self, items: pd.DataFrame, learn: bool) -> Vectors:
+        dense = unit(super()._vectors(items, learn)) * np.float32(self.share)
+        if learn:
+            self.terms_, self.idf_ = None, None
+        words, self.terms_, self.idf_ = tfidf_vectors(
+            _sentences(self.text, self.columns_, items),
+            2,
+            self.max_share,
+            self.ngrams,
+            "word",
+            self.terms_,
+            self.idf_,
+        )
+        return sparse.hstack([unit(words), sparse.csr_matrix(dense)]).tocsr()
+
+    @classmethod
+    def search_space(cls) -> dict[str, tuple]:
+        return {
+            **super().search_space(),
+            "max_share": ("log", 0.02, 1.0),
+            "share": ("log", 0.1, 2.0),
+        }
+
+
 class Attributes(ContentModel):
     """Items as their attributes (category, brand, year …), each value a coordinate.
 
@@ -289,6 +341,26 @@ class Attributes(ContentModel):
             self.columns_ = attribute_columns(items, self.columns)
             self.names_, self.idf_, self.bins_ = attribute_names(items, self.columns_)
         return one_hot(items, self.columns_, self.names_, self.idf_, self.bins_)
+
+
+def new_items(items: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
+    """A table of new items by their ids as text.
+
+    Raises
+    ------
+    InputError
+        An id is among the known ones.
+    """
+    table = items.set_index("item_id") if "item_id" in items else items
+    table = table.set_axis(table.index.astype(str), axis=0)
+    twice = table.index.isin(known)
+    if twice.any():
+        raise InputError(
+            f"item '{table.index[twice][0]}' is known already",
+            column="item_id",
+            mend="pass new items only",
+        )
+    return table
 
 
 def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:

@@ -108,9 +108,10 @@ class Dot(Head):
         super().__init__()
         wide = n_layers * dim
         self.width = width or wide
-        self.project = nn.Linear(wide, width, bias=False) if width else nn.Identity()
+        self.project: nn.Module = nn.Identity()
         if width:
-            nn.init.orthogonal_(self.project.weight)
+            self.project = nn.Linear(wide, width, bias=False)
+            nn.init.orthogonal_(self.project.weight)  # type: ignore[arg-type]
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def items(self, states: torch.Tensor) -> torch.Tensor:

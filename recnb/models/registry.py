@@ -31,6 +31,18 @@ _HOMES: dict[str, str | type[Recommender]] = {
     "tfidf": "recnb.models.content:TfIdf",
     "attributes": "recnb.models.content:Attributes",
     "text_frozen": "recnb.models.content:TextFrozen",
+    "text_joint": "recnb.models.content:TextJoint",
+    "text_weighted_sum": "recnb.models.two_tower:TwoTower",
+    "text_dot": "recnb.models.two_tower:TwoTower",
+    "text_mlp": "recnb.models.two_tower:TwoTower",
+    "hybrid": "recnb.models.two_tower:TwoTower",
+}
+# Names that stand for a class with other defaults.
+_SETTINGS: dict[str, dict] = {
+    "text_weighted_sum": {"head": "weighted_sum"},
+    "text_dot": {"head": "dot"},
+    "text_mlp": {"head": "mlp"},
+    "hybrid": {"head": "dot", "user": "id+mean", "item_id": True},
 }
 
 
@@ -101,6 +113,7 @@ def make(name: str, **settings) -> Recommender:
         return _build(Blend, name, {"models": parts, **settings})
     plain, at, method = name.partition("@")
     cls = lookup(plain)
+    settings = {**_SETTINGS.get(plain, {}), **settings}
     if at:
         settings = {**settings, "method": _method(plain, cls, method)}
     return _build(cls, name, settings)

@@ -17,6 +17,7 @@ from recnb.data.hashing import hash_ids
 from recnb.data.text import Text, history_sentences
 from recnb.errors import InputError
 from recnb.metrics.ranking import hits, ndcg
+from recnb.models.content import new_items
 from recnb.models.histories import padded
 from recnb.models.taste import ties
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
@@ -169,9 +170,10 @@ class TwoTower(Recommender):
         self.known_items_ = np.bincount(train.interactions["item"], minlength=train.n_items) > 0
         self.mean_ = float(train.interactions["rating"].mean()) if self.loss == "mse" else 0.0
         self.low_, self.high_ = train.scale or (0.0, 0.0)
-        facts = self._facts(train)
         users, items, ratings = self._rows(train)
         network = self._build(train)
+        facts = self._facts(train)
+        self._network = network
         plan = Plan(
             items,
             items_per_batch=self.items_per_batch,
@@ -210,8 +212,7 @@ class TwoTower(Recommender):
         self.n_epochs_ = done.n_epochs
         self.learning_ = list(done.history)
         network.refresh()
-        self._network, self._facts_now = network, facts
-        self._keep(network)
+        self._keep(network, facts)
 
     def _check(self, train: Dataset) -> None:
         from recnb.models.heads import HEADS
@@ -249,8 +250,10 @@ class TwoTower(Recommender):
         if not len(users):
             raise InputError("no row to learn from", file=train.name, mend="give liked items")
         if "text" in self._parts():
-            # what the sentence tells is no target
-            told = padded(train, self._told(train), liked=False)[0]
+            # what the sentence tells is no target; half of the median history is left for that
+            lengths = np.bincount(train.interactions["user"], minlength=train.n_users)
+            self.n_told_ = max(1, min(20, int(np.median(lengths[lengths > 0])) // 2))
+            told = padded(train, self.n_told_, liked=False)[0]
             fresh = ~(told[users] == items[:, None]).any(axis=1)
             users, items = users[fresh], items[fresh]
             ratings = None if ratings is None else ratings[fresh]
@@ -258,12 +261,7 @@ class TwoTower(Recommender):
         order = np.lexsort((_rank(train.item_ids)[items], _rank(train.user_ids)[users]))
         return users[order], items[order], None if ratings is None else ratings[order]
 
-    def _told(self, ds: Dataset) -> int:
-        """Items that a user's sentence tells: few enough that half of the median history is left."""
-        lengths = np.bincount(ds.interactions["user"], minlength=ds.n_users)
-        return max(1, min(20, int(np.median(lengths[lengths > 0])) // 2))
-
-    def _facts(self, ds: Dataset) -> Any:
+    def _facts(self, ds: Dataset, new: bool = False) -> Any:
         """What the network is told of users, from the training data or from a history."""
         from recnb.models.two_tower_batches import UserFacts
 
@@ -273,19 +271,24 @@ class TwoTower(Recommender):
             facts.items, values = padded(ds, self.max_history, liked, self.mean_)
             facts.values = None if liked else values
         if self.traits:
-            facts.traits = self._traits(ds.users)
+            facts.traits = self.user_traits_
+        if "text" in self._parts():
+            if new:
+                tower = self._tower(self._stories(ds))
+                facts.text_states = tower.all_states()[tower.place].cpu().numpy()
+            else:
+                facts.texts = self.user_texts_
         return facts
 
+    def _stories(self, ds: Dataset) -> list[str]:
+        """Users' histories in words."""
+        return history_sentences(ds, n=self.n_told_, max_tokens=self.max_tokens)
+
     def _traits(self, users: pd.DataFrame) -> np.ndarray:
-        if not hasattr(self, "trait_columns_"):
-            self.trait_columns_ = attribute_columns(users)
-            self.trait_names_, self.trait_idf_, self.trait_bins_ = attribute_names(
-                users, self.trait_columns_
-            )
-        spread = one_hot(
-            users, self.trait_columns_, self.trait_names_, self.trait_idf_, self.trait_bins_
-        )
-        return (spread.toarray() > 0).astype(np.float32)
+        """What is known of the persons, one-hot: (n_users, n_traits), float32."""
+        columns = attribute_columns(users)
+        names, idf, bins = attribute_names(users, columns)
+        return (one_hot(users, columns, names, idf, bins).toarray() > 0).astype(np.float32)
 
     def _encoder(self) -> Any:
         from recnb.encoders import DEFAULT_ENCODER, TextEncoder
@@ -293,6 +296,11 @@ class TwoTower(Recommender):
         return TextEncoder(
             self.encoder or DEFAULT_ENCODER, max_tokens=self.max_tokens, normalise=False
         )
+
+    def _depth(self, encoder: Any) -> int:
+        """How many layers are trained."""
+        some = {"head_only": 0, "top_layers": min(self.n_layers, encoder.n_layers)}
+        return some.get(self.method, encoder.n_layers)
 
     def _sentences(self, items: pd.DataFrame) -> list[str]:
         template = self.text or Text()
@@ -304,27 +312,29 @@ class TwoTower(Recommender):
         from recnb.encoders.tower import TextTower
 
         encoder = self._encoder()
-        self.base_ = {"name": encoder.name, "checksum": encoder.checksum, "dim": encoder.dim}
+        self.base_ = {
+            "name": encoder.name,
+            "checksum": encoder.checksum,
+            "dim": encoder.dim,
+            "n_parameters": encoder.n_parameters,
+        }
         every = range(encoder.n_layers + 1)
         self.layers_ = list(every) if self.head == "weighted_sum" else [encoder.n_layers]
         texts = self._sentences(train.items)
-        trained = {"head_only": 0, "top_layers": min(self.n_layers, encoder.n_layers)}
+        told = self._stories(train) if "text" in self._parts() else []
         tower = TextTower(
-            encoder,
-            texts,
-            self.layers_,
-            trained.get(self.method, encoder.n_layers),
-            dropout=self.dropout,
+            encoder, texts + told, self.layers_, self._depth(encoder), dropout=self.dropout
         )
-        self.places_ = tower.place.numpy().copy()
-        wide = None
-        if self.words:
-            wide = self._words(texts)
+        place = tower.place.numpy()
+        self.places_, self.user_texts_ = place[: len(texts)].copy(), place[len(texts) :].copy()
+        none = np.zeros((len(self.user_ids_), 0), np.float32)
+        self.user_traits_ = self._traits(train.users) if self.traits else none
+        self.wide_ = self._words(texts) if self.words else np.zeros((0, 0), np.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return self._network_of(tower.all_states().cpu(), tower, wide)
+            return self._network_of(tower.all_states().cpu(), tower)
 
-    def _network_of(self, states: Any, tower: Any, wide: np.ndarray | None) -> TwoTowerNetwork:
+    def _network_of(self, states: Any, tower: Any) -> TwoTowerNetwork:
         import torch
 
         from recnb.models.heads import make_head
@@ -337,7 +347,7 @@ class TwoTower(Recommender):
         if self.head == "dot":
             settings["temperature"] = self.temperature
         head = make_head(self.head, len(self.layers_), self.base_["dim"], **settings)
-        n_traits = len(self.trait_names_) if self.traits else 0
+        n_traits = self.user_traits_.shape[1]
         return TwoTowerNetwork(
             states,
             torch.from_numpy(self.places_),
@@ -348,7 +358,7 @@ class TwoTower(Recommender):
             torch.from_numpy(self.known_items_),
             tower,
             self.item_id,
-            None if wide is None else torch.from_numpy(wide),
+            torch.from_numpy(self.wide_) if self.words else None,
             self.mean_,
             self.dropout,
             self.l2,
@@ -413,23 +423,108 @@ class TwoTower(Recommender):
         self.turn_ = right.T.astype(np.float32).copy()
         return unit(vectors @ self.turn_)
 
-    def _keep(self, network: TwoTowerNetwork) -> None:
+    def _keep(self, network: TwoTowerNetwork, facts: Any) -> None:
         """The fitted state as arrays, which is what is saved."""
+        self.weights_, self.shapes_ = _flat(
+            {k: v.detach().cpu().numpy() for k, v in _learned(network).items()}
+        )
+        tuned = network.tower.tuned() if network.tower is not None else {}
+        self.vocabulary_ = tuned.pop("vocabulary", np.zeros(0, np.int64))
+        self.tuned_, self.tuned_shapes_ = _flat(tuned)
+        none = np.zeros((0, 0), np.float32)
+        self.history_items_ = none if facts.items is None else facts.items
+        self.history_values_ = none if facts.values is None else facts.values
+        self._network = network
+
+    def _facts_now(self) -> Any:
+        from recnb.models.two_tower_batches import UserFacts
+
+        given = (self.history_items_, self.history_values_, self.user_texts_, self.user_traits_)
+        items, values, texts, traits = (part if part.size else None for part in given)
+        return UserFacts(items, values, texts, traits, self.known_users_)
+
+    def _ready(self) -> TwoTowerNetwork:
+        """The network; one that was read from disk is built from its arrays."""
+        if hasattr(self, "_network"):
+            return self._network
+        if not hasattr(self, "weights_"):
+            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
         import torch
 
-        state = {k: v for k, v in network.state_dict().items() if not k.startswith("tower.")}
-        self.shapes_ = {k: list(v.shape) for k, v in state.items()}
-        flat = [v.detach().cpu().reshape(-1).to(torch.float32) for v in state.values()]
-        self.weights_ = torch.cat(flat).numpy()
-        tower = network.tower
-        if tower is not None and tower.network is not None:
-            tuned = [p.detach().cpu().reshape(-1) for p in tower.trained_parameters()]
-            self.tuned_ = torch.cat(tuned).numpy()
+        arrays = _unflat(self.weights_, self.shapes_)
+        network = self._network_of(torch.from_numpy(arrays["states"]), None)
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()}, strict=False)
+        self._network = network.eval()
+        return network
+
+    def parameters(self) -> tuple[int, int]:
+        """Numbers that training changed, and all that the model holds, the language model among them."""
+        network = self._ready()
+        heads = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("tower."))
+        trained = heads + len(self.tuned_)
+        return trained, heads + max(int(self.base_["n_parameters"]), len(self.tuned_))
+
+    def _tower(self, texts: list[str]) -> Any:
+        """The language model as tuned, over other texts."""
+        from recnb.encoders.tower import TextTower
+
+        encoder = self._encoder()
+        if encoder.checksum != self.base_["checksum"]:
+            raise InputError(
+                f"the model was trained on {self.base_['name']} with weights {self.base_['checksum'][:12]}, "
+                f"here are {encoder.checksum[:12]}",
+                mend="give the same encoder",
+            )
+        tuned = _unflat(self.tuned_, self.tuned_shapes_) | {"vocabulary": self.vocabulary_}
+        return TextTower(encoder, texts, self.layers_, self._depth(encoder), tuned=tuned)
+
+    def with_items(self, items: pd.DataFrame) -> TwoTower:
+        """A copy that also scores new items, which follow the known ones, without retraining.
+
+        Parameters
+        ----------
+        items : DataFrame
+            Rows with the columns of the items table; `item_id` a column or the index.
+
+        Raises
+        ------
+        InputError
+            An id is known already, or the language model here is not the one that was trained on.
+        """
+        table = new_items(items, self.item_ids_)
+        texts = self._sentences(table)
+        tower = self._tower(texts)
+        out: Any = copy.copy(self)
+        out.__dict__.pop("_network", None)
+        arrays = _unflat(self.weights_, self.shapes_)
+        n, new = len(table), tower.all_states().cpu().numpy()
+        first_user = arrays["states"].shape[0]
+        arrays["states"] = np.concatenate([arrays["states"], new])
+        for name in ("item_table.weight", "item_bias.weight"):
+            if name in arrays:
+                arrays[name] = np.pad(arrays[name], ((0, n), (0, 0)))
+        out.weights_, out.shapes_ = _flat(arrays)
+        out.places_ = np.concatenate([self.places_, tower.place.numpy() + first_user])
+        out.known_items_ = np.pad(self.known_items_, (0, n))
+        out.popularity_ = np.pad(self.popularity_, (0, n))
+        if self.words:
+            vectors, _, _ = tfidf_vectors(texts, 2, 0.5, 2, terms=self.terms_, idf=self.idf_)
+            out.wide_ = np.concatenate([self.wide_, unit(vectors @ self.turn_)])
+        out.item_ids_ = np.concatenate([self.item_ids_, table.index.to_numpy(dtype=object)])
+        return out
+
+    def item_vectors(self) -> np.ndarray:
+        """Vectors of all items in the space where users are compared: (n_items, width), float32."""
+        import torch
+
+        network = self._ready()
+        with torch.no_grad():
+            return network.vectors(torch.arange(len(network.place))).cpu().numpy()
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)
         network = self._ready()
-        facts = self._facts_now if history is None else self._facts(history)
+        facts = self._facts_now() if history is None else self._facts(history, new=True)
         parts = [
             self._all(network, facts, users[k : k + _BLOCK]) for k in range(0, len(users), _BLOCK)
         ]
@@ -441,16 +536,36 @@ class TwoTower(Recommender):
         """Predicted ratings of pairs, cut to the scale: ndarray of shape (n,), float32."""
         users, items = np.asarray(users), np.asarray(items)
         out = np.empty(len(users), np.float32)
-        network = self._ready()
+        network, facts = self._ready(), self._facts_now()
         for block, part in _blocks(users):
-            found = self._all(network, self._facts_now, block)
+            found = self._all(network, facts, block)
             out[part] = found[np.searchsorted(block, users[part]), items[part]]
         return out.clip(self.low_, self.high_)
 
-    def _ready(self) -> TwoTowerNetwork:
-        if not hasattr(self, "_network"):
-            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        return self._network
+
+def _learned(network: TwoTowerNetwork) -> dict[str, Any]:
+    """What training or the texts made: all floats but the tower's and the given columns."""
+    return {
+        name: value
+        for name, value in network.state_dict().items()
+        if value.is_floating_point() and not name.startswith(("tower.", "wide"))
+    }
+
+
+def _flat(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, list[int]]]:
+    """Arrays as one, and their names and shapes."""
+    flat = [np.zeros(0, np.float32)] + [v.astype(np.float32).ravel() for v in arrays.values()]
+    return np.concatenate(flat), {name: list(v.shape) for name, v in arrays.items()}
+
+
+def _unflat(flat: np.ndarray, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    """The inverse of :func:`_flat`."""
+    out, start = {}, 0
+    for name, shape in shapes.items():
+        size = int(np.prod(shape))
+        out[name] = flat[start : start + size].reshape(shape)
+        start += size
+    return out
 
 
 def _rank(ids: np.ndarray) -> np.ndarray:

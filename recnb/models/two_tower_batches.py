@@ -22,6 +22,8 @@ class UserFacts:
     texts : ndarray of shape (n_users,), optional
         Row of each user's text.
     traits : ndarray of shape (n_users, n_traits), float32, optional
+    text_states : ndarray of shape (n_users, n_layers, dim), float32, optional
+        Instead of `texts`, where the table of states has none of these texts.
     known : ndarray of shape (n_users,), bool, optional
         Users with an id vector.
     """
@@ -31,6 +33,7 @@ class UserFacts:
     texts: np.ndarray | None = None
     traits: np.ndarray | None = None
     known: np.ndarray | None = None
+    text_states: np.ndarray | None = None
 
     def batch(
         self, users: np.ndarray, without: np.ndarray | None = None
@@ -46,7 +49,7 @@ class UserFacts:
             out["here"] = torch.from_numpy(here)
             if self.values is not None:
                 out["values"] = torch.from_numpy(self.values[users])
-        for name in ("texts", "traits", "known"):
+        for name in ("texts", "traits", "known", "text_states"):
             value = getattr(self, name)
             if value is not None:
                 out[name] = torch.from_numpy(value[users])

@@ -60,6 +60,9 @@ class TwoTowerNetwork(nn.Module):
     shift: torch.Tensor
     known_items: torch.Tensor
     fresh: torch.Tensor
+    size: torch.Tensor
+    mean: torch.Tensor
+    wide: torch.Tensor
 
     def __init__(
         self,
@@ -134,9 +137,10 @@ class TwoTowerNetwork(nn.Module):
         Parameters
         ----------
         batch : dict
-            `users`, `items` of shape (n,); `kind` (see :mod:`recnb.training.batches`); `ratings` (n,) for
-            "mse"; `candidates` (m,), `open` (n, m) and `log_q` (m,), `own_log_q` (n,) for ranking losses; `history` and `here`
-            (n, length), `values` where users have a history; `texts` (n,) where they have one; `traits`.
+            `users`, `items` of shape (n,); `kind` (see :mod:`recnb.training.batches`); `ratings` (n,)
+            for "mse"; `candidates` (m,), `open` (n, m) and `log_q` (m,), `own_log_q` (n,) for ranking
+            losses; `history` and `here` (n, length), `values` where users have a history; `texts` (n,) where
+            they have one; `traits`.
         """
         if int(batch["kind"]) == FRESH:
             self.refresh()
@@ -203,9 +207,10 @@ class TwoTowerNetwork(nn.Module):
         targets: torch.Tensor | None,
     ) -> torch.Tensor:
         """User vectors of the rows of a batch, (n, width)."""
-        texts = batch.get("texts")
-        if texts is not None:
-            texts = self.head.items(self._centred(self.states[texts]))
+        states = batch.get("text_states")
+        if "texts" in batch:
+            states = self.states[batch["texts"]]
+        texts = None if states is None else self.head.items(self._centred(states))
         return self.users(
             batch["users"],
             vectors,
@@ -299,7 +304,7 @@ class TwoTowerNetwork(nn.Module):
             out = out + self.mean + own
         return out
 
-    def _row(self, batch: dict, k: int, vectors: torch.Tensor, history: tuple) -> torch.Tensor:
+    def _row(self, batch: dict, k: int, vectors: torch.Tensor, history: Any) -> torch.Tensor:
         """Scores of one user whose vector depends on the item: the history is weighed for each item."""
         n = len(vectors)
         one = {f: v[k : k + 1].expand(n, *v.shape[1:]) for f, v in batch.items() if v.ndim}
