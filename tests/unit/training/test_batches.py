@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from recnb.training.batches import FRESH, HEAD, LIVE, Batches, Plan  # noqa: E402
+from recnb.training.batches import FRESH, HEAD, LIVE, Batches, Plan
 
 ITEMS = np.random.default_rng(0).integers(0, 17, 200) * 3
 
