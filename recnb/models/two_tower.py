@@ -32,6 +32,14 @@ PARTS = ("id", *POOLINGS, "text")
 METHODS = ("head_only", "top_layers", "full")
 _USERS = 1000  # that the validation ranks for
 _BLOCK = 256
+_AT_LEAST_ONE = (
+    "width",
+    "n_layers",
+    "items_per_batch",
+    "rows_per_batch",
+    "n_negatives",
+    "max_history",
+)
 
 
 class TwoTower(Recommender):
@@ -223,6 +231,16 @@ class TwoTower(Recommender):
                 raise InputError(
                     f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
                 )
+        for name in _AT_LEAST_ONE:
+            if not getattr(self, name) >= 1:
+                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
+        for name in ("l2", "head_epochs", "live_epochs", "words"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}={getattr(self, name)!r}", mend="0 or more")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
+        if not self.temperature > 0:
+            raise InputError(f"temperature={self.temperature!r}", mend="above 0")
         parts = self._parts()
         if not set(parts) <= set(PARTS) or len([p for p in parts if p in POOLINGS]) > 1:
             raise InputError(
