@@ -37,6 +37,8 @@ LISTED = [
     "tfidf",
     "attributes",
     "text_frozen",
+    "bfm_text",
+    "text_joint",
 ]
 
 
@@ -147,3 +149,19 @@ def test_names_cost_no_heavy_import():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name, head",
+    [
+        ("text_dot", "dot"),
+        ("text_weighted_sum", "weighted_sum"),
+        ("text_mlp", "mlp"),
+        ("hybrid", "dot"),
+    ],
+)
+def test_names_of_the_two_tower(name, head):
+    model = make(name)
+    assert model.head == head and not model.fitted and name in names()
+    assert model.item_id == (name == "hybrid") and ("id" in model.user) == (name == "hybrid")
+    assert make(f"{name}@full").method == "full" and 10 < len(describe(name)) < 120
