@@ -427,6 +427,15 @@ class TwoTower(Recommender):
 
         return quality
 
+    @classmethod
+    def search_space(cls) -> dict[str, tuple]:
+        return {
+            "dropout": ("float", 0.1, 0.7),
+            "lr": ("log", 3e-4, 5e-3),
+            "width": ("int_log", 32, 256),
+            "weight_decay": ("log", 1e-3, 1.0),
+        }
+
     def _all(self, network: Any, facts: Any, users: np.ndarray) -> np.ndarray:
         from accelerate.utils import send_to_device
 
