@@ -38,9 +38,9 @@ class Plan:
 
     Examples
     --------
-    >>> plan = Plan(np.array([0, 0, 1, 2]), items_per_batch=2, rows_per_batch=4, head_epochs=1)
-    >>> [(kind, sorted(rows.tolist())) for kind, rows in plan(0)]
-    [(1, [2, 3]), (0, [0, 1, 2, 3]), (1, [0, 1])]
+    >>> plan = Plan(np.array([0, 0, 1, 2]), items_per_batch=2, rows_per_batch=4, head_epochs=2)
+    >>> [(kind, sorted(rows.tolist())) for kind, rows in plan(1)]
+    [(1, [0, 1, 2]), (1, [3]), (0, [0, 1, 2, 3]), (2, [0, 1, 2, 3])]
     """
 
     items: np.ndarray
