@@ -111,7 +111,7 @@ class TwoTowerNetwork(nn.Module):
             nn.init.zeros_(self.item_bias.weight)
         if wide is not None:
             self.from_wide = nn.Linear(wide.shape[1], head.width, bias=False)
-            nn.init.zeros_(self.from_wide.weight)
+            nn.init.orthogonal_(self.from_wide.weight)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder, tables (a row for each user or item) and all else, for the optimiser."""
