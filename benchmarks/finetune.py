@@ -13,6 +13,9 @@ equal gradients that pads to the longest and encodes a text that stands twice in
 ours: the two clocks of :mod:`recnb.training.batches`, every text encoded twice an epoch; timed without the first
 encoding of all texts, a forward pass once a training.
 
+sentence-transformers: its trainer on the same rows as pairs of texts (`user 17`, the item's text; the shortest
+text a user can have) with CosineSimilarityLoss, batch 16, padded to the longest of a batch, float32; timed like plain.
+
 Each side runs in a process of its own, in alternation, with the same number of threads; peak memory is the process's.
 The last line is `ratio: X`: the plain loop's time for one epoch, as sampled before and after ours, over ours
 (median over seeds).
@@ -164,6 +167,74 @@ def plain(steps: int) -> dict[str, Any]:
     }
 
 
+def library(steps: int) -> dict[str, Any]:
+    """Seconds of a step of sentence-transformers' trainer: the median after two of warm-up."""
+    import tempfile
+
+    import torch
+    from datasets import Dataset as Table
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+    from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
+    from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
+    from transformers import TrainerCallback
+
+    from recnb.data import Text
+    from recnb.encoders.loading import locate
+
+    split, _ = setting()
+    texts = Text("title", "genres")(split.train.items)
+    rows = split.train.interactions
+    order = np.random.default_rng(0).permutation(len(rows))[: (steps + 2) * BATCH]
+    part = rows.iloc[order]
+    pairs = Table.from_dict(
+        {
+            "sentence1": [f"user {u}" for u in part["user"]],
+            "sentence2": [texts[i] for i in part["item"]],
+            "score": ((part["rating"] - 1) / 4).tolist(),
+        }
+    )
+    model = SentenceTransformer(str(locate().folder), device="cpu")
+    model.max_seq_length = MAX_TOKENS
+    marks: list[float] = []
+
+    class Clock(TrainerCallback):
+        def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+            marks.append(time.perf_counter())
+
+        def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+            marks.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = Arguments(
+            folder,
+            num_train_epochs=1,
+            per_device_train_batch_size=BATCH,
+            learning_rate=PLAIN["lr_encoder"],
+            use_cpu=True,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            logging_strategy="no",
+            dataloader_pin_memory=False,
+        )
+        SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=pairs,
+            loss=CosineSimilarityLoss(model),
+            callbacks=[Clock()],
+        ).train()
+    step = float(np.median(np.diff(marks)[2:]))
+    n = -(-len(rows) // BATCH)
+    return {
+        "threads": torch.get_num_threads(),
+        "steps_timed": steps,
+        "step_seconds": step,
+        "steps_per_epoch": n,
+        "epoch_seconds": step * n,
+    }
+
+
 def quality(seed: int, epochs: int, checkpoint: str) -> dict[str, Any]:
     """Validation MSE of the plain loop's batches, by steps of equal gradients."""
     import recnb.models.two_tower as two_tower
@@ -206,7 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--part")
     parser.add_argument("--quality", type=int)
     parser.add_argument("--checkpoint", default="")
@@ -222,7 +293,10 @@ def main() -> None:
     logging.disable(logging.WARNING)
     if args.part:
         name, _, number = args.part.partition(":")
-        found = plain(args.steps) if name == "plain" else ours(int(number), args.epochs)
+        if name == "ours":
+            found = ours(int(number), args.epochs)
+        else:
+            found = (plain if name == "plain" else library)(args.steps)
         found["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(found))
         return
@@ -235,13 +309,16 @@ def main() -> None:
     else:
         more = ("--epochs", str(args.epochs), "--steps", str(args.steps))
         loads = [os.getloadavg()[0]]
-        slow, rows = [apart("plain", *more)], []
+        slow, books, rows = [apart("plain", *more)], [], []
         for seed in args.seeds.split(","):
             rows.append(apart(f"ours:{seed}", *more))
+            books.append(apart("library", *more))
             slow.append(apart("plain", *more))
             # this machine's speed drifts: an epoch of ours against the samples before and after it
             beside = (slow[-2]["epoch_seconds"] + slow[-1]["epoch_seconds"]) / 2
-            rows[-1]["ratio"] = beside / float(np.median(rows[-1]["seconds_per_epoch"]))
+            mine = float(np.median(rows[-1]["seconds_per_epoch"]))
+            rows[-1]["ratio"] = beside / mine
+            rows[-1]["ratio_sentence_transformers"] = books[-1]["epoch_seconds"] / mine
             print("seed", seed, "ratio", round(rows[-1]["ratio"], 1), flush=True)
         loads.append(os.getloadavg()[0])
         mine = float(np.median([s for r in rows for s in r["seconds_per_epoch"]]))
@@ -252,10 +329,14 @@ def main() -> None:
             "protocol": "random tenth for validation, a tenth left out; title and genres; MSE",
             "plain": slow,
             "plain_settings": PLAIN | {"batch": BATCH, "padded_to": MAX_TOKENS},
+            "sentence_transformers": books,
             "ours": rows,
             "ours_settings": OURS,
             "ours_epoch_seconds": mine,
             "ratio": float(np.median(ratios)),
+            "ratio_sentence_transformers": float(
+                np.median([r["ratio_sentence_transformers"] for r in rows])
+            ),
             "load": loads,
             "device": "cpu",
             "versions": versions(),
@@ -263,6 +344,9 @@ def main() -> None:
         }
         epochs = [round(one["epoch_seconds"]) for one in slow]
         print(f"plain loop: {epochs} s an epoch ({args.steps} steps timed each)")
+        print(
+            "sentence-transformers:", [round(one["epoch_seconds"]) for one in books], "s an epoch"
+        )
         print(f"ours: {mine:.1f} s an epoch; validation MSE by epoch:")
         for row in rows:
             print("  seed", row["seed"], [round(v, 4) for v in row["mse"]])
