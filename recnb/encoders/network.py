@@ -100,3 +100,15 @@ def open_model(source: Source, precision: str = "float32", device: str = "cpu") 
         model = model.get_encoder()
     model.config.use_cache = False
     return model.to(device).eval()
+
+
+def count_parameters(source: Source) -> int:
+    """Parameters of the network in `source`, without reading its weights."""
+    import torch
+    import transformers
+
+    with torch.device("meta"), quiet():
+        model = transformers.AutoModel.from_config(open_config(source))
+        if model.config.is_encoder_decoder:
+            model = model.get_encoder()
+    return sum(weights.numel() for weights in model.parameters())

@@ -17,7 +17,7 @@ from recnb.encoders.cache import Keeper, VectorCache, cache_folder
 from recnb.encoders.device import choose_device, choose_precision
 from recnb.encoders.inputs import distinct, layer_numbers, token_limit
 from recnb.encoders.loading import DEFAULT_ENCODER, locate
-from recnb.encoders.network import open_config, open_model, open_tokenizer
+from recnb.encoders.network import count_parameters, open_config, open_model, open_tokenizer
 from recnb.encoders.pooling import POOLINGS, pool
 from recnb.encoders.scripts import report_scripts
 from recnb.encoders.weights import side_checksum
@@ -203,8 +203,8 @@ class TextEncoder:
 
     @property
     def n_parameters(self) -> int:
-        """Parameters of the network, without a head. Opens it."""
-        return sum(weights.numel() for weights in self.model.parameters())
+        """Parameters of the network, without a head."""
+        return count_parameters(self.source)
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -18,6 +18,9 @@ from recnb.errors import InputError
 log = logging.getLogger(__name__)
 
 HALF_ABOVE = 2**30  # bytes of kept states from which they are kept in half precision
+# Architectures that take a mask of pairs of tokens and positions, and their first position: several texts
+# then go through as one row, without padding. Few tokens, as attention looks at all pairs of them.
+PACKED, PACKED_TOKENS = {"bert": 0, "gpt2": 0, "llama": 0, "mistral": 0, "qwen2": 0}, 512
 
 
 class TextTower(nn.Module):
@@ -40,6 +43,9 @@ class TextTower(nn.Module):
         Padded tokens of one pass through the network.
     tuned : dict of str to ndarray, optional
         What :meth:`tuned` of another tower over the same encoder returned.
+    adapt : callable, optional
+        ``adapt(network)`` freezes the network, adds small parts and returns it, or a network around it; without
+        it all weights of the trained layers move. See :func:`recnb.models.tuning.tune`.
 
     Attributes
     ----------
@@ -67,6 +73,7 @@ class TextTower(nn.Module):
         dropout: float = 0.0,
         batch_tokens: int | None = None,
         tuned: dict[str, np.ndarray] | None = None,
+        adapt: Callable[[Any], Any] | None = None,
     ) -> None:
         super().__init__()
         n = encoder.n_layers
@@ -92,13 +99,19 @@ class TextTower(nn.Module):
         for name, parameter in self.network.named_parameters():
             if "pooler" in name:  # no vector here passes it
                 parameter.requires_grad_(False)
-        if tuned:
-            _put(self.network, tuned)
-        self.filler = self._cut_vocabulary(encoder.tokenizer.pad_token_id or 0)
+        self.filler = encoder.tokenizer.pad_token_id or 0
+        if adapt is None:
+            if tuned:
+                put_tuned(self.network, tuned)
+            self.filler = self._cut_vocabulary(self.filler)
         low = torch.zeros(self.n_texts, len(frozen), self.dim)
         self.register_buffer("_low", low, persistent=False)
         if trained < n:
             self._keep_lower(n - trained)
+        if adapt is not None:
+            self.network = adapt(self.network)
+            if tuned:
+                put_tuned(self.network, tuned)
         for module in self.network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = dropout
@@ -202,9 +215,13 @@ class TextTower(nn.Module):
             flat = np.concatenate([np.arange(self._start[r], self._start[r + 1]) for r in full])
             entering[seen.cpu().bool()] = self._kept[torch.from_numpy(flat)].float()
             self._given.states = entering.to(out.device)
-        states = _watch(
-            self.network, tokens, seen, [k for k in self.layers if k not in self._frozen]
-        )
+        wanted = [k for k in self.layers if k not in self._frozen]
+        if self._packs(mask):
+            if self._given is not None:
+                self._given.states = self._given.states[seen.bool()][None]
+            states = packed(self.network, tokens, seen, wanted)
+        else:
+            states = _watch(self.network, tokens, seen, wanted)
         pooled, new = [], iter(states)
         for layer in self.layers:
             if layer in self._frozen:
@@ -217,6 +234,15 @@ class TextTower(nn.Module):
         if len(here) == len(rows):
             return found
         return out.index_put((torch.from_numpy(here).to(out.device),), found)
+
+    def _packs(self, mask: np.ndarray) -> bool:
+        """Whether one row without padding is cheaper: texts of unlike lengths, and few tokens."""
+        if self.network.config.model_type not in PACKED:
+            return False
+        config = getattr(self.network, "active_peft_config", None)
+        if getattr(config, "is_prompt_learning", False):
+            return False
+        return mask.sum() <= min(PACKED_TOKENS, 0.9 * mask.size)
 
     @torch.no_grad()
     def _keep_lower(self, depth: int) -> None:
@@ -275,7 +301,8 @@ class _Given(nn.Module):
 
 
 @torch.no_grad()
-def _put(network: Any, tuned: dict[str, np.ndarray]) -> None:
+def put_tuned(network: Any, tuned: dict[str, np.ndarray]) -> None:
+    """Set what :meth:`TextTower.tuned` returned, by name; of the word table only the rows that were trained."""
     words = network.get_input_embeddings().weight
     for name, parameter in network.named_parameters():
         if name in tuned:
@@ -303,8 +330,44 @@ def layer_list(network: Any) -> Any:
     )
 
 
+def packed(
+    network: Any, tokens: torch.Tensor, seen: torch.Tensor, layers: Sequence[int]
+) -> list[torch.Tensor]:
+    """As :func:`_watch`, with all texts as one row whose tokens see those of their own text alone.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Of an architecture in :data:`PACKED`.
+    tokens, seen : Tensor of shape (n, length), int64
+        Padded on either side.
+    layers : sequence of int
+
+    Returns
+    -------
+    list of Tensor of shape (n, length, dim)
+        Zero where there is no token.
+    """
+    here = seen.bool()
+    text = torch.arange(len(tokens), device=tokens.device)[:, None].expand_as(tokens)[here]
+    first = PACKED[network.config.model_type]
+    position = (here.cumsum(dim=1) - 1)[here] + first
+    open_ = text[:, None] == text[None, :]
+    if getattr(network.config, "is_decoder", False) or network.config.model_type != "bert":
+        open_ = open_ & (position[:, None] >= position[None, :])
+    kind = network.get_input_embeddings().weight.dtype
+    bar = torch.zeros(open_.shape, device=tokens.device, dtype=kind)
+    bar = bar.masked_fill(~open_, torch.finfo(kind).min)[None, None]
+    found = _watch(network, tokens[here][None], bar, layers, position_ids=position[None])
+    out = []
+    for states in found:
+        wide = states.new_zeros(*tokens.shape, states.shape[-1])
+        out.append(wide.masked_scatter(here[..., None], states))
+    return out
+
+
 def _watch(
-    network: Any, tokens: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]
+    network: Any, tokens: torch.Tensor, mask: torch.Tensor, layers: Sequence[int], **more: Any
 ) -> list[torch.Tensor]:
     """Token states of some layers, in their order: 0 the embeddings, the last as the model returns it."""
     stack = layer_list(network)
@@ -326,12 +389,13 @@ def _watch(
         elif layer < len(stack):
             hooks.append(stack[layer - 1].register_forward_hook(after(layer)))
     try:
-        last = network(input_ids=tokens, attention_mask=mask).last_hidden_state
+        last = network(input_ids=tokens, attention_mask=mask, **more).last_hidden_state
     finally:
         for hook in hooks:
             hook.remove()
     seen[len(stack)] = last
-    return [seen[layer] for layer in layers]
+    # vectors that a method puts in front of the words are no part of the text
+    return [seen[layer][:, seen[layer].shape[1] - tokens.shape[1] :] for layer in layers]
 
 
 def _pooled(encoder: TextEncoder, texts: list[str], layers: Sequence[int]) -> torch.Tensor:

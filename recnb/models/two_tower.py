@@ -20,21 +20,21 @@ from recnb.metrics.ranking import hits, ndcg
 from recnb.models.content import new_items
 from recnb.models.histories import padded
 from recnb.models.taste import ties
+from recnb.models.tuning import METHODS, counts, depth_of, merged, method_of, tune
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
 from recnb.recommender import Recommender
 from recnb.topk import top_k_rows
 
 if TYPE_CHECKING:
+    from recnb.models.adapter_bank import Adapter
     from recnb.models.two_tower_network import TwoTowerNetwork
 
 POOLINGS = ("mean", "additive", "multihead", "target")
 PARTS = ("id", *POOLINGS, "text")
-METHODS = ("head_only", "top_layers", "full")
 _USERS = 1000  # that the validation ranks for
 _BLOCK = 256
 _AT_LEAST_ONE = (
     "width",
-    "n_layers",
     "items_per_batch",
     "rows_per_batch",
     "n_negatives",
@@ -56,8 +56,11 @@ class TwoTower(Recommender):
         history's item vectors, pooled), "text" (the history in words).
     loss : {"softmax", "infonce", "bpr", "bce", "mse"}
         What training minimises; with "mse" the model predicts ratings.
-    method : {"head_only", "top_layers", "full"}
-        Which weights of the language model are trained: none, those of the highest `n_layers` layers, all.
+    method : str
+        How the language model is tuned: "head_only", "top_layers", "full", "lora", … of
+        :data:`recnb.models.tuning.METHODS`.
+    size, alpha, targets
+        Of the method, see :func:`recnb.models.tuning.tune`; None: what is usual.
     encoder : str, optional
         Folder or name; None means the default of :class:`recnb.encoders.TextEncoder`.
     width : int
@@ -68,10 +71,11 @@ class TwoTower(Recommender):
         Dimensions of TF-IDF vectors that are mapped and added beside the language model's; 0 for none.
     traits : bool
         Whether what is known of the person (columns of the users table) takes part.
-    n_layers : int
-        For "top_layers".
+    n_layers : int, optional
+        Tune the highest so many layers only; what lies below is computed once. None: two for "top_layers", else all.
     n_epochs, lr, lr_encoder, weight_decay, dropout, patience
-        See :class:`recnb.training.Training`; `patience` counts where `valid` is given.
+        See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
+        usual for the method.
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower_network.TwoTowerNetwork`.
     items_per_batch, rows_per_batch, head_epochs, live_epochs
@@ -97,7 +101,7 @@ class TwoTower(Recommender):
     needs_text = True
     seeded = True
     uses_valid = True
-    methods = METHODS
+    methods = tuple(METHODS)
 
     def __init__(
         self,
@@ -111,10 +115,10 @@ class TwoTower(Recommender):
         item_id: bool = False,
         words: int = 0,
         traits: bool = False,
-        n_layers: int = 2,
+        n_layers: int | None = None,
         n_epochs: int = 20,
         lr: float = 1e-3,
-        lr_encoder: float = 1e-4,
+        lr_encoder: float | None = None,
         weight_decay: float = 0.01,
         l2: float = 0.02,
         dropout: float = 0.1,
@@ -128,6 +132,9 @@ class TwoTower(Recommender):
         max_history: int = 50,
         max_tokens: int = 128,
         checkpoint: str | None = None,
+        size: int | None = None,
+        alpha: int | None = None,
+        targets: str | None = None,
         seed: int = 0,
     ) -> None:
         self.text = text
@@ -157,6 +164,9 @@ class TwoTower(Recommender):
         self.max_history = max_history
         self.max_tokens = max_tokens
         self.checkpoint = checkpoint
+        self.size = size
+        self.alpha = alpha
+        self.targets = targets
         self.seed = seed
 
     def check_installed(self) -> None:
@@ -168,7 +178,7 @@ class TwoTower(Recommender):
         from recnb.models.two_tower_batches import BatchMaker
         from recnb.training import Training
         from recnb.training import train as run
-        from recnb.training.batches import Batches, Plan
+        from recnb.training.batches import LIVE, Batches, Plan
 
         self._check(train)
         self.columns_ = (self.text or Text()).chosen(train.items)
@@ -182,14 +192,18 @@ class TwoTower(Recommender):
         network = self._build(train)
         facts = self._facts(train)
         self._network = network
+        frozen = method_of(self.method).depth == "none"
         plan = Plan(
             items,
             items_per_batch=self.items_per_batch,
             rows_per_batch=self.rows_per_batch,
             head_epochs=self.head_epochs,
-            live_epochs=0 if self.method == "head_only" else self.live_epochs,
+            live_epochs=0 if frozen else self.live_epochs,
             seed=self.seed,
         )
+        if network.budget is not None:
+            epochs = map(plan, range(self.n_epochs))
+            network.budget.lay_out(sum(kind == LIVE for epoch in epochs for kind, _ in epoch))
         maker = BatchMaker(
             users,
             items,
@@ -206,7 +220,7 @@ class TwoTower(Recommender):
             Training(
                 epochs=self.n_epochs,
                 lr=self.lr,
-                lr_encoder=self.lr_encoder,
+                lr_encoder=self._lr_encoder(),
                 weight_decay=self.weight_decay,
                 warmup=0.0,
                 schedule="constant",
@@ -234,6 +248,14 @@ class TwoTower(Recommender):
         for name in _AT_LEAST_ONE:
             if not getattr(self, name) >= 1:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
+        for name in ("n_layers", "size"):
+            if getattr(self, name) is not None and not getattr(self, name) >= 1:
+                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1, or None")
+        if self.method == "side_adapter" and self.head == "weighted_sum":
+            raise InputError(
+                "a side adapter gives one state, the weighted sum reads one of each layer",
+                mend="use head='dot' or 'mlp'",
+            )
         for name in ("l2", "head_epochs", "live_epochs", "words"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="0 or more")
@@ -317,8 +339,25 @@ class TwoTower(Recommender):
 
     def _depth(self, encoder: Any) -> int:
         """How many layers are trained."""
-        some = {"head_only": 0, "top_layers": min(self.n_layers, encoder.n_layers)}
-        return some.get(self.method, encoder.n_layers)
+        return depth_of(self.method, encoder.n_layers, self.n_layers)
+
+    def _lr_encoder(self) -> float:
+        """A rate that is never used where nothing is trained."""
+        usual = method_of(self.method).lr or 1e-4
+        return usual if self.lr_encoder is None else self.lr_encoder
+
+    def _adapt(self) -> Callable[[Any], Any] | None:
+        """What changes the network for the method; None where whole layers are trained, or none."""
+        if self.method in ("head_only", "top_layers", "full", "side_adapter"):
+            return None
+        return partial(
+            tune,
+            method=self.method,
+            size=self.size,
+            alpha=self.alpha,
+            targets=self.targets,
+            n_layers=self.n_layers,
+        )
 
     def _sentences(self, items: pd.DataFrame) -> list[str]:
         template = self.text or Text()
@@ -337,12 +376,22 @@ class TwoTower(Recommender):
             "n_parameters": encoder.n_parameters,
         }
         every = range(encoder.n_layers + 1)
-        self.layers_ = list(every) if self.head == "weighted_sum" else [encoder.n_layers]
+        all_layers = self.head == "weighted_sum" or self.method == "side_adapter"
+        self.layers_ = list(every) if all_layers else [encoder.n_layers]
         texts = self._sentences(train.items)
         told = self._stories(train) if "text" in self._parts() else []
-        tower = TextTower(
-            encoder, texts + told, self.layers_, self._depth(encoder), dropout=self.dropout
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            tower = TextTower(
+                encoder,
+                texts + told,
+                self.layers_,
+                self._depth(encoder),
+                dropout=self.dropout,
+                adapt=self._adapt(),
+            )
+        adapted = tower.network is not None and self._adapt() is not None
+        self.added_ = counts(tower.network)[1] - encoder.n_parameters if adapted else 0
         place = tower.place.numpy()
         self.places_, self.user_texts_ = place[: len(texts)].copy(), place[len(texts) :].copy()
         none = np.zeros((len(self.user_ids_), 0), np.float32)
@@ -355,6 +404,7 @@ class TwoTower(Recommender):
     def _network_of(self, states: Any, tower: Any) -> TwoTowerNetwork:
         import torch
 
+        from recnb.encoders.adapters import SideAdapter
         from recnb.models.heads import make_head
         from recnb.models.two_tower_network import TwoTowerNetwork
         from recnb.models.user_side import UserSide
@@ -364,7 +414,11 @@ class TwoTower(Recommender):
             settings = {"width": self.width}
         if self.head == "dot":
             settings["temperature"] = self.temperature
-        head = make_head(self.head, len(self.layers_), self.base_["dim"], **settings)
+        side, n_layers = None, len(self.layers_)
+        if self.method == "side_adapter":
+            width = self.size or method_of(self.method).size
+            side, n_layers = SideAdapter(n_layers, self.base_["dim"], width), 1
+        head = make_head(self.head, n_layers, self.base_["dim"], **settings)
         n_traits = self.user_traits_.shape[1]
         return TwoTowerNetwork(
             states,
@@ -380,6 +434,7 @@ class TwoTower(Recommender):
             self.mean_,
             self.dropout,
             self.l2,
+            side=side,
         )
 
     def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
@@ -488,8 +543,53 @@ class TwoTower(Recommender):
         """Numbers that training changed, and all that the model holds, the language model among them."""
         network = self._ready()
         heads = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("tower."))
-        trained = heads + len(self.tuned_)
-        return trained, heads + max(int(self.base_["n_parameters"]), len(self.tuned_))
+        return heads + len(self.tuned_), heads + int(self.base_["n_parameters"]) + self.added_
+
+    def tuned_parameters(self) -> int:
+        """Numbers that the method trained of the language model or put beside it, without heads and tables."""
+        side = self._ready().side
+        return len(self.tuned_) + (0 if side is None else counts(side)[1])
+
+    def adapter(self) -> Adapter:
+        """What the method trained of the language model, apart from heads and tables.
+
+        Raises
+        ------
+        InputError
+            The language model was not tuned.
+        """
+        from recnb.models.adapter_bank import Adapter
+
+        if not len(self.tuned_):
+            raise InputError(f"'{self.method}' leaves the language model as it is", mend="tune it")
+        arrays = _unflat(self.tuned_, self.tuned_shapes_)
+        if len(self.vocabulary_):
+            arrays["vocabulary"] = self.vocabulary_
+        settings = {k: getattr(self, k) for k in ("size", "alpha", "targets", "n_layers")}
+        return Adapter(self.method, settings, dict(self.base_), arrays)
+
+    def merged(self) -> TwoTower:
+        """A copy whose low-rank updates are added into the weights: equal scores, no further matrices at work.
+
+        Raises
+        ------
+        InputError
+            The method cannot be merged.
+        """
+        network = merged(self._tower(["a text"]).network)
+        base = self._encoder().model
+        own = dict(base.named_parameters())
+        out: Any = copy.copy(self)
+        out.method, out.n_layers = "full", None
+        out.tuned_, out.tuned_shapes_ = _flat(
+            {
+                name: p.detach().cpu().numpy()
+                for name, p in network.named_parameters()
+                if name in own and not p.equal(own[name])
+            }
+        )
+        out.vocabulary_, out.added_ = np.zeros(0, np.int64), 0
+        return out
 
     def _tower(self, texts: list[str]) -> Any:
         """The language model as tuned, over other texts."""
@@ -503,7 +603,8 @@ class TwoTower(Recommender):
                 mend="give the same encoder",
             )
         tuned = _unflat(self.tuned_, self.tuned_shapes_) | {"vocabulary": self.vocabulary_}
-        return TextTower(encoder, texts, self.layers_, self._depth(encoder), tuned=tuned)
+        depth = self._depth(encoder)
+        return TextTower(encoder, texts, self.layers_, depth, tuned=tuned, adapt=self._adapt())
 
     def with_items(self, items: pd.DataFrame) -> TwoTower:
         """A copy that also scores new items, which follow the known ones, without retraining.
@@ -575,7 +676,7 @@ def _learned(network: TwoTowerNetwork) -> dict[str, Any]:
     return {
         name: value
         for name, value in network.state_dict().items()
-        if value.is_floating_point() and not name.startswith(("tower.", "wide"))
+        if value.is_floating_point() and not name.startswith(("tower.", "wide", "budget."))
     }
 
 

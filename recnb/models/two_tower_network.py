@@ -9,6 +9,7 @@ from torch import nn
 
 from recnb.encoders.tower import TextTower
 from recnb.models.heads import Head
+from recnb.models.tuning import budget_of
 from recnb.models.user_side import UserSide
 from recnb.training import losses
 from recnb.training.batches import FRESH, LIVE
@@ -45,6 +46,8 @@ class TwoTowerNetwork(nn.Module):
     l2 : float
         Penalty on the squared length of the id vectors and biases of each row of a batch (Koren et al. 2009,
         equation 2): a user with more rows may move further.
+    side : SideAdapter, optional
+        Turns the states of all layers into one before the head reads them.
     joint : bool
         A live batch gives gradients to all parts. By default it trains the encoder alone: users and heads
         would be pulled towards the few items of the batch.
@@ -80,8 +83,12 @@ class TwoTowerNetwork(nn.Module):
         dropout: float = 0.0,
         l2: float = 0.0,
         joint: bool = False,
+        side: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.side = side
+        self.budget = None if tower is None else budget_of(tower.network)
+        self._moved = False
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
         n_items = len(place)
         for name, value in (
@@ -151,6 +158,7 @@ class TwoTowerNetwork(nn.Module):
             parts.append(batch["history"].flatten())
         codes = torch.unique(torch.cat(parts))
         live = self._live(items) if int(batch["kind"]) == LIVE else None
+        self._moved = live is not None
         vectors = self.vectors(codes, live)
         at = torch.searchsorted(codes, items)
         if self.users.pool is not None:
@@ -162,13 +170,21 @@ class TwoTowerNetwork(nn.Module):
         scores = self.head.pairs(people, own) + bias[at]
         loss = self._loss(batch, scores, people, vectors, history, codes, bias)
         loss = loss + self._penalty(batch, own)
-        if live is None or self.joint:
+        if live is None:
             return loss
+        extra = 0.0 if self.budget is None else self.budget.penalty()
+        if self.joint:
+            return loss + extra
         # the same value, and its gradient for the encoder alone
         _, states = live
         slope = torch.autograd.grad(loss, states)[0]
-        own_part = (states * slope).sum()
+        own_part = (states * slope).sum() + extra
         return loss.detach() + own_part - own_part.detach()
+
+    def after_step(self) -> None:
+        """What follows a step of the optimiser: a method's budget, where the language model moved."""
+        if self.budget is not None and self._moved:
+            self.budget.step()
 
     def _loss(self, batch, scores, people, vectors, history, codes, bias) -> torch.Tensor:
         if self.loss == "mse":
@@ -210,7 +226,7 @@ class TwoTowerNetwork(nn.Module):
         states = batch.get("text_states")
         if "texts" in batch:
             states = self.states[batch["texts"]]
-        texts = None if states is None else self.head.items(self._centred(states))
+        texts = None if states is None else self.head.items(self._read(states))
         return self.users(
             batch["users"],
             vectors,
@@ -242,7 +258,7 @@ class TwoTowerNetwork(nn.Module):
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
             states = torch.where(hit[:, None, None], found[at], states)
-        out = self.head.items(self.dropout(self._centred(states)))
+        out = self.head.items(self.dropout(self._read(states)))
         if self.item_table is not None:
             out = out + self.item_table(codes) * self.known_items[codes][:, None]
         if self.from_wide is not None:
@@ -272,6 +288,10 @@ class TwoTowerNetwork(nn.Module):
             self.states[rows] = found.detach()
             self.fresh.fill_(False)
         return rows, found
+
+    def _read(self, states: torch.Tensor) -> torch.Tensor:
+        states = self._centred(states)
+        return states if self.side is None else self.side(states)
 
     def _centred(self, states: torch.Tensor) -> torch.Tensor:
         return (states - self.shift) / self.size

@@ -116,7 +116,7 @@ class UserSide(nn.Module):
     n_users, width : int
     n_traits : int
         Columns of what is known of the person (age, gender, …), one-hot; 0 for none.
-    l_init : float
+    spread : float
         Standard deviation of the id vectors at the start.
     """
 

@@ -52,7 +52,8 @@ def train(
     module : torch.nn.Module
         `forward(batch)` returns the loss, a scalar: the mean over the batch. May have `parameter_groups()`
         (see :func:`recnb.training.optimiser.parameter_groups`) and `encoder_network()`, the language
-        model, for gradient checkpointing. Afterwards it is on the device it was trained on, in evaluation mode.
+        model, for gradient checkpointing, and `after_step()`, called when the optimiser has moved the weights and
+        their gradients are still there. Afterwards it is on the device it was trained on, in evaluation mode.
     batches : callable
         `batches(epoch)`, with epochs counted from 0, returns a sequence or an iterable of known length, the
         same one each time it is asked. After a kill the batches already done are skipped; in a sequence they
@@ -146,6 +147,8 @@ def _train(
                 parameters["lr"] = parameters["initial_lr"] * factor
             where = f"epoch {now.epoch + 1}, step {step + 1} of {n_steps}"
             loss, norm = _step(accelerator, model, optimiser, group, settings.clip, where)
+            if hasattr(module, "after_step"):
+                module.after_step()
             now.batch, now.steps = now.batch + len(group), now.steps + 1
             now.loss += loss * len(group)
             if settings.track:

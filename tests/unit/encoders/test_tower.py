@@ -14,6 +14,7 @@ pytest.importorskip("transformers")
 from recnb.encoders import TextEncoder, tower  # noqa: E402
 from recnb.encoders.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
+from tests.unit.encoders.conftest import write_model  # noqa: E402
 
 KINDS = ("bert", "roberta", "gpt2-right", "llama-right", "qwen2-right")
 TEXTS = ["green tea", "usb cable for the home", "", "green tea", "strong black coffee " * 9, "mild"]
@@ -155,3 +156,36 @@ def test_dropout_only_in_training(models: Path) -> None:
 def test_more_layers_than_there_are(models: Path) -> None:
     with pytest.raises(InputError, match="3 trained layers"):
         TextTower(open_encoder(models, "bert"), TEXTS, trained=3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "llama", "qwen2"])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_packed_texts_have_the_states_and_gradients_of_padded_ones(
+    kind: str, side: str, tmp_path: Path
+) -> None:
+    network = TextEncoder(write_model(tmp_path / kind, kind, side)).model.double()
+    tokens = torch.randint(4, 18, (4, 7), generator=torch.Generator().manual_seed(0))
+    seen = torch.zeros(4, 7, dtype=torch.long)
+    for row, n in enumerate((7, 3, 1, 5)):
+        seen[row, slice(0, n) if side == "right" else slice(7 - n, 7)] = 1
+    position = (seen.cumsum(dim=1) - 1).clamp(min=0)
+    found = []
+    for states in (
+        tower._watch(network, tokens, seen, (0, 1, 2), position_ids=position),
+        tower.packed(network, tokens, seen, (0, 1, 2)),
+    ):
+        network.zero_grad()
+        kept = [s * seen[..., None] for s in states]
+        sum(((k + 1) * s).pow(2).sum() for k, s in enumerate(kept)).backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        found.append([*(s.detach() for s in kept), *gradients])
+    assert len(found[0]) == len(found[1]) > 10
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_pass_is_packed_only_where_that_saves(tmp_path: Path) -> None:
+    made = TextTower(TextEncoder(write_model(tmp_path / "bert", "bert")), ["tea"], trained=2)
+    even, uneven = np.ones((4, 6)), np.tril(np.ones((6, 6)))
+    assert not made._packs(even) and made._packs(uneven)
+    assert not made._packs(np.tril(np.ones((600, 600))))
