@@ -8,7 +8,8 @@ five of the cast. Settings of every model are searched on the validation items w
 trials; then the model is fitted on all known items. One value a user: the mean over the splits in which
 the user has a relevant new item. Differences are paired by user, bootstrap over users, Holm over the
 comparisons. `words_only` is the two tower with the encoder's states set to zero: what the training does
-with the words alone. Results go to `results/cold_items.json`.
+with the words alone; `side_adapter` is a small network over the states of all layers. Results go to
+`results/cold_items.json`.
 
 The last line is `ratio: X`: NDCG@10 of the best text model over that of the best TF-IDF model, both as
 chosen by their means on the validation items.
@@ -41,7 +42,14 @@ TEXT = Text("title", "year", "text")
 DRAWS = 2000
 PROTOCOL = Protocol(k=10, metrics=("ndcg",), draws=1000)
 WORDS_ONLY = ("tfidf", "words_only")  # arms that read no language model
-TOWER: dict[str, Any] = {"words": 512, "dropout": 0.6, "lr": 2e-3, "n_epochs": 25, "patience": 5}
+TOWER: dict[str, Any] = {
+    "words": 512,
+    "dropout": 0.6,
+    "lr": 2e-3,
+    "n_epochs": 25,
+    "patience": 4,
+    "rows_per_batch": 2048,
+}
 
 
 class WordsOnly(TwoTower):
@@ -60,6 +68,7 @@ def arms() -> dict[str, Recommender]:
         "text_joint": make("text_joint", text=TEXT),
         "words_only": WordsOnly(text=TEXT, **TOWER),
         "text_dot + words": make("text_dot", text=TEXT, **TOWER),
+        "side_adapter + words": make("text_dot@side_adapter", text=TEXT, **TOWER),
     }
 
 
@@ -84,7 +93,7 @@ def measure(seed: int, trials: int, kept: Path, wanted: dict[str, Recommender]) 
                 "seed": seed,
                 "users": rows["user_id"].astype(str).tolist(),
                 "values": rows["value"].tolist(),
-                "valid": None if trial is None else trial.value,
+                "valid": None if trial is None or n == 0 else trial.value,
                 "settings": None
                 if trial is None
                 else {k: str(v) for k, v in trial.settings.items()},
@@ -136,7 +145,7 @@ def main() -> None:
                 "high": high,
                 "n_users": len(table),
                 "by_seed": [float(np.mean(v)) for v in mine["values"]],
-                "valid": [v for v in mine["valid"]],
+                "valid": [None if pd.isna(v) else float(v) for v in mine["valid"]],
                 "settings": mine["settings"].tolist(),
                 "seconds": mine["seconds"].tolist(),
             }

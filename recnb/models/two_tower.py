@@ -76,6 +76,7 @@ class TwoTower(Recommender):
     n_epochs, lr, lr_encoder, weight_decay, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
         usual for the method.
+        `dropout` is that of item vectors; the language model runs without, as its states are kept in a table.
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower_network.TwoTowerNetwork`.
     items_per_batch, rows_per_batch, head_epochs, live_epochs
@@ -212,6 +213,7 @@ class TwoTower(Recommender):
             None if self.loss == "mse" else liked,
             self.n_negatives,
             self.loss == "infonce",
+            self.rows_per_batch,
             self.seed,
         )
         done = run(
@@ -387,7 +389,6 @@ class TwoTower(Recommender):
                 texts + told,
                 self.layers_,
                 self._depth(encoder),
-                dropout=self.dropout,
                 adapt=self._adapt(),
             )
         adapted = tower.network is not None and self._adapt() is not None

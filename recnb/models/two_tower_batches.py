@@ -72,6 +72,9 @@ class BatchMaker:
         Items drawn for each batch, uniformly from those with rows; the batch's own items join them.
     own_only : bool
         No drawn items and no correction: the negatives of InfoNCE.
+    context : int
+        Rows drawn for a live batch of a ranking loss, beside its own. They stand for all other rows, in which the
+        items of the batch are negatives: without them these would only ever be pushed up.
     seed : int
     """
 
@@ -82,6 +85,7 @@ class BatchMaker:
     liked: sparse.csr_matrix | None = None
     n_negatives: int = 1024
     own_only: bool = False
+    context: int = 1024
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,36 +95,62 @@ class BatchMaker:
     def __call__(
         self, epoch: int, kind: int, rows: np.ndarray, number: int
     ) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, epoch, number])
+        own, live = np.unique(self.items[rows]), kind == LIVE
+        shares = None
+        if live and self.ratings is None:
+            rows, shares = self._with_context(rows, rng)
         users, items = self.users[rows], self.items[rows]
         batch = self.facts.batch(users, without=items)
         batch["items"] = torch.from_numpy(items.astype(np.int64))
         batch["kind"] = torch.tensor(kind)
+        if live:
+            batch["live"] = torch.from_numpy(own.astype(np.int64))
         if self.ratings is not None:
             batch["ratings"] = torch.from_numpy(self.ratings[rows])
             return batch
+        if shares is not None:
+            batch["shares"] = torch.from_numpy(shares)
         assert self.liked is not None
-        own = np.unique(items)
         if self.own_only:
-            candidates = own
+            candidates = np.unique(items)
         else:
-            rng = np.random.default_rng([self.seed, epoch, number])
             m = min(self.n_negatives, len(self._used))
             drawn = rng.choice(self._used, m, replace=False) if m < len(self._used) else self._used
             candidates = np.union1d(own, drawn)
-            log_q = self._log_expected(candidates, len(rows), m, kind)
-            batch["log_q"] = torch.from_numpy(log_q)
-            batch["own_log_q"] = torch.from_numpy(log_q[np.searchsorted(candidates, items)])
+            if (
+                live
+            ):  # the batch's own items are there for certain, the drawn ones stand for all others
+                log_q = np.where(np.isin(candidates, own), 0, np.log(m / len(self._used)))
+                own_log_q = np.zeros(len(items))
+            else:
+                log_q = self._log_expected(candidates, len(rows), m)
+                own_log_q = log_q[np.searchsorted(candidates, items)]
+            batch["log_q"] = torch.from_numpy(log_q.astype(np.float32))
+            batch["own_log_q"] = torch.from_numpy(own_log_q.astype(np.float32))
         # a candidate that its user likes is no negative, the row's own item least of all
         taken = self.liked[users][:, candidates].toarray() > 0
-        taken[np.arange(len(rows)), np.searchsorted(candidates, items)] = True
+        at = np.searchsorted(candidates, items).clip(max=len(candidates) - 1)
+        taken[np.arange(len(rows)), at] |= candidates[at] == items
         batch["candidates"] = torch.from_numpy(candidates.astype(np.int64))
         batch["open"] = torch.from_numpy(~taken)
         return batch
 
-    def _log_expected(self, candidates: np.ndarray, n: int, m: int, kind: int) -> np.ndarray:
+    def _with_context(
+        self, rows: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the batch and a sample of all others; weights, of which the sample has the others' number."""
+        others = np.setdiff1d(np.arange(len(self.items)), rows)
+        n = min(self.context, len(others))
+        drawn = rng.choice(others, n, replace=False)
+        shares = np.ones(len(rows) + n, np.float32)
+        shares[len(rows) :] = len(others) / max(n, 1)
+        return np.concatenate([rows, drawn]), shares
+
+    def _log_expected(self, candidates: np.ndarray, n: int, m: int) -> np.ndarray:
         """Log of the probability that an item is among the candidates: drawn, or the item of a row."""
         drawn = m / len(self._used)
-        if kind == LIVE or drawn == 1:  # whole items are drawn uniformly too
+        if drawn == 1:
             return np.full(len(candidates), np.log(drawn), np.float32)
         by_row = 1 - (1 - self._share[np.searchsorted(self._used, candidates)]) ** n
         return np.log(drawn + (1 - drawn) * by_row).astype(np.float32)

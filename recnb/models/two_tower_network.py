@@ -144,10 +144,10 @@ class TwoTowerNetwork(nn.Module):
         Parameters
         ----------
         batch : dict
-            `users`, `items` of shape (n,); `kind` (see :mod:`recnb.training.batches`); `ratings` (n,)
-            for "mse"; `candidates` (m,), `open` (n, m) and `log_q` (m,), `own_log_q` (n,) for ranking
-            losses; `history` and `here` (n, length), `values` where users have a history; `texts` (n,) where
-            they have one; `traits`.
+            `users`, `items` of shape (n,); `kind` (see :mod:`recnb.training.batches`), in a live batch `live`, the
+            items whose texts are encoded; `ratings` (n,) for "mse"; `candidates` (m,), `open` (n, m) and `log_q`
+            (m,), `own_log_q` (n,) for ranking losses, `shares` (n,) where rows weigh unlike; `history` and `here`
+            (n, length), `values` where users have a history; `texts` (n,) where they have one; `traits`.
         """
         if int(batch["kind"]) == FRESH:
             self.refresh()
@@ -157,7 +157,7 @@ class TwoTowerNetwork(nn.Module):
         if self.users.pool is not None:
             parts.append(batch["history"].flatten())
         codes = torch.unique(torch.cat(parts))
-        live = self._live(items) if int(batch["kind"]) == LIVE else None
+        live = self._live(batch["live"]) if int(batch["kind"]) == LIVE else None
         self._moved = live is not None
         vectors = self.vectors(codes, live)
         at = torch.searchsorted(codes, items)
@@ -190,15 +190,18 @@ class TwoTowerNetwork(nn.Module):
         if self.loss == "mse":
             scores = scores + self.mean + self.user_bias(batch["users"]).squeeze(-1)
             return losses.squared(scores, batch["ratings"])
+        shares = batch.get("shares")
         chosen = torch.searchsorted(codes, batch["candidates"])
         others = self._others(batch, people, vectors, history, chosen) + bias[chosen]
         if self.loss == "bce":
             shift = self.user_bias(batch["users"])
-            return losses.binary(scores + shift.squeeze(-1), others + shift, batch["open"])
+            return losses.binary(
+                scores + shift.squeeze(-1), others + shift, batch["open"], shares=shares
+            )
         if self.loss == "bpr":
-            return losses.bpr(scores, others, batch["open"])
+            return losses.bpr(scores, others, batch["open"], shares)
         return losses.softmax(
-            scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q")
+            scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q"), shares
         )
 
     def _penalty(self, batch: dict[str, torch.Tensor], own: torch.Tensor) -> torch.Tensor | float:

@@ -20,7 +20,13 @@ def squared(scores: torch.Tensor, ratings: torch.Tensor) -> torch.Tensor:
     return F.mse_loss(scores, ratings)
 
 
-def binary(own: torch.Tensor, others: torch.Tensor, open_: torch.Tensor, weight: float = 1.0):
+def binary(
+    own: torch.Tensor,
+    others: torch.Tensor,
+    open_: torch.Tensor,
+    weight: float = 1.0,
+    shares: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Cross-entropy of clicks: the row's item is one, the mean of its other candidates is zero.
 
     Parameters
@@ -33,6 +39,8 @@ def binary(own: torch.Tensor, others: torch.Tensor, open_: torch.Tensor, weight:
         Candidates that the user has not chosen; the others take no part.
     weight : float
         Weight of the zeros against the one.
+    shares : Tensor of shape (n,), optional
+        Weights of the rows in the mean.
 
     Returns
     -------
@@ -45,10 +53,15 @@ def binary(own: torch.Tensor, others: torch.Tensor, open_: torch.Tensor, weight:
     True
     """
     zeros = F.softplus(others).masked_fill(~open_, 0).sum(1) / open_.sum(1).clamp(min=1)
-    return (F.softplus(-own) + weight * zeros).mean()
+    return _mean(F.softplus(-own) + weight * zeros, shares)
 
 
-def bpr(own: torch.Tensor, others: torch.Tensor, open_: torch.Tensor) -> torch.Tensor:
+def bpr(
+    own: torch.Tensor,
+    others: torch.Tensor,
+    open_: torch.Tensor,
+    shares: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Minus the log-probability that the chosen item is above a candidate, the mean over its candidates.
 
     Parameters and shapes as in :func:`binary`. With one candidate a row this is the published loss;
@@ -59,7 +72,7 @@ def bpr(own: torch.Tensor, others: torch.Tensor, open_: torch.Tensor) -> torch.T
     Rendle et al. (2009), "BPR: Bayesian personalized ranking from implicit feedback", section 4.1.
     """
     loss = F.softplus(others - own[:, None]).masked_fill(~open_, 0).sum(1)
-    return (loss / open_.sum(1).clamp(min=1)).mean()
+    return _mean(loss / open_.sum(1).clamp(min=1), shares)
 
 
 def softmax(
@@ -68,12 +81,13 @@ def softmax(
     open_: torch.Tensor,
     own_log_q: torch.Tensor | None = None,
     log_q: torch.Tensor | None = None,
+    shares: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross-entropy of the chosen item among itself and its candidates.
 
     Parameters
     ----------
-    own, others, open_
+    own, others, open_, shares
         As in :func:`binary`.
     own_log_q : Tensor of shape (n,), optional
     log_q : Tensor of shape (m,), optional
@@ -89,4 +103,9 @@ def softmax(
     if log_q is not None and own_log_q is not None:
         own, others = own - own_log_q, others - log_q
     others = others.masked_fill(~open_, float("-inf"))
-    return (torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own).mean()
+    loss = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own
+    return _mean(loss, shares)
+
+
+def _mean(loss: torch.Tensor, shares: torch.Tensor | None) -> torch.Tensor:
+    return loss.mean() if shares is None else (loss * shares).sum() / shares.sum()

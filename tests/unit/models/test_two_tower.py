@@ -114,14 +114,14 @@ def step(folder: Path, head: str, loss: str, joint: bool) -> tuple[TwoTowerNetwo
 
         ratings, liked = None, sparse.csr_matrix((np.ones(10), (users, items)), shape=(6, 12))
     facts = UserFacts(items=history)
-    maker = BatchMaker(users, items, ratings, facts, liked, 2, loss == "infonce", 0)
-    return net, maker(0, LIVE, np.arange(10), 0)
+    maker = BatchMaker(users, items, ratings, facts, liked, 2, loss == "infonce", 2, 0)
+    return net, maker(0, LIVE, np.arange(7), 0)
 
 
 def naive(net: TwoTowerNetwork, encoder: TextEncoder, batch: dict) -> torch.Tensor:
     """The loss with each text encoded alone and padded, each pair scored alone."""
     sentences = [*texts(10), "", texts(1)[0]]
-    live = {sentences[i] for i in batch["items"].tolist()}
+    live = {sentences[i] for i in batch["live"].tolist()}
 
     def vector(item: int) -> torch.Tensor:
         text = sentences[item]
@@ -153,6 +153,7 @@ def naive(net: TwoTowerNetwork, encoder: TextEncoder, batch: dict) -> torch.Tens
 
     total = torch.zeros(())
     n = len(batch["items"])
+    shares = batch.get("shares", torch.ones(n))
     for row in range(n):
         bias = net.user_bias.weight[batch["users"][row], 0]
         item = int(batch["items"][row])
@@ -166,17 +167,16 @@ def naive(net: TwoTowerNetwork, encoder: TextEncoder, batch: dict) -> torch.Tens
             zeros = sum(-torch.log(1 - torch.sigmoid(x + bias)) for x in others) / max(
                 len(others), 1
             )
-            total = total - torch.log(torch.sigmoid(own + bias)) + zeros
+            loss = zeros - torch.log(torch.sigmoid(own + bias))
         elif net.loss == "bpr":
-            total = total - sum(torch.log(torch.sigmoid(own - x)) for x in others) / max(
-                len(others), 1
-            )
+            loss = -sum(torch.log(torch.sigmoid(own - x)) for x in others) / max(len(others), 1)
         else:
             if "log_q" in batch:
                 own = own - batch["own_log_q"][row]
                 others = [x - batch["log_q"][k] for x, k in zip(others, where)]
-            total = total + torch.logsumexp(torch.stack([own, *others]), 0) - own
-    return total / n
+            loss = torch.logsumexp(torch.stack([own, *others]), 0) - own
+        total = total + shares[row] * loss
+    return total / shares.sum()
 
 
 @pytest.mark.parametrize("joint", [True, False])
@@ -222,7 +222,7 @@ def test_a_live_batch_writes_the_table_and_a_fresh_one_recomputes_it(folder):
         for p in net.tower.trained_parameters():
             p.add_(0.05)
     net(batch)
-    touched = torch.unique(net.place[batch["items"]])
+    touched = torch.unique(net.place[batch["live"]])
     moved = (net.states != before).flatten(1).any(1)
     full = net.tower.all_states()
     torch.testing.assert_close(net.states[touched], full[touched], atol=1e-5, rtol=0)
@@ -248,6 +248,38 @@ def test_a_history_leaves_out_the_rows_item_and_cold_items_are_no_candidates():
     assert set(batch["candidates"].tolist()) == set(used.tolist()) and len(used) <= 24
     liked = ds.positives()[users][:, batch["candidates"].numpy()].toarray() > 0
     assert not (batch["open"].numpy() & liked).any()
+
+
+@pytest.mark.parametrize("loss", LOSSES[1:])
+def test_a_live_batch_of_a_ranking_loss_stands_for_all_rows(loss):
+    """The items of a live batch are negatives of all other rows: a sample of those weighs as much as all."""
+    ds = world()
+    model = small(loss=loss, method="full", n_epochs=1).fit(ds)
+    users, items, _ = model._rows(ds)
+    facts, every, own = model._facts(ds), np.arange(len(users)), np.flatnonzero(items < 4)
+
+    def maker(context: int, seed: int = 0) -> BatchMaker:
+        return BatchMaker(
+            users, items, None, facts, ds.positives(), 1000, loss == "infonce", context, seed
+        )
+
+    net = model._network.eval()
+    whole = maker(0)(0, HEAD, every, 0)
+    live = maker(len(users))(0, LIVE, own, 0)
+    assert net(live).item() == pytest.approx(net(whole).item(), abs=1e-5)
+    few = [maker(8, seed)(0, LIVE, own, 0) for seed in range(40)]
+    assert all(float(b["shares"].sum()) == pytest.approx(len(users)) for b in few)
+    if loss == "infonce":  # its candidates are those of the batch
+        return
+
+    def slope(batch: dict) -> torch.Tensor:
+        net.zero_grad()
+        net(batch).backward()
+        return torch.cat([p.grad.flatten() for p in net.tower.trained_parameters()])
+
+    full, mean = slope(live), torch.stack([slope(b) for b in few]).mean(0)
+    alone = slope(maker(0)(0, LIVE, own, 0))
+    assert (mean - full).norm() < 0.5 * full.norm() < (alone - full).norm()
 
 
 @pytest.mark.parametrize("loss", ["mse", "softmax"])
