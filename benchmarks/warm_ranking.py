@@ -33,12 +33,19 @@ from recnb.data.catalog import find
 from recnb.evaluation import Protocol
 from recnb.evaluation.versions import versions
 from recnb.models import Blend, TwoTower, make
+from recnb.study.store import DiskStore
 
 HEADS = ("weighted_sum", "dot", "mlp")
 LOSSES = ("bce", "bpr", "softmax", "infonce")
 PROTOCOL = Protocol(k=10, metrics=("ndcg", "recall"), draws=2000)
+KEPT = Path(".benchmarks") / "warm_ranking"  # finished fits
 CLASSICAL = ("itemknn", "ease", "als")
 TEXTS = {"ml-100k": Text("title", "year", "genres"), "amazon-office-2018": Text("title")}
+
+
+def said(what: str, done: int, of: int) -> None:
+    """Progress, a line each."""
+    print(f"{done} of {of}: {what}", flush=True)
 
 
 def heads(seeds: tuple[int, ...]) -> dict[str, Any]:
@@ -52,14 +59,15 @@ def heads(seeds: tuple[int, ...]) -> dict[str, Any]:
                 text=TEXTS["ml-100k"],
                 head=head,
                 loss=loss,
-                width=64,
+                width=32,
                 lr=2e-3 if head != "weighted_sum" else 1e-2,
-                n_epochs=8,
+                n_epochs=3,
                 patience=2,
-                rows_per_batch=2048 if head != "mlp" else 512,
-                n_negatives=2048 if head != "mlp" else 64,
+                rows_per_batch=256 if head != "mlp" else 64,
+                n_negatives=128 if head != "mlp" else 64,
             )
-    ev = evaluate(models, split, PROTOCOL, seeds=seeds)
+    store = DiskStore(KEPT / "heads", split, PROTOCOL, None)
+    ev = evaluate(models, split, PROTOCOL, seeds, said, store)
     table = ev.table()
     best = table[(table["metric"] == "ndcg") & table["model"].str.contains("·")]
     top = best.loc[best["value"].idxmax()]
@@ -103,7 +111,8 @@ def hybrid(seeds: tuple[int, ...], trials: int) -> dict[str, Any]:
                 f"{best}+text_joint": Blend([tuned[best], joint]),
                 f"{best}+hybrid": Blend([tuned[best], tower]),
             }
-            ev = evaluate(models, split, PROTOCOL, seeds=seeds)
+            store = DiskStore(KEPT / f"{name}-{rule}", split, PROTOCOL, None)
+            ev = evaluate(models, split, PROTOCOL, seeds, said, store)
             table, pairs = ev.table(), ev.compare(to=best, metric="ndcg")
             value = table[table["metric"] == "ndcg"].set_index("model")["value"]
             gains.append(float(value[f"{best}+text_joint"] / value[best]))
@@ -122,6 +131,11 @@ def hybrid(seeds: tuple[int, ...], trials: int) -> dict[str, Any]:
             )
             print(name, rule, best, flush=True)
             print(pairs.round(4).to_string(index=False), flush=True)
+    out["records"] = [
+        {"data": r["data"], "protocol": r["protocol"], **row}
+        for r in out["runs"]
+        for row in r.pop("records")
+    ]
     return out | {"ratio": float(np.mean(gains))}
 
 

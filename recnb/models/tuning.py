@@ -50,7 +50,6 @@ METHODS: dict[str, Method] = {
 }
 PEFT = ("lora", "dora", "adalora", "ia3", "prefix", "prompt", "p_tuning")
 MERGEABLE = ("lora", "dora", "adalora", "ia3")
-QUANTISED = ("int8", "nf4")
 
 
 def method_of(name: str) -> Method:

@@ -33,6 +33,8 @@ POOLINGS = ("mean", "additive", "multihead", "target")
 PARTS = ("id", *POOLINGS, "text")
 _USERS = 1000  # that the validation ranks for
 _BLOCK = 256
+_ITS_OWN = ("bitfit", "layer_norm")  # train weights that the language model has
+UNQUANTISED = ("head_only", "top_layers", "full", "bitfit", "side_adapter")
 _AT_LEAST_ONE = (
     "width",
     "items_per_batch",
@@ -61,6 +63,9 @@ class TwoTower(Recommender):
         :data:`recnb.models.tuning.METHODS`.
     size, alpha, targets
         Of the method, see :func:`recnb.models.tuning.tune`; None: what is usual.
+    quantise : {"int8", "nf4"}, optional
+        Keep the frozen language model in fewer bits under the method's parts, see
+        :func:`recnb.encoders.quantised.quantise`.
     encoder : str, optional
         Folder or name; None means the default of :class:`recnb.encoders.TextEncoder`.
     width : int
@@ -136,6 +141,7 @@ class TwoTower(Recommender):
         size: int | None = None,
         alpha: int | None = None,
         targets: str | None = None,
+        quantise: str | None = None,
         seed: int = 0,
     ) -> None:
         self.text = text
@@ -168,6 +174,7 @@ class TwoTower(Recommender):
         self.size = size
         self.alpha = alpha
         self.targets = targets
+        self.quantise = quantise
         self.seed = seed
 
     def check_installed(self) -> None:
@@ -253,6 +260,11 @@ class TwoTower(Recommender):
         for name in ("n_layers", "size"):
             if getattr(self, name) is not None and not getattr(self, name) >= 1:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1, or None")
+        if self.quantise is not None and self.method in UNQUANTISED:
+            raise InputError(
+                f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
+                mend="use lora or another method that adds parts, or leave quantise out",
+            )
         if self.method == "side_adapter" and self.head == "weighted_sum":
             raise InputError(
                 "a side adapter gives one state, the weighted sum reads one of each layer",
@@ -352,7 +364,7 @@ class TwoTower(Recommender):
         """What changes the network for the method; None where whole layers are trained, or none."""
         if self.method in ("head_only", "top_layers", "full", "side_adapter"):
             return None
-        return partial(
+        change = partial(
             tune,
             method=self.method,
             size=self.size,
@@ -360,6 +372,12 @@ class TwoTower(Recommender):
             targets=self.targets,
             n_layers=self.n_layers,
         )
+        if self.quantise is None:
+            return change
+        from recnb.encoders.quantised import quantise
+
+        kind = self.quantise
+        return lambda network: change(quantise(network, kind))
 
     def _sentences(self, items: pd.DataFrame) -> list[str]:
         template = self.text or Text()
@@ -392,7 +410,7 @@ class TwoTower(Recommender):
                 adapt=self._adapt(),
             )
         adapted = tower.network is not None and self._adapt() is not None
-        self.added_ = counts(tower.network)[1] - encoder.n_parameters if adapted else 0
+        self.added_ = counts(tower.network)[0] if adapted and self.method not in _ITS_OWN else 0
         place = tower.place.numpy()
         self.places_, self.user_texts_ = place[: len(texts)].copy(), place[len(texts) :].copy()
         none = np.zeros((len(self.user_ids_), 0), np.float32)
@@ -577,6 +595,10 @@ class TwoTower(Recommender):
         InputError
             The method cannot be merged.
         """
+        if self.quantise is not None:
+            raise InputError(
+                "quantised weights cannot take in an update exactly", mend="train without quantise"
+            )
         network = merged(self._tower(["a text"]).network)
         base = self._encoder().model
         own = dict(base.named_parameters())

@@ -306,3 +306,31 @@ def test_side_adapter_never_runs_the_encoder(monkeypatch: pytest.MonkeyPatch) ->
     assert model._network.tower.network is None
     with pytest.raises(InputError, match="one state"):
         TwoTower(method="side_adapter", head="weighted_sum").fit(ds)
+
+
+@pytest.mark.parametrize("kind", ["int8", "nf4"])
+@pytest.mark.parametrize("method", ["lora", "ia3", "adapter_houlsby", "prefix"])
+def test_quantised_base(kind: str, method: str, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    ds = world()
+    model = small(method=method, quantise=kind, n_epochs=2, lr_encoder=0.02).fit(ds)
+    base = model._network.tower.network
+    stored = {str(p.dtype) for n, p in base.named_parameters() if n.endswith("query.weight")}
+    stored |= {str(p.dtype) for n, p in base.named_parameters() if "query.base_layer.weight" in n}
+    assert stored == {"torch.int8" if kind == "int8" else "torch.uint8"}
+    model.save(tmp_path / "model")
+    users = np.arange(ds.n_users)
+    table = ds.items.reset_index()[["item_id", "title"]].iloc[[25]].assign(item_id=["new"])
+    again = load_model(tmp_path / "model").with_items(table)
+    np.testing.assert_allclose(again.score(users)[:, -1], model.score(users)[:, 25], atol=1e-3)
+    slow = {"method": method, "n_epochs": 1, "lr_encoder": 1e-8}
+    exact, rounded = (small(**slow, quantise=q).fit(ds)._network.states for q in (None, kind))
+    error = float((exact - rounded).norm() / exact.norm())
+    assert 1e-5 < error < (0.05 if kind == "int8" else 0.3)  # near the full precision, and not it
+
+
+def test_quantised_weights_are_not_trained_or_merged() -> None:
+    with pytest.raises(InputError, match="freezes the weights"):
+        small(method="full", quantise="int8").fit(world())
+    with pytest.raises(InputError, match="one of int8, nf4"):
+        small(method="lora", quantise="int3", n_epochs=1).fit(world())
