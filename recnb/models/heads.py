@@ -7,7 +7,8 @@ import math
 import torch
 from torch import nn
 
-HEADS = ("weighted_sum", "dot", "mlp")
+HEADS = ("weighted_sum", "elementwise_sum", "dot", "mlp")
+LAYERED = ("weighted_sum", "elementwise_sum")  # read the states of all layers, in no learned space
 
 
 class Head(nn.Module):
@@ -165,5 +166,7 @@ class MLP(Head):
 
 
 def make_head(name: str, n_layers: int, dim: int, **settings) -> Head:
-    """A head by name: "weighted_sum", "dot" or "mlp"."""
-    return {"weighted_sum": WeightedSum, "dot": Dot, "mlp": MLP}[name](n_layers, dim, **settings)
+    """A head by name, of :data:`HEADS`."""
+    if name in LAYERED:
+        return WeightedSum(n_layers, dim, elementwise=name == "elementwise_sum", **settings)
+    return {"dot": Dot, "mlp": MLP}[name](n_layers, dim, **settings)

@@ -51,8 +51,8 @@ class TwoTower(Recommender):
     ----------
     text : Text, optional
         The item's sentence; by default the usual columns that the table has.
-    head : {"dot", "weighted_sum", "mlp"}
-        See :mod:`recnb.models.heads`; "weighted_sum" reads all layers, the others the last.
+    head : {"dot", "weighted_sum", "elementwise_sum", "mlp"}
+        See :mod:`recnb.models.heads`; the two sums read all layers, the others the last.
     user : str
         Parts of the user's vector joined by "+": "id", one of "mean", "additive", "multihead", "target" (the
         history's item vectors, pooled), "text" (the history in words).
@@ -246,7 +246,7 @@ class TwoTower(Recommender):
         self._keep(network, facts)
 
     def _check(self, train: Dataset) -> None:
-        from recnb.models.heads import HEADS
+        from recnb.models.heads import HEADS, LAYERED
         from recnb.training.losses import LOSSES
 
         for name, known in (("head", HEADS), ("loss", LOSSES), ("method", METHODS)):
@@ -265,9 +265,9 @@ class TwoTower(Recommender):
                 f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
                 mend="use lora or another method that adds parts, or leave quantise out",
             )
-        if self.method == "side_adapter" and self.head == "weighted_sum":
+        if self.method == "side_adapter" and self.head in LAYERED:
             raise InputError(
-                "a side adapter gives one state, the weighted sum reads one of each layer",
+                "a side adapter gives one state, a sum over layers reads one of each",
                 mend="use head='dot' or 'mlp'",
             )
         for name in ("l2", "head_epochs", "live_epochs", "words"):
@@ -387,6 +387,7 @@ class TwoTower(Recommender):
         import torch
 
         from recnb.encoders.tower import TextTower
+        from recnb.models.heads import LAYERED
 
         encoder = self._encoder()
         self.base_ = {
@@ -396,7 +397,7 @@ class TwoTower(Recommender):
             "n_parameters": encoder.n_parameters,
         }
         every = range(encoder.n_layers + 1)
-        all_layers = self.head == "weighted_sum" or self.method == "side_adapter"
+        all_layers = self.head in LAYERED or self.method == "side_adapter"
         self.layers_ = list(every) if all_layers else [encoder.n_layers]
         texts = self._sentences(train.items)
         told = self._stories(train) if "text" in self._parts() else []
@@ -424,15 +425,17 @@ class TwoTower(Recommender):
         import torch
 
         from recnb.encoders.adapters import SideAdapter
-        from recnb.models.heads import make_head
+        from recnb.models.heads import LAYERED, make_head
         from recnb.models.two_tower_network import TwoTowerNetwork
         from recnb.models.user_side import UserSide
 
         settings: dict[str, Any] = {}
-        if self.head != "weighted_sum":
+        if self.head not in LAYERED:
             settings = {"width": self.width}
         if self.head == "dot":
             settings["temperature"] = self.temperature
+        if self.head == "mlp":
+            settings["dropout"] = self.dropout
         side, n_layers = None, len(self.layers_)
         if self.method == "side_adapter":
             width = self.size or method_of(self.method).size

@@ -244,11 +244,21 @@ class TwoTowerNetwork(nn.Module):
         """Scores of the candidates, (n, m)."""
         if self.users.pool is None or self.users.pool.how != "target":
             return self.head.grid(people, vectors[chosen])
+        n, wide = len(batch["users"]), vectors.shape[1]
+        step = max(1, CELLS // (n * history[0].shape[1] * wide))
         columns = []
-        for own in vectors[chosen]:  # the history is weighed anew for each candidate
-            targets = own.expand(len(batch["users"]), -1)
-            columns.append(self.head.pairs(self.people(batch, vectors, history, targets), targets))
-        return torch.stack(columns, dim=1)
+        for part in vectors[chosen].split(step):  # the history is weighed anew for each candidate
+            m = len(part)
+            rows = {
+                k: v.repeat_interleave(m, dim=0)
+                for k, v in batch.items()
+                if k in ("users", "texts", "text_states", "traits", "known")
+            }
+            past = tuple(None if h is None else h.repeat_interleave(m, dim=0) for h in history)
+            targets = part.repeat(n, 1)
+            people = self.people(rows, vectors, past, targets)
+            columns.append(self.head.pairs(people, targets).view(n, m))
+        return torch.cat(columns, dim=1)
 
     def vectors(
         self, codes: torch.Tensor, live: tuple[torch.Tensor, torch.Tensor] | None = None

@@ -23,11 +23,11 @@ from tests.unit.encoders.conftest import write_model  # noqa: E402
 KINDS = ("bert", "gpt2", "qwen2")
 DIM, LAYERS, SIZE, ALPHA = 16, 2, 3, 6
 QUERY_VALUE = {"bert": ("query", "value"), "gpt2": ("c_attn",), "qwen2": ("q_proj", "v_proj")}
-# keys and values (output scaled), and matrices whose input is scaled; in BERT "output.dense" is two of them
+# Matrices whose output is scaled, and those whose input is; in BERT "output.dense" is two of them.
 FACTORS = {
     "bert": (("key", "value"), ("output.dense",)),
     "gpt2": (("c_attn",), ("mlp.c_proj",)),
-    "qwen2": (("k_proj", "v_proj"), ("down_proj",)),
+    "qwen2": (("q_proj", "v_proj"), ("down_proj",)),  # queries, not keys: so peft has it
 }
 OUTPUTS = {
     "bert": ("attention.output.dense", "output.dense"),
@@ -35,7 +35,7 @@ OUTPUTS = {
     "qwen2": ("self_attn.o_proj", "mlp.down_proj"),
 }
 LORA_COUNT = {"bert": 4 * 96, "gpt2": 2 * 192, "qwen2": 2 * (96 + 72)}  # r (in + out) a matrix
-FACTOR_COUNT = {"bert": 2 * (16 + 16 + 16 + 32), "gpt2": 2 * (48 + 64), "qwen2": 2 * (8 + 8 + 32)}
+FACTOR_COUNT = {"bert": 2 * (16 + 16 + 16 + 32), "gpt2": 2 * (48 + 64), "qwen2": 2 * (16 + 8 + 32)}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from recnb.data import Dataset, Text  # noqa: E402
 from recnb.encoders import TextEncoder, tower  # noqa: E402
 from recnb.encoders.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
-from recnb.models.heads import make_head  # noqa: E402
+from recnb.models.heads import LAYERED, make_head  # noqa: E402
 from recnb.models.two_tower import TwoTower  # noqa: E402
 from recnb.models.two_tower_batches import BatchMaker, UserFacts  # noqa: E402
 from recnb.models.two_tower_network import TwoTowerNetwork  # noqa: E402
@@ -30,7 +30,7 @@ from tests.unit.encoders.conftest import write_model  # noqa: E402
 
 TASTES = (("green", "tea", "organic", "mild"), ("usb", "cable", "black", "strong"))
 LOSSES = ("mse", "softmax", "infonce", "bpr", "bce")
-HEADS = ("dot", "weighted_sum", "mlp")
+HEADS = ("dot", "weighted_sum", "elementwise_sum", "mlp")
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def step(folder: Path, head: str, loss: str, joint: bool) -> tuple[TwoTowerNetwo
     """A network over 12 items and a live batch of 10 rows of 4 of them."""
     torch.manual_seed(0)
     encoder = TextEncoder(folder, normalise=False)
-    layers = (0, 1, 2) if head == "weighted_sum" else (2,)
+    layers = (0, 1, 2) if head in LAYERED else (2,)
     made = TextTower(encoder, [*texts(10), "", texts(1)[0]], layers, 2)
-    settings = {} if head == "weighted_sum" else {"width": 5}
+    settings = {} if head in LAYERED else {"width": 5}
     top = make_head(head, len(layers), 16, **settings)
     net = TwoTowerNetwork(
         made.all_states(),
@@ -280,6 +280,26 @@ def test_a_live_batch_of_a_ranking_loss_stands_for_all_rows(loss):
     full, mean = slope(live), torch.stack([slope(b) for b in few]).mean(0)
     alone = slope(maker(0)(0, LIVE, own, 0))
     assert (mean - full).norm() < 0.5 * full.norm() < (alone - full).norm()
+
+
+def test_candidates_are_scored_by_a_target_attention_one_by_one_or_together(monkeypatch):
+    ds = world()
+    model = small(user="target", n_epochs=1, dropout=0.0).fit(ds)
+    users, items, _ = model._rows(ds)
+    maker = BatchMaker(users, items, None, model._facts(ds), ds.positives(), 1000)
+    batch = maker(0, HEAD, np.arange(20), 0)
+    net = model._network.eval()
+    together = net(batch).item()
+    monkeypatch.setattr("recnb.models.two_tower_network.CELLS", 1)
+    assert net(batch).item() == pytest.approx(together, abs=1e-5)
+    codes = batch["candidates"][:3]
+    vectors = net.vectors(torch.arange(len(net.place)))
+    past = (batch["history"], batch["here"], batch.get("values"))
+    found = net._others(batch, None, vectors, past, codes)
+    for column, code in enumerate(codes.tolist()):
+        own = vectors[code].expand(20, -1)
+        want = net.head.pairs(net.people(batch, vectors, past, own), own)
+        torch.testing.assert_close(found[:, column], want, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("loss", ["mse", "softmax"])
