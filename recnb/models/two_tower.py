@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from recnb.metrics.ranking import hits, ndcg
 from recnb.models.content import new_items
 from recnb.models.histories import padded
 from recnb.models.taste import ties
-from recnb.models.tuning import METHODS, counts, depth_of, merged, method_of, tune
+from recnb.models.tuning import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
 from recnb.recommender import Recommender
 from recnb.topk import top_k_rows
@@ -181,6 +182,11 @@ class TwoTower(Recommender):
         from recnb.encoders.loading import need_text_extra
 
         need_text_extra()
+        if self.method in PEFT and importlib.util.find_spec("peft") is None:
+            raise InputError(
+                f"'{self.method}' needs peft, not installed here",
+                mend='run: pip install "recnb[text]"',
+            )
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower_batches import BatchMaker
