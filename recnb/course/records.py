@@ -21,7 +21,7 @@ from recnb.errors import InputError
 MIME = "application/vnd.recnb.record+json"
 SCHEMA = 1
 FIRST = ("model", "metric", "k", "candidates", "value", "low", "high", "n_users", "seed")
-IDENTITY = ("data", "split", "model", "metric", "k", "candidates", "group", "seed")
+IDENTITY = ("data", "split", "model", "metric", "k", "candidates", "group", "task", "seed")
 WHOLE = ("k", "n_users", "seed")
 _IMPORTED = time.perf_counter()
 

@@ -19,9 +19,11 @@ from recnb.data.text import Text, history_sentences
 from recnb.errors import InputError
 from recnb.metrics.ranking import hits, ndcg
 from recnb.models.content import new_items
+from recnb.models.flat_arrays import flat, unflat
 from recnb.models.histories import padded
 from recnb.models.taste import ties
 from recnb.models.tuning import METHODS, PEFT, counts, depth_of, merged, method_of, tune
+from recnb.models.two_tower_settings import POOLINGS, check
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
 from recnb.recommender import Recommender
 from recnb.topk import top_k_rows
@@ -30,19 +32,9 @@ if TYPE_CHECKING:
     from recnb.models.adapter_bank import Adapter
     from recnb.models.two_tower_network import TwoTowerNetwork
 
-POOLINGS = ("mean", "additive", "multihead", "target")
-PARTS = ("id", *POOLINGS, "text")
 _USERS = 1000  # that the validation ranks for
 _BLOCK = 256
 _ITS_OWN = ("bitfit", "layer_norm")  # train weights that the language model has
-UNQUANTISED = ("head_only", "top_layers", "full", "bitfit", "side_adapter")
-_AT_LEAST_ONE = (
-    "width",
-    "items_per_batch",
-    "rows_per_batch",
-    "n_negatives",
-    "max_history",
-)
 
 
 class TwoTower(Recommender):
@@ -194,7 +186,7 @@ class TwoTower(Recommender):
         from recnb.training import train as run
         from recnb.training.batches import LIVE, Batches, Plan
 
-        self._check(train)
+        check(self, train)
         self.columns_ = (self.text or Text()).chosen(train.items)
         liked = train.positives()
         self.popularity_ = np.bincount(liked.indices, minlength=train.n_items).astype(np.float32)
@@ -250,50 +242,6 @@ class TwoTower(Recommender):
         self.learning_ = list(done.history)
         network.refresh()
         self._keep(network, facts)
-
-    def _check(self, train: Dataset) -> None:
-        from recnb.models.heads import HEADS, LAYERED
-        from recnb.training.losses import LOSSES
-
-        for name, known in (("head", HEADS), ("loss", LOSSES), ("method", METHODS)):
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
-                )
-        for name in _AT_LEAST_ONE:
-            if not getattr(self, name) >= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
-        for name in ("n_layers", "size"):
-            if getattr(self, name) is not None and not getattr(self, name) >= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1, or None")
-        if self.quantise is not None and self.method in UNQUANTISED:
-            raise InputError(
-                f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
-                mend="use lora or another method that adds parts, or leave quantise out",
-            )
-        if self.method == "side_adapter" and self.head in LAYERED:
-            raise InputError(
-                "a side adapter gives one state, a sum over layers reads one of each",
-                mend="use head='dot' or 'mlp'",
-            )
-        for name in ("l2", "head_epochs", "live_epochs", "words"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="0 or more")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
-        if not self.temperature > 0:
-            raise InputError(f"temperature={self.temperature!r}", mend="above 0")
-        parts = self._parts()
-        if not set(parts) <= set(PARTS) or len([p for p in parts if p in POOLINGS]) > 1:
-            raise InputError(
-                f"user={self.user!r}",
-                mend=f"'id', one of {', '.join(POOLINGS)}, 'text', joined by +",
-            )
-        if self.loss == "mse" and train.feedback != "explicit":
-            raise InputError(
-                f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
-                mend="declare feedback='explicit' or use loss='softmax'",
-            )
 
     def _parts(self) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.user.split("+"))
@@ -535,12 +483,12 @@ class TwoTower(Recommender):
 
     def _keep(self, network: TwoTowerNetwork, facts: Any) -> None:
         """The fitted state as arrays, which is what is saved."""
-        self.weights_, self.shapes_ = _flat(
+        self.weights_, self.shapes_ = flat(
             {k: v.detach().cpu().numpy() for k, v in _learned(network).items()}
         )
         tuned = network.tower.tuned() if network.tower is not None else {}
         self.vocabulary_ = tuned.pop("vocabulary", np.zeros(0, np.int64))
-        self.tuned_, self.tuned_shapes_ = _flat(tuned)
+        self.tuned_, self.tuned_shapes_ = flat(tuned)
         none = np.zeros((0, 0), np.float32)
         self.history_items_ = none if facts.items is None else facts.items
         self.history_values_ = none if facts.values is None else facts.values
@@ -561,7 +509,7 @@ class TwoTower(Recommender):
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
         import torch
 
-        arrays = _unflat(self.weights_, self.shapes_)
+        arrays = unflat(self.weights_, self.shapes_)
         network = self._network_of(torch.from_numpy(arrays["states"]), None)
         network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()}, strict=False)
         self._network = network.eval()
@@ -590,7 +538,7 @@ class TwoTower(Recommender):
 
         if not len(self.tuned_):
             raise InputError(f"'{self.method}' leaves the language model as it is", mend="tune it")
-        arrays = _unflat(self.tuned_, self.tuned_shapes_)
+        arrays = unflat(self.tuned_, self.tuned_shapes_)
         if len(self.vocabulary_):
             arrays["vocabulary"] = self.vocabulary_
         settings = {k: getattr(self, k) for k in ("size", "alpha", "targets", "n_layers")}
@@ -613,7 +561,7 @@ class TwoTower(Recommender):
         own = dict(base.named_parameters())
         out: Any = copy.copy(self)
         out.method, out.n_layers = "full", None
-        out.tuned_, out.tuned_shapes_ = _flat(
+        out.tuned_, out.tuned_shapes_ = flat(
             {
                 name: p.detach().cpu().numpy()
                 for name, p in network.named_parameters()
@@ -634,7 +582,7 @@ class TwoTower(Recommender):
                 f"here are {encoder.checksum[:12]}",
                 mend="give the same encoder",
             )
-        tuned = _unflat(self.tuned_, self.tuned_shapes_) | {"vocabulary": self.vocabulary_}
+        tuned = unflat(self.tuned_, self.tuned_shapes_) | {"vocabulary": self.vocabulary_}
         depth = self._depth(encoder)
         return TextTower(encoder, texts, self.layers_, depth, tuned=tuned, adapt=self._adapt())
 
@@ -656,14 +604,14 @@ class TwoTower(Recommender):
         tower = self._tower(texts)
         out: Any = copy.copy(self)
         out.__dict__.pop("_network", None)
-        arrays = _unflat(self.weights_, self.shapes_)
+        arrays = unflat(self.weights_, self.shapes_)
         n, new = len(table), tower.all_states().cpu().numpy()
         first_user = arrays["states"].shape[0]
         arrays["states"] = np.concatenate([arrays["states"], new])
         for name in ("item_table.weight", "item_bias.weight"):
             if name in arrays:
                 arrays[name] = np.pad(arrays[name], ((0, n), (0, 0)))
-        out.weights_, out.shapes_ = _flat(arrays)
+        out.weights_, out.shapes_ = flat(arrays)
         out.places_ = np.concatenate([self.places_, tower.place.numpy() + first_user])
         out.known_items_ = np.pad(self.known_items_, (0, n))
         out.popularity_ = np.pad(self.popularity_, (0, n))
@@ -710,22 +658,6 @@ def _learned(network: TwoTowerNetwork) -> dict[str, Any]:
         for name, value in network.state_dict().items()
         if value.is_floating_point() and not name.startswith(("tower.", "wide", "budget."))
     }
-
-
-def _flat(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, list[int]]]:
-    """Arrays as one, and their names and shapes."""
-    flat = [np.zeros(0, np.float32)] + [v.astype(np.float32).ravel() for v in arrays.values()]
-    return np.concatenate(flat), {name: list(v.shape) for name, v in arrays.items()}
-
-
-def _unflat(flat: np.ndarray, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """The inverse of :func:`_flat`."""
-    out, start = {}, 0
-    for name, shape in shapes.items():
-        size = int(np.prod(shape))
-        out[name] = flat[start : start + size].reshape(shape)
-        start += size
-    return out
 
 
 def _rank(ids: np.ndarray) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""What settings a two tower can have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.models.tuning import METHODS
+
+POOLINGS = ("mean", "additive", "multihead", "target")
+PARTS = ("id", *POOLINGS, "text")
+UNQUANTISED = ("head_only", "top_layers", "full", "bitfit", "side_adapter")
+_AT_LEAST_ONE = (
+    "width",
+    "items_per_batch",
+    "rows_per_batch",
+    "n_negatives",
+    "max_history",
+)
+
+
+def check(model: Any, train: Dataset) -> None:
+    """Refuse what a two tower cannot be built or trained with, in one line.
+
+    Parameters
+    ----------
+    model : TwoTower
+    train : Dataset
+
+    Raises
+    ------
+    InputError
+        A setting is unknown or out of its range, does not go with another or with the data.
+    """
+    from recnb.models.heads import HEADS, LAYERED
+    from recnb.training.losses import LOSSES
+
+    for name, known in (("head", HEADS), ("loss", LOSSES), ("method", METHODS)):
+        if getattr(model, name) not in known:
+            raise InputError(f"{name}={getattr(model, name)!r}", mend=f"one of {', '.join(known)}")
+    for name in _AT_LEAST_ONE:
+        if not getattr(model, name) >= 1:
+            raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1")
+    for name in ("n_layers", "size"):
+        if getattr(model, name) is not None and not getattr(model, name) >= 1:
+            raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1, or None")
+    if model.quantise is not None and model.method in UNQUANTISED:
+        raise InputError(
+            f"quantise={model.quantise!r} freezes the weights that '{model.method}' trains or never runs",
+            mend="use lora or another method that adds parts, or leave quantise out",
+        )
+    if model.method == "side_adapter" and model.head in LAYERED:
+        raise InputError(
+            "a side adapter gives one state, a sum over layers reads one of each",
+            mend="use head='dot' or 'mlp'",
+        )
+    for name in ("l2", "head_epochs", "live_epochs", "words"):
+        if not getattr(model, name) >= 0:
+            raise InputError(f"{name}={getattr(model, name)!r}", mend="0 or more")
+    if not 0 <= model.dropout < 1:
+        raise InputError(f"dropout={model.dropout!r}", mend="0 or more, below 1")
+    if not model.temperature > 0:
+        raise InputError(f"temperature={model.temperature!r}", mend="above 0")
+    parts = model._parts()
+    if not set(parts) <= set(PARTS) or len([p for p in parts if p in POOLINGS]) > 1:
+        raise InputError(
+            f"user={model.user!r}",
+            mend=f"'id', one of {', '.join(POOLINGS)}, 'text', joined by +",
+        )
+    if model.loss == "mse" and train.feedback != "explicit":
+        raise InputError(
+            f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
+            mend="declare feedback='explicit' or use loss='softmax'",
+        )
