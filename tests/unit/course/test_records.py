@@ -58,6 +58,11 @@ def test_the_same_metric_of_two_models_or_seeds_is_not_the_same_row() -> None:
     assert len(checked_rows(rows)) == 4
 
 
+def test_the_same_metric_of_two_tasks_is_not_the_same_row() -> None:
+    rows = [{"model": "a", "metric": "ndcg", "value": 0.1, "task": task} for task in ("x", "y")]
+    assert len(checked_rows(rows)) == 2
+
+
 def test_record_shows_one_output_and_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     import IPython
     import IPython.display
