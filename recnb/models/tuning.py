@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ METHODS: dict[str, Method] = {
 }
 PEFT = ("lora", "dora", "adalora", "ia3", "prefix", "prompt", "p_tuning")
 MERGEABLE = ("lora", "dora", "adalora", "ia3")
+_UNUSED = ".*pooler.*"  # no vector here passes it: "all-linear" leaves it out
 
 
 def method_of(name: str) -> Method:
@@ -218,13 +220,22 @@ def _with_peft(
             init_r=start,
             lora_alpha=round(scale * start),
             total_step=1000,  # until it is laid out: RankBudget.lay_out
+            exclude_modules=_UNUSED,
         )
     else:
         config = peft.LoraConfig(
-            **task, r=size, lora_alpha=round(scale * size), use_dora=method == "dora"
+            **task,
+            r=size,
+            lora_alpha=round(scale * size),
+            use_dora=method == "dora",
+            exclude_modules=_UNUSED,
         )
     try:
-        return peft.get_peft_model(network, config)
+        with (
+            warnings.catch_warnings()
+        ):  # of names that transformers has given up, and of what peft sets itself
+            warnings.simplefilter("ignore")
+            return peft.get_peft_model(network, config)
     except ValueError as error:
         raise InputError(
             f"{method} on {type(network).__name__}: {str(error).splitlines()[0]}",

@@ -15,7 +15,7 @@ from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.encoders.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.models.adapter_bank import Adapter, AdapterBank  # noqa: E402
-from recnb.models.tuning import MERGEABLE, METHODS, counts, depth_of, tune  # noqa: E402
+from recnb.models.tuning import MERGEABLE, METHODS, budget_of, counts, depth_of, tune  # noqa: E402
 from recnb.models.two_tower import TwoTower  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
@@ -269,6 +269,19 @@ def test_two_tower_gives_its_adapter(folders, tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="leaves the language model"):
         small(n_epochs=1).fit(world()).adapter()
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "qwen2"])
+@pytest.mark.parametrize("method", ["lora", "dora", "adalora"])
+def test_all_linear_leaves_out_what_no_vector_passes(folders, kind: str, method: str) -> None:
+    network = tune(open_network(folders[kind]), method, size=2, targets="all-linear")
+    added = [name for name, _ in network.named_parameters() if "lora_" in name]
+    assert added and not [name for name in added if "pooler" in name]
+    train_a_little(network)
+    budget = budget_of(network)
+    if budget is not None:
+        budget.lay_out(9)
+        budget.step()
 
 
 def test_adalora_spends_its_budget_and_survives_a_kill(tmp_path: Path, monkeypatch) -> None:
