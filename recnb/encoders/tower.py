@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -389,7 +390,10 @@ def _watch(
         elif layer < len(stack):
             hooks.append(stack[layer - 1].register_forward_hook(after(layer)))
     try:
-        last = network(input_ids=tokens, attention_mask=mask, **more).last_hidden_state
+        with warnings.catch_warnings():
+            # peft passes a prefix under a name that transformers means to give up
+            warnings.filterwarnings("ignore", "`past_key_values` is deprecated", FutureWarning)
+            last = network(input_ids=tokens, attention_mask=mask, **more).last_hidden_state
     finally:
         for hook in hooks:
             hook.remove()

@@ -73,7 +73,7 @@ class TwoTower(Recommender):
         Tune the highest so many layers only; what lies below is computed once. None: two for "top_layers", else all.
     n_epochs, lr, lr_encoder, weight_decay, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
-        usual for the method.
+        usual for the method. `n_epochs` None: 20 where the language model is frozen, 5 where it is tuned.
         `dropout` is that of item vectors; the language model runs without, as its states are kept in a table.
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower_network.TwoTowerNetwork`.
@@ -115,7 +115,7 @@ class TwoTower(Recommender):
         words: int = 0,
         traits: bool = False,
         n_layers: int | None = None,
-        n_epochs: int = 20,
+        n_epochs: int | None = None,
         lr: float = 1e-3,
         lr_encoder: float | None = None,
         weight_decay: float = 0.01,
@@ -208,7 +208,7 @@ class TwoTower(Recommender):
             seed=self.seed,
         )
         if network.budget is not None:
-            epochs = map(plan, range(self.n_epochs))
+            epochs = map(plan, range(self._epochs()))
             network.budget.lay_out(sum(kind == LIVE for epoch in epochs for kind, _ in epoch))
         maker = BatchMaker(
             users,
@@ -225,7 +225,7 @@ class TwoTower(Recommender):
             network,
             lambda epoch: Batches(plan(epoch), partial(maker, epoch)),
             Training(
-                epochs=self.n_epochs,
+                epochs=self._epochs(),
                 lr=self.lr,
                 lr_encoder=self._lr_encoder(),
                 weight_decay=self.weight_decay,
@@ -308,6 +308,10 @@ class TwoTower(Recommender):
     def _depth(self, encoder: Any) -> int:
         """How many layers are trained."""
         return depth_of(self.method, encoder.n_layers, self.n_layers)
+
+    def _epochs(self) -> int:
+        """An epoch in which the language model is trained costs many in which it is not."""
+        return self.n_epochs or (20 if method_of(self.method).depth == "none" else 5)
 
     def _lr_encoder(self) -> float:
         """A rate that is never used where nothing is trained."""

@@ -42,7 +42,7 @@ def check(model: Any, train: Dataset) -> None:
     for name in _AT_LEAST_ONE:
         if not getattr(model, name) >= 1:
             raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1")
-    for name in ("n_layers", "size"):
+    for name in ("n_epochs", "n_layers", "size"):
         if getattr(model, name) is not None and not getattr(model, name) >= 1:
             raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1, or None")
     if model.quantise is not None and model.method in UNQUANTISED:
