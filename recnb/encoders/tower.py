@@ -391,8 +391,10 @@ def _watch(
             hooks.append(stack[layer - 1].register_forward_hook(after(layer)))
     try:
         with warnings.catch_warnings():
-            # peft passes a prefix under a name that transformers means to give up
+            # peft passes a prefix under a name that transformers means to give up; 8-bit layers tell of
+            # their rounding at every call
             warnings.filterwarnings("ignore", "`past_key_values` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", "MatMul8bitLt: inputs will be cast")
             last = network(input_ids=tokens, attention_mask=mask, **more).last_hidden_state
     finally:
         for hook in hooks:

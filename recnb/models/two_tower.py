@@ -540,6 +540,7 @@ class TwoTower(Recommender):
         """
         from recnb.models.adapter_bank import Adapter
 
+        self._ready()
         if not len(self.tuned_):
             raise InputError(f"'{self.method}' leaves the language model as it is", mend="tune it")
         arrays = unflat(self.tuned_, self.tuned_shapes_)
@@ -556,6 +557,7 @@ class TwoTower(Recommender):
         InputError
             The method cannot be merged.
         """
+        self._ready()
         if self.quantise is not None:
             raise InputError(
                 "quantised weights cannot take in an update exactly", mend="train without quantise"

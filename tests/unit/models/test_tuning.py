@@ -267,6 +267,9 @@ def test_two_tower_gives_its_adapter(folders, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         bank.encode(texts(4), "ratings"), own.all_states()[own.place][:, -1].numpy(), atol=1e-5
     )
+    for unfitted in (small(method="lora").adapter, small(method="lora").merged):
+        with pytest.raises(InputError, match="not fitted"):
+            unfitted()
     with pytest.raises(InputError, match="leaves the language model"):
         small(n_epochs=1).fit(world()).adapter()
 
