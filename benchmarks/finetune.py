@@ -105,6 +105,20 @@ def ours(seed: int, epochs: int) -> dict[str, Any]:
     }
 
 
+def per_epoch(seconds: Any, n_rows: int) -> dict[str, Any]:
+    """The median step of some that were timed, scaled to an epoch of `n_rows` rows."""
+    import torch
+
+    step, n = float(np.median(seconds)), -(-n_rows // BATCH)
+    return {
+        "threads": torch.get_num_threads(),
+        "steps_timed": len(seconds),
+        "step_seconds": step,
+        "steps_per_epoch": n,
+        "epoch_seconds": step * n,
+    }
+
+
 def plain(steps: int) -> dict[str, Any]:
     """Seconds of a step of the plain loop: the median after two of warm-up."""
     import torch
@@ -156,22 +170,13 @@ def plain(steps: int) -> dict[str, Any]:
         optimiser.step()
         if k >= 2:
             seconds.append(time.perf_counter() - start)
-    step = float(np.median(seconds))
-    n = -(-len(rows) // BATCH)
-    return {
-        "threads": torch.get_num_threads(),
-        "steps_timed": steps,
-        "step_seconds": step,
-        "steps_per_epoch": n,
-        "epoch_seconds": step * n,
-    }
+    return per_epoch(seconds, len(rows))
 
 
 def library(steps: int) -> dict[str, Any]:
     """Seconds of a step of sentence-transformers' trainer: the median after two of warm-up."""
     import tempfile
 
-    import torch
     from datasets import Dataset as Table
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
@@ -224,15 +229,7 @@ def library(steps: int) -> dict[str, Any]:
             loss=CosineSimilarityLoss(model),
             callbacks=[Clock()],
         ).train()
-    step = float(np.median(np.diff(marks)[2:]))
-    n = -(-len(rows) // BATCH)
-    return {
-        "threads": torch.get_num_threads(),
-        "steps_timed": steps,
-        "step_seconds": step,
-        "steps_per_epoch": n,
-        "epoch_seconds": step * n,
-    }
+    return per_epoch(np.diff(marks)[2:], len(rows))
 
 
 def quality(seed: int, epochs: int, checkpoint: str) -> dict[str, Any]:

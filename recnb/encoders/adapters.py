@@ -13,7 +13,7 @@ from recnb.errors import InputError
 
 # The last matrix of the attention and of the feed-forward part of a layer, by architecture.
 ATTENTION_OUT = ("attention.output.dense", "attention.out_lin", "attn.c_proj", "self_attn.o_proj")
-FORWARD_OUT = ("output.dense", "ffn.lin2", "output_layer_norm", "mlp.c_proj", "mlp.down_proj")
+FORWARD_OUT = ("output.dense", "ffn.lin2", "mlp.c_proj", "mlp.down_proj")
 
 
 class Bottleneck(nn.Module):
@@ -190,8 +190,7 @@ class RankBudget(nn.Module):
             held = {n: own[_flat(kind, n)] for n in names} if int(self.taken) else {}
             setattr(allocator, kind, held)
         config = adalora.peft_config[adalora.trainable_adapter_name]
-        pattern = {n: own[_flat("kept", n)].view(-1, 1).tolist() for n in names if "lora_E" in n}
-        config.rank_pattern = {n: [bool(k[0]) for k in kept] for n, kept in pattern.items()}
+        config.rank_pattern = {n: own[_flat("kept", n)].tolist() for n in names if "lora_E" in n}
         self.taken += 1
         last = config.total_step - config.tfinal
         adalora.update_and_allocate(min(int(self.taken), config.total_step))

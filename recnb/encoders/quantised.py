@@ -48,9 +48,8 @@ def quantise(network: Any, kind: str) -> Any:
         for module in list(layer.modules()):
             for name, child in list(module.named_children()):
                 if type(child) is nn.Linear:
-                    with torch.random.fork_rng(
-                        devices=[]
-                    ):  # a new layer draws weights, then drops them
+                    # a new layer draws weights, then drops them
+                    with torch.random.fork_rng(devices=[]):
                         setattr(module, name, _smaller(child, kind))
     # what peft asks to choose its layers
     setattr(network, "is_loaded_in_8bit" if kind == "int8" else "is_loaded_in_4bit", True)

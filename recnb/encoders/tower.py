@@ -19,9 +19,9 @@ from recnb.errors import InputError
 log = logging.getLogger(__name__)
 
 HALF_ABOVE = 2**30  # bytes of kept states from which they are kept in half precision
-# Architectures that take a mask of pairs of tokens and positions, and their first position: several texts
-# then go through as one row, without padding. Few tokens, as attention looks at all pairs of them.
-PACKED, PACKED_TOKENS = {"bert": 0, "gpt2": 0, "llama": 0, "mistral": 0, "qwen2": 0}, 512
+# Architectures that take a mask of pairs of tokens, and positions counted from 0: several texts then go
+# through as one row, without padding. Few tokens, as attention looks at all pairs of them.
+PACKED, PACKED_TOKENS = ("bert", "gpt2", "llama", "mistral", "qwen2"), 512
 
 
 class TextTower(nn.Module):
@@ -351,8 +351,7 @@ def packed(
     """
     here = seen.bool()
     text = torch.arange(len(tokens), device=tokens.device)[:, None].expand_as(tokens)[here]
-    first = PACKED[network.config.model_type]
-    position = (here.cumsum(dim=1) - 1)[here] + first
+    position = (here.cumsum(dim=1) - 1)[here]
     open_ = text[:, None] == text[None, :]
     if getattr(network.config, "is_decoder", False) or network.config.model_type != "bert":
         open_ = open_ & (position[:, None] >= position[None, :])

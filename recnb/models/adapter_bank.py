@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recnb.errors import InputError
-from recnb.models.tuning import depth_of, tune
+from recnb.models.tuning import tune
 
 SCHEMA = 1
 _SETTINGS = ("size", "alpha", "targets", "n_layers")
@@ -166,7 +166,6 @@ class AdapterBank:
 
     def _prepare(self, adapter: Adapter) -> None:
         network = self._encoder.model
-        depth_of(adapter.method, self._encoder.n_layers, adapter.settings["n_layers"])
         self._network = tune(network, adapter.method, **adapter.settings).eval()
         self._at = {n: p for n, p in self._network.named_parameters() if p.requires_grad}
         self._like = adapter

@@ -118,9 +118,8 @@ class BatchMaker:
             m = min(self.n_negatives, len(self._used))
             drawn = rng.choice(self._used, m, replace=False) if m < len(self._used) else self._used
             candidates = np.union1d(own, drawn)
-            if (
-                live
-            ):  # the batch's own items are there for certain, the drawn ones stand for all others
+            if live:
+                # the batch's own items are there for certain, the drawn ones stand for all others
                 log_q = np.where(np.isin(candidates, own), 0, np.log(m / len(self._used)))
                 own_log_q = np.zeros(len(items))
             else:
