@@ -140,7 +140,7 @@ class MediaEncoder:
     @cached_property
     def model(self) -> Any:
         """The network, on its device and in its precision; opened at first use."""
-        return open_network(self.source, self.kind, self.precision, self.device)
+        return open_network(self.source, self.config, self.kind, self.precision, self.device)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.precision}, {self.device})"
@@ -196,7 +196,10 @@ class MediaEncoder:
 
     @cached_property
     def _outline(self) -> Any:
-        return outline(self.config, self.kind)
+        try:
+            return outline(self.config, self.kind)
+        except (NotImplementedError, RuntimeError, TypeError):  # Hiera computes while it is built
+            return self.model
 
     def _open_cache(self) -> VectorCache | None:
         if self._cache is False:

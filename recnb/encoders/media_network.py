@@ -45,7 +45,7 @@ def open_media_config(source: Source, kind: str) -> Any:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(source.folder)
-            network = MODEL_MAPPING[type(config)]
+            network: Any = MODEL_MAPPING[type(config)]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"transformers cannot read this model ({_first_line(error)})",
@@ -58,6 +58,8 @@ def open_media_config(source: Source, kind: str) -> Any:
             file=str(source.folder),
             mend=f"name a model of the family of {KNOWN[kind]}",
         )
+    if config.model_type == "vit_mae":
+        config.mask_ratio = 0.0  # by itself it hides patches, drawn anew each time
     return config
 
 
@@ -112,12 +114,16 @@ def open_processor(source: Source, kind: str) -> Any:
         ) from error
 
 
-def open_network(source: Source, kind: str, precision: str = "float32", device: str = "cpu") -> Any:
+def open_network(
+    source: Source, config: Any, kind: str, precision: str = "float32", device: str = "cpu"
+) -> Any:
     """The network in `source` that reads `kind`, in evaluation mode.
 
     Parameters
     ----------
     source : Source
+    config : transformers.PretrainedConfig
+        As `open_media_config` returns it.
     kind : {"image", "audio"}
     precision : {"float32", "bfloat16"}
     device : str
@@ -145,7 +151,10 @@ def open_network(source: Source, kind: str, precision: str = "float32", device: 
     )
     with quiet():
         model, found = transformers.AutoModel.from_pretrained(
-            source.folder, output_loading_info=True, **{key: getattr(torch, precision)}
+            source.folder,
+            config=config,
+            output_loading_info=True,
+            **{key: getattr(torch, precision)},
         )
     missing = [name for name in found["missing_keys"] if not name.endswith(MASKS)]
     poolers = [name for name in missing if "pooler." in name]
@@ -187,8 +196,8 @@ def media_vectors(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> 
     -------
     Tensor of shape (n, dim), float32
         What `get_image_features` or `get_audio_features` returns where the model has it; else its
-        pooled output where it has one; else the mean of the last hidden state over the tokens, the
-        grid of an image, or the time of a clip without padding.
+        pooled output where it has one; else its last hidden state. What is no vector yet becomes
+        the mean over the tokens, the grid of an image, or the time of a clip without padding.
 
     Raises
     ------
@@ -199,27 +208,29 @@ def media_vectors(model: Any, inputs: Mapping[str, torch.Tensor], kind: str) -> 
 
     given = {name: value for name, value in inputs.items() if name != "attention_mask"}
     output = getattr(model, f"get_{kind}_features", model)(**given)
-    if isinstance(output, torch.Tensor):  # transformers before 5
-        return output.float()
-    pooled = getattr(output, "pooler_output", None)
-    if isinstance(pooled, torch.Tensor):
-        return pooled.flatten(1).float()  # convolutions leave a grid of 1 x 1
-    states = getattr(output, "last_hidden_state", None)
-    if not isinstance(states, torch.Tensor) or states.ndim not in (3, 4):
+    states = output  # a tensor from `get_…_features` before transformers 5
+    if not isinstance(output, torch.Tensor):
+        states = getattr(output, "pooler_output", None)
+        if states is None:
+            states = getattr(output, "last_hidden_state", None)
+    if not isinstance(states, torch.Tensor) or states.ndim not in (2, 3, 4):
         raise InputError(
-            f"{type(model).__name__} gives no vector for an {kind}",
+            f"{type(model).__name__} gives no vector of its {kind} input",
             mend=f"name a model of the family of {KNOWN[kind]}",
         )
-    if states.ndim == 4:
-        return states.float().mean(dim=(2, 3))
+    states = states.float()
+    if states.ndim == 2:
+        return states
+    if states.ndim == 4:  # convolutions pool to a grid of 1 x 1
+        return states.mean(dim=(2, 3))
     mask = inputs.get("attention_mask")
     if mask is None:
-        return states.float().mean(dim=1)
+        return states.mean(dim=1)
     # Whisper halves the time and pads every clip to 30 s: silence would outweigh a short clip
     filled = mask.long().sum(dim=1, keepdim=True) * states.shape[1]
     last = (filled + mask.shape[1] - 1) // mask.shape[1]
     here = (torch.arange(states.shape[1], device=states.device) < last).float()
-    return torch.einsum("nt,ntd->nd", here, states.float()) / here.sum(dim=1, keepdim=True)
+    return torch.einsum("nt,ntd->nd", here, states) / here.sum(dim=1, keepdim=True)
 
 
 def _one_side(model: Any, kind: str) -> Any:

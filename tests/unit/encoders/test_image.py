@@ -173,6 +173,17 @@ def test_without_a_trained_pooler_the_mean_over_tokens(
     np.testing.assert_allclose(encoder.encode(files), expected, atol=1e-5)
 
 
+def test_nothing_is_hidden_from_a_masked_autoencoder(files: list[Path], tmp_path: Path) -> None:
+    import torch
+    import transformers as hf
+
+    torch.manual_seed(0)
+    hf.ViTMAEModel(hf.ViTMAEConfig(**VISION, mask_ratio=0.75)).save_pretrained(tmp_path / "mae")
+    parts("vit")[1].save_pretrained(tmp_path / "mae")
+    encoder = ImageEncoder(tmp_path / "mae", device="cpu", cache=False)
+    np.testing.assert_allclose(encoder.encode(files), encoder.encode(files), atol=1e-6)
+
+
 def test_each_content_once_in_any_order(
     folders: Path, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
