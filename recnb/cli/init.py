@@ -19,6 +19,9 @@ Replace the three csv files (parquet works too; `items` and `users` may be left 
 | `items.csv` | `item_id`, `title`, `text`, any other columns (`year`, `brand`, `category`, ...) |
 | `users.csv` | `user_id`, any other columns: the report says for whom a model helps |
 
+Pictures and sounds of items go into folders beside these files, `images/ITEM_ID.jpg` and `audio/ITEM_ID.wav`, and
+vectors into `features/NAME.npy` with `features/NAME.ids.txt`, one item id a line. All of them may be left out.
+
 Columns of interactions, all optional but the first two: `rating`; `timestamp` (Unix seconds, milliseconds or ISO
 text); `position` (an order without a clock); `event` (view, click, cart, buy, ...); `quantity`; `split` (train, valid,
 test: for `--split predefined`).

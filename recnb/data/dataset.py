@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -12,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.data import door, tables
+from recnb.data import door, media, tables
+from recnb.data.media import Media
 from recnb.errors import InputError
 
 FEEDBACK, DUPLICATES = door.FEEDBACK, door.DUPLICATES
@@ -40,6 +42,8 @@ class Dataset:
         The rating from which an item counts as relevant; None means four fifths of the way up the scale.
     notes : tuple of str
         What was guessed or decided at the door, in words.
+    media : mapping of str to Media
+        Pictures ("image"), sounds ("audio") and vectors (any other name) of items.
     """
 
     interactions: pd.DataFrame
@@ -50,6 +54,7 @@ class Dataset:
     name: str = "data"
     relevant_from: float | None = None
     notes: tuple[str, ...] = field(default=())
+    media: Mapping[str, Media] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- making one
 
@@ -135,7 +140,8 @@ class Dataset:
         """Read a folder of `interactions`, `items` (optional), `users` (optional) as parquet or csv.
 
         A `dataset.json` beside them may declare `feedback`, `scale`, `name` and `relevant_from`; arguments
-        win over it. ``settings`` go to :meth:`from_frames`.
+        win over it. ``settings`` go to :meth:`from_frames`. Folders `images` and `audio` and the vectors in
+        `features` become `media`: see :mod:`recnb.data.media`.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -150,13 +156,14 @@ class Dataset:
         declared = door.declared(folder / "dataset.json")
         frames = {p: tables.read_table(f) if (f := found[p]) else None for p in ("items", "users")}
         files = tuple(str(path or part) for part, path in found.items())
-        return cls.from_frames(
+        ds = cls.from_frames(
             tables.read_table(found["interactions"]),
             frames["items"],
             frames["users"],
             files=files,  # type: ignore[arg-type]
             **{"name": folder.resolve().name, **declared, **settings},
         )
+        return ds.with_media(**media.find(folder, ds.item_ids))
 
     @classmethod
     def from_file(cls, path: str | Path, **settings) -> Dataset:
@@ -168,11 +175,18 @@ class Dataset:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write the folder that :meth:`from_folder` reads: parquet tables and `dataset.json`.
+        """Write the folder that :meth:`from_folder` reads: parquet tables, `dataset.json` and the media.
 
         Rows that stand more than once were accepted when this was made, so the folder accepts them too.
+        A folder with media in it is refused: they may be the files that these come from.
         """
         folder = Path(folder)
+        if media.holds_media(folder):
+            raise InputError(
+                "pictures, sounds or vectors are here already",
+                file=str(folder),
+                mend="name a new folder",
+            )
         folder.mkdir(parents=True, exist_ok=True)
         rows = self.interactions.drop(columns=["user", "item"])
         rows.insert(0, "user_id", self.user_ids[self.interactions["user"]])
@@ -193,13 +207,19 @@ class Dataset:
         (folder / "dataset.json").write_text(
             json.dumps(declared, indent=1) + "\n", encoding="utf-8"
         )
+        media.write(folder, self.media, self.item_ids)
 
     # ---------------------------------------------------------------- looking at it
 
     def __repr__(self) -> str:
         return (
             f"Dataset({self.name!r}, {self.feedback}, {self.n_users:,} users, {self.n_items:,} items, "
-            f"{len(self.interactions):,} interactions)"
+            f"{len(self.interactions):,} interactions"
+            + "".join(
+                f", {media.known(each, self.item_ids).sum():,} with {name}"
+                for name, each in self.media.items()
+            )
+            + ")"
         )
 
     @property
@@ -253,7 +273,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Identity of ids, rows and texts: sha256, 16 hex digits.
+        """Identity of ids, rows, texts and, where there are any, media: sha256, 16 hex digits.
 
         The order of the interactions does not matter; that of the items and users does, since it sets the codes.
         csv and parquet of the same text and numbers agree; a column of times or lists, which csv can hold only
@@ -267,6 +287,12 @@ class Dataset:
                 h.update(values.astype("<f8").tobytes())
             else:
                 h.update("\x00".join(map(str, values)).encode())
+        for name, each in sorted(self.media.items()):
+            rows = each.rows(self.item_ids)
+            if (rows >= 0).any():  # what other items have does not matter
+                h.update(f"\x03{name}\x03{each.kind}\x03".encode())
+                for row in rows:
+                    h.update(each.digests[row] if row >= 0 else b"none")
         return h.hexdigest()[:16]
 
     def describe(self) -> pd.Series:
@@ -343,6 +369,39 @@ class Dataset:
     def with_relevance(self, relevant_from: float | None) -> Dataset:
         """The same data with another threshold of relevance."""
         return self if relevant_from is None else replace(self, relevant_from=relevant_from)
+
+    def with_media(self, **changes: Media | None) -> Dataset:
+        """The same data with some of the media added or replaced; None drops one.
+
+        Examples
+        --------
+        >>> ds = Dataset.from_frames(pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]}))
+        >>> ds.with_media(look=media.from_vectors([[0.5, 1.0]], ids=["y"]))
+        Dataset('data', implicit, 2 users, 2 items, 2 interactions, 1 with look)
+
+        Raises
+        ------
+        InputError
+            A name that means something else, or media of other items only.
+        """
+        kept = dict(self.media)
+        notes = [n for n in self.notes if n.partition(":")[0] not in changes]
+        for name, each in changes.items():
+            kept.pop(name, None)
+            if each is None:
+                continue
+            media.check_name(name, each.kind)
+            n = int(media.known(each, self.item_ids).sum())
+            if len(each) and not n:
+                raise InputError(
+                    f"none of the {len(each):,} items of '{name}' is here, '{each.ids[0]}' for one",
+                    file=self.name,
+                    mend="use the items' ids",
+                )
+            kept[name] = each
+            left = f"; left out: {each.left_out}" if each.left_out else ""
+            notes.append(f"{name}: {n:,} of {self.n_items:,} items{left}")
+        return replace(self, media=kept, notes=tuple(notes))
 
     def keep(self, users: np.ndarray | None = None, items: np.ndarray | None = None) -> Dataset:
         """Only these users and items (boolean masks over the codes), with new codes."""

@@ -216,11 +216,11 @@ def read_vectors(file: str | Path, item_ids: Iterable[str]) -> Media:
         )
     media = _checked(array, ids, str(file), str(side) if side.is_file() else str(file))
     items = list(item_ids)
-    known = _known(media, items)
-    if not known.any():
+    ours = known(media, items)
+    if not ours.any():
         raise _no_match(file, f"id '{ids[0]}'", items, "use the items' ids")
-    unknown = int((~known).sum())
-    return replace(_part(media, known), left_out=_counted({"vectors of unknown items": unknown}))
+    unknown = int((~ours).sum())
+    return replace(_part(media, ours), left_out=_counted({"vectors of unknown items": unknown}))
 
 
 def from_vectors(vectors: Any, ids: Iterable[str]) -> Media:
@@ -351,6 +351,11 @@ def thinned(media: Media, share: float, seed: int) -> Media:
 # ---------------------------------------------------------------- a data folder
 
 
+def known(media: Media, item_ids: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Which of the items that have one are in this catalogue: shape (len(media),), bool."""
+    return pd.Index(media.ids, dtype=object).isin(item_ids)
+
+
 def find(folder: Path, item_ids: Iterable[str]) -> dict[str, Media]:
     """What lies in `images/`, `audio/` and `features/` of a data folder, by name."""
     readers = {"image": read_images, "audio": read_audio}
@@ -371,12 +376,12 @@ def find(folder: Path, item_ids: Iterable[str]) -> dict[str, Media]:
     return found
 
 
-def write(folder: Path, media: Mapping[str, Media], item_ids: Sequence[str]) -> None:
+def write(folder: Path, media: Mapping[str, Media], item_ids: np.ndarray) -> None:
     """Write what :func:`find` reads: files under their items' ids, vectors with the ids inside."""
     from safetensors.numpy import save_file
 
     for name, each in media.items():
-        each = _part(each, _known(each, item_ids))
+        each = _part(each, known(each, item_ids))
         if not len(each):
             continue
         target = folder / FOLDERS.get(name, FEATURES)
@@ -441,7 +446,7 @@ def _read_files(
 ) -> Media:
     if not folder.is_dir():
         raise InputError("no such folder", file=str(folder), mend="check the path")
-    known, left = set(item_ids), Counter[str]()
+    items, left = set(item_ids), Counter[str]()
     found: dict[str, Path] = {}
     stranger = None
     for file in sorted(folder.iterdir()):
@@ -450,7 +455,7 @@ def _read_files(
             left["hidden files"] += 1
         elif file.suffix[1:].lower() not in endings or not file.is_file():
             left["files of other kinds"] += 1
-        elif item not in known:
+        elif item not in items:
             left["files of unknown items"] += 1
             stranger = stranger or file
         elif item in found:
@@ -462,7 +467,7 @@ def _read_files(
         else:
             found[item] = file
     if not found and stranger:
-        raise _no_match(folder, stranger.name, known, "name the files after the items' ids")
+        raise _no_match(folder, stranger.name, items, "name the files after the items' ids")
     if not found:
         what = f"no {kind} file in it ({', '.join(endings)})"
         raise InputError(what, file=str(folder), mend="put some in or take the folder away")
@@ -659,10 +664,6 @@ def _part(media: Media, rows: np.ndarray, ids: np.ndarray | None = None) -> Medi
         files=tuple(media.files[n] for n in numbers) if media.files else (),
         vectors=None if media.vectors is None else media.vectors[numbers],
     )
-
-
-def _known(media: Media, item_ids: Sequence[str]) -> np.ndarray:
-    return pd.Index(media.ids, dtype=object).isin(item_ids)
 
 
 def _vectors_of(media: Media) -> np.ndarray:

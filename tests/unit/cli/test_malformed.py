@@ -1,6 +1,6 @@
 """Malformed input of every kind through the real command line: one line, the place, the mend, exit code 2.
 
-Tables, published layouts, archives and arguments. The readers, the door and the archives have more cases of their own
+Tables, media, published layouts, archives and arguments. Readers, door and archives have more cases of their own
 (`tests/unit/data`); here is what a reader of the terminal sees.
 """
 
@@ -10,11 +10,14 @@ import gzip
 import io
 import json
 import stat
+import struct
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -41,6 +44,30 @@ def own(interactions=GOOD, **others):
 def parquet(**columns):
     out = io.BytesIO()
     pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+def with_media(files):
+    """A good folder with more files in it."""
+    return own() | {f"own/{name}": content for name, content in files.items()}
+
+
+def png(width, height):
+    """The header of a PNG with a right checksum, and no pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    whole = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    return b"\x89PNG\r\n\x1a\n" + whole + struct.pack(">I", 10) + b"IDAT" + b"\0" * 14
+
+
+def wav(rate, samples):
+    body = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16)
+    body += b"data" + struct.pack("<I", 2 * samples)
+    return b"RIFF" + struct.pack("<I", len(body) + 2 * samples) + body + b"\0\0" * samples
+
+
+def npy(array):
+    out = io.BytesIO()
+    np.save(out, array)
     return out.getvalue()
 
 
@@ -163,6 +190,102 @@ TABLES = {
         "delete the rest",
     ),
     "scale upside down": (own(dataset='{"scale": [5, 1]}'), DESCRIBE, "scale", "[1, 5]"),
+}
+MEDIA = {
+    "a picture of no bytes": (
+        with_media({"images/x.png": b""}),
+        "x.png",
+        "replace the file",
+    ),
+    "a page for a picture": (
+        with_media({"images/x.png": b"<html>404</html>"}),
+        "none of PNG",
+        "replace the file",
+    ),
+    "a picture that is a bomb": (
+        with_media({"images/x.png": png(60_000, 60_000)}),
+        "x.png",
+        "smaller",
+    ),
+    "a picture of many pixels": (
+        with_media({"images/x.png": png(10_000, 10_000)}),
+        "10,000 x 10,000",
+        "smaller",
+    ),
+    "two pictures of one item": (
+        with_media({"images/x.png": png(2, 2), "images/x.gif": b"GIF"}),
+        "x.gif and x.png",
+        "keep one",
+    ),
+    "pictures of nobody": (
+        with_media({"images/shoe.png": png(2, 2)}),
+        "shoe.png",
+        "name the files",
+    ),
+    "no pictures": (with_media({"images/x.txt": "x"}), "images", "put some in"),
+    "no sound": (with_media({"audio/x.flac": b"fLaC oh"}), "x.flac", "replace the file"),
+    "a sound of no samples": (
+        with_media({"audio/x.wav": wav(8000, 0)}),
+        "0 samples",
+        "replace the file",
+    ),
+    "a sound cut off": (
+        with_media({"audio/x.wav": wav(8000, 90)[:-80]}),
+        "claims",
+        "replace the file",
+    ),
+    "an array of no bytes": (
+        with_media({"features/v.npy": b"", "features/v.ids.txt": "x\n"}),
+        "v.npy",
+        "replace the file",
+    ),
+    "an array cut off": (
+        with_media({"features/v.npy": npy(np.ones((2, 9)))[:-8], "features/v.ids.txt": "x\ny\n"}),
+        "claims 144 bytes",
+        "replace the file",
+    ),
+    "an array of objects": (
+        with_media({"features/v.npy": npy(np.array([[None]])), "features/v.ids.txt": "x\n"}),
+        "object",
+        "float32",
+    ),
+    "an array of one dimension": (
+        with_media({"features/v.npy": npy(np.ones(2)), "features/v.ids.txt": "x\ny\n"}),
+        "(2,)",
+        "two dimensions",
+    ),
+    "an array without ids": (
+        with_media({"features/v.npy": npy(np.ones((2, 2)))}),
+        "v.npy",
+        "v.ids.txt",
+    ),
+    "an array with an id too many": (
+        with_media({"features/v.npy": npy(np.ones((1, 2))), "features/v.ids.txt": "x\ny\n"}),
+        "1 rows for 2 ids",
+        "one id a row",
+    ),
+    "an id of an array twice": (
+        with_media({"features/v.npy": npy(np.ones((2, 2))), "features/v.ids.txt": "x\nx\n"}),
+        "v.ids.txt, row 2",
+        "keep one vector",
+    ),
+    "an array with a hole": (
+        with_media(
+            {"features/v.npy": npy(np.array([[1], [np.nan]])), "features/v.ids.txt": "x\ny\n"}
+        ),
+        "v.npy, row 2",
+        "write numbers",
+    ),
+    "a reserved name": (
+        with_media({"features/text.npy": npy(np.ones((2, 2)))}),
+        "'text'",
+        "rename",
+    ),
+    "a safetensors of nothing": (
+        with_media({"features/v.safetensors": b"\xff" * 20}),
+        "v.safetensors",
+        "replace the file",
+    ),
 }
 LAYOUTS = {
     "u.data cut off": (
@@ -352,6 +475,10 @@ ARGUMENTS = {
 }
 CASES = {
     **{f"table: {name}": case for name, case in TABLES.items()},
+    **{
+        f"media: {name}": (files, "evaluate own -q", place, mend)
+        for name, (files, place, mend) in MEDIA.items()
+    },
     **{f"layout: {name}": case for name, case in LAYOUTS.items()},
     **{f"argument: {name}": case for name, case in ARGUMENTS.items()},
 }
