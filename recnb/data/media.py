@@ -527,7 +527,7 @@ def _sound(file: Path) -> Any:
     soundfile = _needs("soundfile", "sounds need soundfile")
     size, head = _start(file)
     claimed = int.from_bytes(head[4:8], "little") + 8
-    # libsndfile takes a short wav for a whole one. All ones: written to a pipe, length unknown. A byte of padding may lack.
+    # libsndfile takes a short wav for a whole one. All ones: written to a pipe. A byte of padding may lack.
     if head[:4] == b"RIFF" and claimed > size + 1 and head[4:8] != b"\xff\xff\xff\xff":
         raise _claims(file, claimed, size)
     if file.suffix.lower() == ".mp3" and head[:3] != b"ID3" and head[:2] < b"\xff\xe0":
