@@ -36,6 +36,7 @@ _HOMES: dict[str, str | type[Recommender]] = {
     "text_dot": "recnb.models.two_tower:TwoTower",
     "text_mlp": "recnb.models.two_tower:TwoTower",
     "hybrid": "recnb.models.two_tower:TwoTower",
+    "fusion": "recnb.models.two_tower:TwoTower",
 }
 # Names that stand for a class with other defaults.
 _SETTINGS: dict[str, dict] = {
@@ -43,6 +44,7 @@ _SETTINGS: dict[str, dict] = {
     "text_dot": {"head": "dot"},
     "text_mlp": {"head": "mlp"},
     "hybrid": {"head": "dot", "user": "id+mean", "item_id": True},
+    "fusion": {"head": "dot", "modalities": "auto"},
 }
 
 

@@ -21,6 +21,7 @@ from recnb.metrics.ranking import hits, ndcg
 from recnb.models.content import new_items
 from recnb.models.flat_arrays import flat, unflat
 from recnb.models.histories import padded
+from recnb.models.modalities import Modalities, chosen, media_of
 from recnb.models.taste import ties
 from recnb.models.tuning import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 from recnb.models.two_tower_settings import POOLINGS, check
@@ -87,6 +88,17 @@ class TwoTower(Recommender):
         Most recent items that a user's vector is made of.
     max_tokens : int
         Tokens read of an item's text.
+    modalities : str, optional
+        What an item is made of, see :func:`recnb.models.modalities.chosen`: "auto", "text+image", "title+plot+id", …;
+        None: its text alone.
+    fusion : str
+        How their vectors become one, of :data:`recnb.models.fusion_network.FUSIONS`.
+    modality_dropout : float
+        See :class:`recnb.models.fusion_network.Fuse`.
+    image_encoder, audio_encoder : str
+        "cnn", a small network trained on the data's own interactions, or a folder or hub name, see
+        :class:`recnb.encoders.ImageEncoder` and :class:`recnb.encoders.AudioEncoder`. Pictures and sounds are
+        read once; `method` tunes the language model.
     checkpoint : str, optional
         Folder from which a killed fit goes on.
     seed : int
@@ -130,6 +142,11 @@ class TwoTower(Recommender):
         temperature: float = 1.0,
         max_history: int = 50,
         max_tokens: int = 128,
+        modalities: str | None = None,
+        fusion: str = "concat",
+        modality_dropout: float = 0.1,
+        image_encoder: str = "cnn",
+        audio_encoder: str = "cnn",
         checkpoint: str | None = None,
         size: int | None = None,
         alpha: int | None = None,
@@ -163,6 +180,11 @@ class TwoTower(Recommender):
         self.temperature = temperature
         self.max_history = max_history
         self.max_tokens = max_tokens
+        self.modalities = modalities
+        self.fusion = fusion
+        self.modality_dropout = modality_dropout
+        self.image_encoder = image_encoder
+        self.audio_encoder = audio_encoder
         self.checkpoint = checkpoint
         self.size = size
         self.alpha = alpha
@@ -186,8 +208,9 @@ class TwoTower(Recommender):
         from recnb.training import train as run
         from recnb.training.batches import LIVE, Batches, Plan
 
+        self.modalities_ = list(chosen(self.modalities, train))
         check(self, train)
-        self.columns_ = (self.text or Text()).chosen(train.items)
+        self.columns_ = (self.text or Text()).chosen(train.items) if self._reads() else []
         liked = train.positives()
         self.popularity_ = np.bincount(liked.indices, minlength=train.n_items).astype(np.float32)
         self.known_users_ = np.bincount(train.interactions["user"], minlength=train.n_users) > 0
@@ -341,7 +364,52 @@ class TwoTower(Recommender):
         template = self.text or Text()
         return Text(*self.columns_, max_words=template.max_words, labels=template.labels)(items)
 
+    def _reads(self) -> bool:
+        """Whether the item's text takes part."""
+        return not self.modalities_ or "text" in self.modalities_
+
+    def _modalities(self) -> Modalities:
+        """What makes tables of the modalities that have no tower."""
+        fixed = tuple(name for name in self.modalities_ if name not in ("text", "id"))
+        return Modalities(
+            fixed,
+            self.image_encoder,
+            self.audio_encoder,
+            lambda texts: self._encoder().encode(texts),
+            self.seed,
+        )
+
+    def _keep_tables(
+        self, tables: list[np.ndarray], present: np.ndarray, texts: list[str] | None
+    ) -> None:
+        """What is fused, as arrays; `present` gets a first column for the texts."""
+        self.table_values_, self.table_shapes_ = flat({str(k): t for k, t in enumerate(tables)})
+        if texts is not None:
+            present = np.column_stack([[bool(t.strip()) for t in texts], present])
+        self.present_ = present
+
     def _build(self, train: Dataset) -> TwoTowerNetwork:
+        import torch
+
+        makers = self._modalities()
+        if makers.names:
+            tables, present = makers.learn(train)
+            self.modality_facts_, self.modality_values_, self.modality_shapes_ = makers.state()
+            texts = self._sentences(train.items) if self._reads() else None
+            self._keep_tables(tables, present, texts)
+        none = np.zeros((len(self.user_ids_), 0), np.float32)
+        self.user_traits_ = self._traits(train.users) if self.traits else none
+        if self._reads():
+            return self._build_tower(train)
+        self.base_ = {"name": "none", "checksum": "", "dim": 1, "n_parameters": 0}
+        self.layers_, self.added_ = [0], 0
+        self.places_, self.user_texts_ = np.zeros(train.n_items, np.int64), np.zeros(0, np.int64)
+        self.wide_ = np.zeros((0, 0), np.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self._network_of(torch.zeros(1, 1, 1), None)
+
+    def _build_tower(self, train: Dataset) -> TwoTowerNetwork:
         import torch
 
         from recnb.encoders.tower import TextTower
@@ -372,8 +440,6 @@ class TwoTower(Recommender):
         self.added_ = counts(tower.network)[0] if adapted and self.method not in _ITS_OWN else 0
         place = tower.place.numpy()
         self.places_, self.user_texts_ = place[: len(texts)].copy(), place[len(texts) :].copy()
-        none = np.zeros((len(self.user_ids_), 0), np.float32)
-        self.user_traits_ = self._traits(train.users) if self.traits else none
         self.wide_ = self._words(texts) if self.words else np.zeros((0, 0), np.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -398,7 +464,12 @@ class TwoTower(Recommender):
         if self.method == "side_adapter":
             width = self.size or method_of(self.method).size
             side, n_layers = SideAdapter(n_layers, self.base_["dim"], width), 1
-        head = make_head(self.head, n_layers, self.base_["dim"], **settings)
+        dim, fuse = int(self.base_["dim"]), self._fuse(n_layers)
+        if fuse is not None:
+            n_layers, dim = 1, fuse.width
+            if self.head == "dot":
+                settings["width"] = None  # the fused vectors are in the learned space
+        head = make_head(self.head, n_layers, dim, **settings)
         n_traits = self.user_traits_.shape[1]
         return TwoTowerNetwork(
             states,
@@ -409,12 +480,32 @@ class TwoTower(Recommender):
             self.loss,
             torch.from_numpy(self.known_items_),
             tower,
-            self.item_id,
+            self.item_id or "id" in self.modalities_,
             torch.from_numpy(self.wide_) if self.words else None,
             self.mean_,
             self.dropout,
             self.l2,
             side=side,
+            fuse=fuse,
+        )
+
+    def _fuse(self, n_layers: int) -> Any:
+        """What makes one vector of the modalities; None where there is the text alone."""
+        if not self._modalities().names:
+            return None
+        import torch
+
+        from recnb.models.fusion_network import Fuse
+
+        tables = unflat(self.table_values_, self.table_shapes_).values()
+        return Fuse(
+            self.fusion,
+            [torch.from_numpy(table) for table in tables],
+            torch.from_numpy(self.present_),
+            self.width,
+            n_layers * int(self.base_["dim"]) if self._reads() else 0,
+            self.dropout,
+            self.modality_dropout,
         )
 
     def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
@@ -523,6 +614,9 @@ class TwoTower(Recommender):
         """Numbers that training changed, and all that the model holds, the language model among them."""
         network = self._ready()
         heads = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("tower."))
+        heads += len(
+            getattr(self, "modality_values_", ())
+        )  # small networks, of pictures and sounds
         return heads + len(self.tuned_), heads + int(self.base_["n_parameters"]) + self.added_
 
     def tuned_parameters(self) -> int:
@@ -598,7 +692,8 @@ class TwoTower(Recommender):
         Parameters
         ----------
         items : DataFrame
-            Rows with the columns of the items table; `item_id` a column or the index.
+            Rows with the columns of the items table; `item_id` a column or the index. Pictures, sounds and vectors
+            stand in columns of their modalities' names: a file's path, or an array.
 
         Raises
         ------
@@ -606,19 +701,33 @@ class TwoTower(Recommender):
             An id is known already, or the language model here is not the one that was trained on.
         """
         table = new_items(items, self.item_ids_)
-        texts = self._sentences(table)
-        tower = self._tower(texts)
+        texts = self._sentences(table) if self._reads() else []
         out: Any = copy.copy(self)
         out.__dict__.pop("_network", None)
         arrays = unflat(self.weights_, self.shapes_)
-        n, new = len(table), tower.all_states().cpu().numpy()
-        first_user = arrays["states"].shape[0]
-        arrays["states"] = np.concatenate([arrays["states"], new])
+        n, first_user = len(table), arrays["states"].shape[0]
+        places = np.zeros(n, np.int64)
+        if self._reads():
+            tower = self._tower(texts)
+            arrays["states"] = np.concatenate([arrays["states"], tower.all_states().cpu().numpy()])
+            places = tower.place.numpy() + first_user
+        makers = self._modalities()
+        if makers.names:
+            makers.restore(self.modality_facts_, self.modality_values_, self.modality_shapes_)
+            more, here = makers.tables(table, media_of(table, self.modality_facts_))
+            old = unflat(self.table_values_, self.table_shapes_).values()
+            known = self.present_[:, 1:] if self._reads() else self.present_
+            tables = [np.concatenate(pair) for pair in zip(old, more)]
+            out._keep_tables(tables, np.concatenate([known, here]), None)
+            if self._reads():
+                told = np.array([bool(t.strip()) for t in texts])
+                first = np.concatenate([self.present_[:, 0], told])
+                out.present_ = np.column_stack([first, out.present_])
         for name in ("item_table.weight", "item_bias.weight"):
             if name in arrays:
                 arrays[name] = np.pad(arrays[name], ((0, n), (0, 0)))
         out.weights_, out.shapes_ = flat(arrays)
-        out.places_ = np.concatenate([self.places_, tower.place.numpy() + first_user])
+        out.places_ = np.concatenate([self.places_, places])
         out.known_items_ = np.pad(self.known_items_, (0, n))
         out.popularity_ = np.pad(self.popularity_, (0, n))
         if self.words:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from recnb.encoders.tower import TextTower
+from recnb.models.fusion_network import Fuse
 from recnb.models.heads import Head
 from recnb.models.tuning import budget_of
 from recnb.models.user_side import UserSide
@@ -48,6 +49,8 @@ class TwoTowerNetwork(nn.Module):
         equation 2): a user with more rows may move further.
     side : SideAdapter, optional
         Turns the states of all layers into one before the head reads them.
+    fuse : Fuse, optional
+        Makes one vector of an item's text and its other modalities before the head reads it.
     joint : bool
         A live batch gives gradients to all parts. By default it trains the encoder alone: users and heads
         would be pulled towards the few items of the batch.
@@ -84,9 +87,10 @@ class TwoTowerNetwork(nn.Module):
         l2: float = 0.0,
         joint: bool = False,
         side: nn.Module | None = None,
+        fuse: Fuse | None = None,
     ) -> None:
         super().__init__()
-        self.side = side
+        self.side, self.fuse = side, fuse
         self.budget = None if tower is None else budget_of(tower.network)
         self._moved = False
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
@@ -271,7 +275,12 @@ class TwoTowerNetwork(nn.Module):
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
             states = torch.where(hit[:, None, None], found[at], states)
-        out = self.head.items(self.dropout(self._read(states)))
+        read = self._read(states)
+        if self.fuse is None:
+            read = self.dropout(read)
+        else:
+            read = self.fuse(codes, read.flatten(1))[:, None]
+        out = self.head.items(read)
         if self.item_table is not None:
             out = out + self.item_table(codes) * self.known_items[codes][:, None]
         if self.from_wide is not None:

@@ -33,10 +33,12 @@ def check(model: Any, train: Dataset) -> None:
     InputError
         A setting is unknown or out of its range, does not go with another or with the data.
     """
+    from recnb.models.fusion_network import FUSIONS
     from recnb.models.heads import HEADS, LAYERED
     from recnb.training.losses import LOSSES
 
-    for name, known in (("head", HEADS), ("loss", LOSSES), ("method", METHODS)):
+    chosen = (("head", HEADS), ("loss", LOSSES), ("method", METHODS), ("fusion", FUSIONS))
+    for name, known in chosen:
         if getattr(model, name) not in known:
             raise InputError(f"{name}={getattr(model, name)!r}", mend=f"one of {', '.join(known)}")
     for name in _AT_LEAST_ONE:
@@ -60,6 +62,7 @@ def check(model: Any, train: Dataset) -> None:
             raise InputError(f"{name}={getattr(model, name)!r}", mend="0 or more")
     if not 0 <= model.dropout < 1:
         raise InputError(f"dropout={model.dropout!r}", mend="0 or more, below 1")
+    _check_fusion(model)
     if not model.temperature > 0:
         raise InputError(f"temperature={model.temperature!r}", mend="above 0")
     parts = model._parts()
@@ -73,3 +76,30 @@ def check(model: Any, train: Dataset) -> None:
             f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
             mend="declare feedback='explicit' or use loss='softmax'",
         )
+
+
+def _check_fusion(model: Any) -> None:
+    """What a two tower of several modalities cannot be."""
+    from recnb.models.heads import LAYERED
+
+    if not 0 <= model.modality_dropout < 1:
+        raise InputError(f"modality_dropout={model.modality_dropout!r}", mend="0 or more, below 1")
+    if not model._modalities().names:
+        return
+    if model.head in LAYERED:
+        raise InputError(
+            f"head={model.head!r} sums over layers, a fused vector has none",
+            mend="use head='dot' or 'mlp'",
+        )
+    if "text" in model._parts():
+        raise InputError(
+            "a user's text has no picture or sound to be fused with",
+            mend="use user='mean' or another pooling of the history",
+        )
+    if model.method != "head_only" and not model._reads():
+        raise InputError(
+            f"method={model.method!r} tunes a language model, and the modalities are {model.modalities}",
+            mend="add text to them or use method='head_only'",
+        )
+    if model.words and not model._reads():
+        raise InputError("words are those of a text", mend="add text to the modalities")
