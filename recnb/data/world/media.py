@@ -23,7 +23,7 @@ from recnb.data.world.world import World
 from recnb.errors import InputError
 
 SHOWN = ("brightness", "warmth", "size", "stripes")  # of a picture, one a hidden trait
-HEARD = ("pitch", "length", "overtones", "hiss")  # of a sound, likewise
+HEARD = ("pitch", "drum", "flute", "hiss")  # of a sound, likewise
 _STAGE = 6  # of the world's random streams: those before are taken
 _BLUE, _ORANGE = np.array([40.0, 90.0, 230.0]), np.array([240.0, 140.0, 30.0])
 
@@ -135,13 +135,13 @@ def draw_picture(
     across, down = np.meshgrid(np.arange(pixels), np.arange(pixels))
     angle, phase = rng.random(2) * np.pi
     wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) * 2 * np.pi / 8 + phase)
-    canvas = ground * (1 + 0.7 * stripes * wave[..., None]) + rng.normal(0, 6, (pixels, pixels, 1))
+    canvas = ground * (1 + 0.9 * stripes * wave[..., None]) + rng.normal(0, 4, (pixels, pixels, 1))
     image = Image.fromarray(canvas.clip(0, 255).astype(np.uint8), "RGB")
     pen = ImageDraw.Draw(image)
     colour = tuple(int(255 * c) for c in colorsys.hsv_to_rgb(theme / n_themes, 0.85, 0.95))
     sides, star = 3 + theme % 4, theme // 4 % 2
-    radius = pixels * (0.05 + 0.2 * size)
-    for _ in range(3):
+    radius = pixels * (0.04 + 0.16 * size)
+    for _ in range(6):
         x, y = (0.15 + 0.7 * rng.random(2)) * pixels
         turn = rng.random() * 2 * np.pi
         corners = np.arange(sides * (1 + star)) * 2 * np.pi / (sides * (1 + star)) + turn
@@ -161,8 +161,7 @@ def make_sound(
     Parameters
     ----------
     amounts : ndarray of shape (4,)
-        See :data:`HEARD`, from 0 to 1: how high the tune is, how long its notes ring, how strong the overtones and how
-        loud the hiss.
+        See :data:`HEARD`, from 0 to 1: how high the tune is, and how loud, beside it, a drum, a flute and a hiss.
     theme : int
         Its binary digits give the steps of the tune.
     seconds : float
@@ -175,21 +174,19 @@ def make_sound(
     -------
     ndarray of shape (seconds * rate,), int16
     """
-    pitch, length, overtones, hiss = np.clip(amounts, 0, 1).tolist()
+    pitch, drum, flute, hiss = np.clip(amounts, 0, 1).tolist()
     time = np.arange(round(seconds * rate)) / rate
     beat = (time + rng.random()) * rng.uniform(3, 4)  # notes a second
     steps = np.array([0, *(4 if theme >> bit & 1 else -3 for bit in range(4))])
     note = steps[np.floor(beat).astype(int) % len(steps)]
-    frequency = 150 * 2 ** (2.6 * pitch + note / 12)
-    phase = 2 * np.pi * np.cumsum(frequency) / rate
-    tone = np.zeros_like(time)
-    for k in range(1, 9):
-        heard = frequency * k < rate / 2  # a higher one would come back as another
-        tone += heard * np.sin(k * phase) / k ** (2.5 - 2.2 * overtones)
+    phase = 2 * np.pi * np.cumsum(250 * 2 ** (2 * pitch + note / 12)) / rate
     within = beat - np.floor(beat)
-    tone *= np.minimum(within / 0.03, 1) * np.exp(-12 * (1 - length) ** 2 * within)
-    tone /= np.abs(tone).max() + 1e-9
-    wave = tone + 0.01 * 60**hiss * rng.standard_normal(len(time))
+    struck = np.minimum(within / 0.03, 1)
+    wave = sum(np.sin(k * phase) / k**2 for k in (1, 2)) * struck * np.exp(-2 * within)
+    # 36 dB between the faintest and the loudest
+    wave = wave + 0.016 * 63**drum * np.sin(2 * np.pi * 80 * time) * struck * np.exp(-8 * within)
+    wave = wave + 0.016 * 63**flute * np.sin(2 * np.pi * 3300 * time)
+    wave = wave + 0.005 * 63**hiss * rng.standard_normal(len(time))
     loud = 0.5 + 0.4 * rng.random()
     return (32767 * loud * wave / np.abs(wave).max()).astype(np.int16)
 
