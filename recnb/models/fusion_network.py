@@ -33,9 +33,10 @@ class Mixer(nn.Module):
     def __init__(self, dims: Sequence[int], width: int) -> None:
         super().__init__()
         self.width, n = width, len(dims)
-        self.maps = nn.ModuleList(nn.Linear(dim, width, bias=False) for dim in dims)
-        for map_ in self.maps:
+        maps = [nn.Linear(dim, width, bias=False) for dim in dims]
+        for map_ in maps:
             nn.init.orthogonal_(map_.weight)
+        self.maps = nn.ModuleList(maps)
         self.missing = nn.Parameter(torch.zeros(n, width))
 
     def mapped(self, parts: Sequence[torch.Tensor], here: torch.Tensor) -> torch.Tensor:
@@ -167,7 +168,8 @@ class Bottleneck(_Tokens):
         z = self.mapped(parts, here)
         tokens, shared = self.tokens(z), self.shared.expand(len(z), -1, -1)
         for layer in self.layers:
-            seen = [block(torch.cat([t, shared], dim=1)) for block, t in zip(layer, tokens)]
+            blocks = list(layer.children())
+            seen = [block(torch.cat([t, shared], dim=1)) for block, t in zip(blocks, tokens)]
             tokens = [s[:, :TOKENS] for s in seen]
             shared = torch.stack([s[:, TOKENS:] for s in seen]).mean(dim=0)
         pooled = torch.stack([t.mean(dim=1) for t in tokens]).mean(dim=0) + shared.mean(dim=1)
@@ -188,11 +190,12 @@ class LowRank(Mixer):
 
     def __init__(self, dims, width):
         super().__init__(dims, width)
-        self.maps = nn.ModuleList(nn.Linear(dim, RANK * width, bias=False) for dim in dims)
-        for map_ in self.maps:
+        maps = [nn.Linear(dim, RANK * width, bias=False) for dim in dims]
+        for map_ in maps:
             for block in map_.weight.data.split(width):
                 nn.init.orthogonal_(block)
                 block /= RANK
+        self.maps = nn.ModuleList(maps)
         self.missing = nn.Parameter(torch.zeros(len(dims), RANK * width))
 
     def forward(self, parts, here):
@@ -248,6 +251,11 @@ class Fuse(nn.Module):
     N. Neverova et al., ModDrop: adaptive multi-modal gesture recognition, PAMI 2016, section 4.2, for dropping
     modalities.
     """
+
+    table: torch.Tensor
+    present: torch.Tensor
+    shift: torch.Tensor
+    size: torch.Tensor
 
     def __init__(
         self,

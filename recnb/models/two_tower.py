@@ -401,7 +401,7 @@ class TwoTower(Recommender):
         self.user_traits_ = self._traits(train.users) if self.traits else none
         if self._reads():
             return self._build_tower(train)
-        self.base_ = {"name": "none", "checksum": "", "dim": 1, "n_parameters": 0}
+        self.base_: dict[str, Any] = {"name": "none", "checksum": "", "dim": 1, "n_parameters": 0}
         self.layers_, self.added_ = [0], 0
         self.places_, self.user_texts_ = np.zeros(train.n_items, np.int64), np.zeros(0, np.int64)
         self.wide_ = np.zeros((0, 0), np.float32)
@@ -464,7 +464,7 @@ class TwoTower(Recommender):
         if self.method == "side_adapter":
             width = self.size or method_of(self.method).size
             side, n_layers = SideAdapter(n_layers, self.base_["dim"], width), 1
-        dim, fuse = int(self.base_["dim"]), self._fuse(n_layers)
+        dim, fuse = self.base_["dim"], self._fuse(n_layers)
         if fuse is not None:
             n_layers, dim = 1, fuse.width
             if self.head == "dot":
@@ -503,7 +503,7 @@ class TwoTower(Recommender):
             [torch.from_numpy(table) for table in tables],
             torch.from_numpy(self.present_),
             self.width,
-            n_layers * int(self.base_["dim"]) if self._reads() else 0,
+            n_layers * self.base_["dim"] if self._reads() else 0,
             self.dropout,
             self.modality_dropout,
         )
