@@ -16,7 +16,7 @@ trained on the training rows, texts by the frozen encoder beside 256 dimensions 
 the singular vectors of their ones. Every arm is a two tower of the same settings, its epochs chosen on validation
 rows, fitted on the training rows. Arms: every subset of the modalities; every fusion of all; all with an id; all with
 one modality shuffled between items or replaced by noise of the same size; in `world` the true latents in their
-place, and the picture missing for 0 to 90 % of the new items after training with and without modality dropout.
+place, or in the place of a part, and the picture missing for 0 to 90 % of the new items after training with and without modality dropout.
 
 One value a user and seed; intervals and p resample these, Holm over the controls of a task. Finished fits lie in
 `.benchmarks/fusion/`; results go to `results/fusion.json`. The last line is `ratio: X`: seconds of an epoch of text
@@ -115,12 +115,16 @@ def prepared(task: str, seed: int) -> tuple[Any, dict[str, float]]:
             makers = Modalities(("image", "audio"), "cnn", "cnn", lambda texts: None, seed)
             (picture, sound), _ = makers.learn(split.train)
         row = {item: k for k, item in enumerate(world.truth.item_ids)}
-        latents = world.truth.item_vectors[[row[item] for item in ds.item_ids]]
+        order = [row[item] for item in ds.item_ids]
+        latents = world.truth.item_vectors[order].astype(np.float32)
+        hidden = np.array([name.startswith("hidden:") for name in world.truth.dimensions])
         media = {
             "text": of_texts(Text()(ds), ds.item_ids),
             "picture": from_vectors(picture, ds.item_ids),
             "sound": from_vectors(sound, ds.item_ids),
-            "latents": from_vectors(latents.astype(np.float32), ds.item_ids),
+            "latents": from_vectors(latents, ds.item_ids),
+            "told": from_vectors(latents[:, ~hidden], ds.item_ids),
+            "hidden": from_vectors(latents[:, hidden], ds.item_ids),
         }
         return with_vectors(split, ds, media), {}
     ds = load(DATA[task])
@@ -177,6 +181,8 @@ def arms_of(task: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any], tuple
         out["tags shuffled, with id"] = ((*names, "id"), {}, ("shuffled", "tags"))
     if task == "world":
         out["latents"] = (("latents",), {}, None)
+        out["latents of the text, picture, sound"] = (("told", *names[1:]), {}, None)
+        out["text, latents of the others"] = (("text", "hidden"), {}, None)
         out["modality dropout"] = (names, {"modality_dropout": DROPPED}, None)
     return out
 
@@ -331,7 +337,8 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
         row = row_of(values, task=task, model=name, metric="shapley share of ndcg", k=10)
         out["shares"].append(row)
     if task == "world":
-        for how in (everything, *FUSIONS, "modality dropout"):
+        known = [name for name in frame if name.startswith(("latents of", "text, latents"))]
+        for how in (everything, *FUSIONS, "modality dropout", *known):
             if how in frame:
                 out["shares"].append(_way(task, frame, how, best))
         out["missing"] = _missing(task, found)

@@ -14,6 +14,8 @@ from recnb.course.outputs import collect_records, normalise, texts
 MAX_NOTEBOOK, MAX_FIGURE = 500_000, 100_000  # bytes
 # an absolute path of two parts or more; URLs, closing HTML tags and "and/or" are none
 PATH = re.compile(r"(?<![\w/.:<&;])(?:/[\w.+-]+){2,}|(?<!\w)[A-Za-z]:\\[\w.\\-]+")
+# web addresses, and sounds kept inside a page, whose letters may look like a path
+ELSEWHERE = re.compile(r"https?://\S+|data:\w+/[\w.+-]+;base64,[\w+/=]+")
 REPAIR = "run: python -m recnb.course.store"
 
 
@@ -61,7 +63,7 @@ def _output(output: Any, cell_tags: list[str]) -> Iterator[str]:
     if output.output_type == "error" and "raises-exception" not in cell_tags:
         yield f"an error is stored: {output.ename}"
     for text in texts(output):
-        found = PATH.search(re.sub(r"https?://\S+", "", text))
+        found = PATH.search(ELSEWHERE.sub("", text))
         if found:
             yield f"a path of the machine in the output: '{found.group()}'"
     for kind, value in output.get("data", {}).items():

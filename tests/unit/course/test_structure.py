@@ -165,6 +165,13 @@ def retag(nb: Any, old: str, new: str) -> None:
     cell_tagged(nb, old).metadata["tags"] = [new]
 
 
+def test_a_sound_in_the_page_is_no_path(stored: Path, change: Change) -> None:
+    page = '<source src="data:audio/wav;base64,UklG+/ab/cd/ef+/gh/ij/kl==" type="audio/wav" />'
+    kept = new_output("display_data", data={"text/html": page})
+    change(stored, lambda nb: add_output(nb, kept))
+    assert not [problem for problem in check(stored) if "path" in problem]
+
+
 def test_a_good_notebook_passes(stored: Path, stored_repository: Any) -> None:
     assert stored_repository.amiss == []
     assert check(stored) == []
