@@ -10,11 +10,11 @@ among themselves. Text of both: title, year, genres.
 office: the same on Amazon Office 2018, text: title.
 
 Every method gets the same trials: its usual learning rate for the language model times 0.3, 1 and 3 (`--rates`), the
-best on the validation rows of the first seed is kept for all; the same epochs, of which the validation rows choose. Models are
-fitted on the training rows and judged as they are. A seed is another split and another start. One value a user: the
-mean over seeds (ratings: squared errors pooled over seeds). Differences to `full` are paired by user, Holm within a
-task; equivalence within 1 % by two one-sided tests. Cost: a fit of `cold` in a process of its own; memory is what the
-peak lies above the process before the fit.
+best on the validation rows of the first seed is kept for all; the same epochs, of which the validation rows choose.
+Models are fitted on the training rows and judged as they are. A seed is another split and another start. One value a
+user: the mean over seeds (ratings: squared errors pooled over seeds). Differences to `full` are paired by user, Holm
+within a task; equivalence within 1 % by two one-sided tests. Cost: a fit of `cold` in a process of its own; memory is
+what the peak lies above the process before the fit.
 
 Finished fits lie in `.benchmarks/tuning_methods/`; results go to `results/tuning_methods.json`. The last line is
 `ratio: X`: seconds per epoch of LoRA over those of the side adapter.

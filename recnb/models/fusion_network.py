@@ -11,7 +11,7 @@ from torch import nn
 from recnb.errors import InputError
 
 FUSIONS = ("concat", "weighted", "gated", "cross_attention", "bottleneck", "low_rank", "late")
-TOKENS, BOTTLENECKS, LAYERS, RANK, ATTENTION_HEADS = 4, 4, 2, 4, 4
+TOKENS, BOTTLENECKS, LAYERS, RANK, ATTENTION_HEADS = 2, 2, 2, 4, 4
 
 
 class Mixer(nn.Module):
@@ -153,7 +153,7 @@ class Bottleneck(_Tokens):
                 nn.TransformerEncoderLayer(
                     width,
                     ATTENTION_HEADS,
-                    2 * width,
+                    width,
                     0.0,
                     "gelu",
                     batch_first=True,

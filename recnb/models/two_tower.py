@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,8 @@ from scipy.sparse.linalg import svds
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
-from recnb.data.hashing import hash_ids
 from recnb.data.text import Text, history_sentences
 from recnb.errors import InputError
-from recnb.metrics.ranking import hits, ndcg
 from recnb.models.content import new_items
 from recnb.models.flat_arrays import flat, unflat
 from recnb.models.histories import padded
@@ -25,16 +23,14 @@ from recnb.models.modalities import Modalities, chosen, media_of
 from recnb.models.taste import ties
 from recnb.models.tuning import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 from recnb.models.two_tower_settings import POOLINGS, check
+from recnb.models.two_tower_validation import BLOCK, blocks_of, closeness, quality
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
 from recnb.recommender import Recommender
-from recnb.topk import top_k_rows
 
 if TYPE_CHECKING:
     from recnb.models.adapter_bank import Adapter
     from recnb.models.two_tower_network import TwoTowerNetwork
 
-_USERS = 1000  # that the validation ranks for
-_BLOCK = 256
 _ITS_OWN = ("bitfit", "layer_norm")  # train weights that the language model has
 
 
@@ -379,13 +375,9 @@ class TwoTower(Recommender):
             self.seed,
         )
 
-    def _keep_tables(
-        self, tables: list[np.ndarray], present: np.ndarray, texts: list[str] | None
-    ) -> None:
-        """What is fused, as arrays; `present` gets a first column for the texts."""
+    def _keep_tables(self, tables: list[np.ndarray], present: np.ndarray) -> None:
+        """What is fused, as arrays; the first column of `present` is that of the texts, where they take part."""
         self.table_values_, self.table_shapes_ = flat({str(k): t for k, t in enumerate(tables)})
-        if texts is not None:
-            present = np.column_stack([[bool(t.strip()) for t in texts], present])
         self.present_ = present
 
     def _build(self, train: Dataset) -> TwoTowerNetwork:
@@ -395,8 +387,9 @@ class TwoTower(Recommender):
         if makers.names:
             tables, present = makers.learn(train)
             self.modality_facts_, self.modality_values_, self.modality_shapes_ = makers.state()
-            texts = self._sentences(train.items) if self._reads() else None
-            self._keep_tables(tables, present, texts)
+            if self._reads():
+                present = np.column_stack([_told(self._sentences(train.items)), present])
+            self._keep_tables(tables, present)
         none = np.zeros((len(self.user_ids_), 0), np.float32)
         self.user_traits_ = self._traits(train.users) if self.traits else none
         if self._reads():
@@ -509,49 +502,14 @@ class TwoTower(Recommender):
         )
 
     def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
-        """NDCG@10 of liked items of the validation part, or minus its RMSE."""
+        """What the best epoch is chosen by: NDCG@10 of the validation part, or minus its RMSE."""
+
+        def scores_of(network: Any, users: np.ndarray) -> np.ndarray:
+            return self._all(network, facts, users)
+
         if self.loss == "mse":
-            rows = valid.interactions.dropna(subset="rating")
-            users, items = rows["user"].to_numpy(), rows["item"].to_numpy()
-            truth = rows["rating"].to_numpy(np.float32)
-
-            def closeness(network: Any) -> float:
-                network.refresh()
-                scores = np.empty(len(users), np.float32)
-                for block, part in _blocks(users):
-                    found = self._all(network, facts, block)
-                    scores[part] = found[np.searchsorted(block, users[part]), items[part]]
-                return -float(np.sqrt(np.mean((scores.clip(self.low_, self.high_) - truth) ** 2)))
-
-            return closeness
-        relevant = valid.positives()
-        users = np.flatnonzero(np.diff(relevant.indptr))
-        user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
-        users = np.sort(users[np.argsort(user_hash[users])[:_USERS]])
-        new = np.unique(relevant.indices)
-        new = new[~self.known_items_[new]]
-        # validation items that nobody has used: the question is about a shelf of new items
-        shelf = None
-        if relevant[:, new].nnz > relevant.nnz / 2:
-            shelf = ~np.isin(np.arange(train.n_items), new)
-        barred = train.pairs()
-
-        def quality(network: Any) -> float:
-            network.refresh()
-            values = []
-            for start in range(0, len(users), _BLOCK):
-                block = users[start : start + _BLOCK]
-                scores = self._all(network, facts, block)
-                rows, columns = barred[block].nonzero()
-                scores[rows, columns] = -np.inf
-                if shelf is not None:
-                    scores[:, shelf] = -np.inf
-                lists = top_k_rows(scores, 10, user_hash[block], item_hash)
-                truth = relevant[block]
-                values.append(ndcg(hits(lists, truth), np.diff(truth.indptr), 10))
-            return float(np.concatenate(values).mean())
-
-        return quality
+            return closeness(scores_of, valid, (self.low_, self.high_))
+        return quality(scores_of, train, valid, self.known_items_)
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -715,14 +673,11 @@ class TwoTower(Recommender):
         if makers.names:
             makers.restore(self.modality_facts_, self.modality_values_, self.modality_shapes_)
             more, here = makers.tables(table, media_of(table, self.modality_facts_))
-            old = unflat(self.table_values_, self.table_shapes_).values()
-            known = self.present_[:, 1:] if self._reads() else self.present_
-            tables = [np.concatenate(pair) for pair in zip(old, more)]
-            out._keep_tables(tables, np.concatenate([known, here]), None)
             if self._reads():
-                told = np.array([bool(t.strip()) for t in texts])
-                first = np.concatenate([self.present_[:, 0], told])
-                out.present_ = np.column_stack([first, out.present_])
+                here = np.column_stack([_told(texts), here])
+            old = unflat(self.table_values_, self.table_shapes_).values()
+            tables = [np.concatenate(pair) for pair in zip(old, more)]
+            out._keep_tables(tables, np.concatenate([self.present_, here]))
         for name in ("item_table.weight", "item_bias.weight"):
             if name in arrays:
                 arrays[name] = np.pad(arrays[name], ((0, n), (0, 0)))
@@ -749,7 +704,7 @@ class TwoTower(Recommender):
         network = self._ready()
         facts = self._facts_now() if history is None else self._facts(history, new=True)
         parts = [
-            self._all(network, facts, users[k : k + _BLOCK]) for k in range(0, len(users), _BLOCK)
+            self._all(network, facts, users[k : k + BLOCK]) for k in range(0, len(users), BLOCK)
         ]
         scores = np.concatenate(parts) if parts else np.zeros((0, len(self.item_ids_)), np.float32)
         return scores + ties(self.popularity_)
@@ -760,7 +715,7 @@ class TwoTower(Recommender):
         users, items = np.asarray(users), np.asarray(items)
         out = np.empty(len(users), np.float32)
         network, facts = self._ready(), self._facts_now()
-        for block, part in _blocks(users):
+        for block, part in blocks_of(users):
             found = self._all(network, facts, block)
             out[part] = found[np.searchsorted(block, users[part]), items[part]]
         return out.clip(self.low_, self.high_)
@@ -781,9 +736,6 @@ def _rank(ids: np.ndarray) -> np.ndarray:
     return out
 
 
-def _blocks(users: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Distinct users in blocks, each with the positions of its rows."""
-    distinct, place = np.unique(users, return_inverse=True)
-    for start in range(0, len(distinct), _BLOCK):
-        inside = np.flatnonzero((place >= start) & (place < start + _BLOCK))
-        yield distinct[start : start + _BLOCK], inside
+def _told(texts: list[str]) -> np.ndarray:
+    """Which texts say something: (n,), bool."""
+    return np.array([bool(text.strip()) for text in texts])
