@@ -41,7 +41,9 @@ METHODS: dict[str, Method] = {
     "lora": Method(1e-3, 8, "any", "low-rank updates of attention matrices (Hu et al. 2022)"),
     "dora": Method(1e-3, 8, "any", "LoRA on directions, sizes apart (Liu et al. 2024)"),
     "adalora": Method(2e-3, 4, "any", "LoRA whose ranks are allocated (Zhang et al. 2023)"),
-    "ia3": Method(5e-3, 0, "any", "factors on keys, values and outputs (Liu et al. 2022)"),
+    "ia3": Method(
+        5e-3, 0, "any", "factors on keys (on Qwen2 queries), values and outputs (Liu et al. 2022)"
+    ),
     "prefix": Method(5e-3, 8, "all", "keys and values in front of each layer (Li, Liang 2021)"),
     "prompt": Method(5e-3, 8, "all", "vectors in front of the words (Lester et al. 2021)"),
     "p_tuning": Method(1e-3, 8, "all", "the same from a small network (Liu et al. 2021)"),

@@ -105,7 +105,6 @@ class TwoTower(Recommender):
     negatives. Under "text" the rows that the sentence tells are no targets.
     """
 
-    needs_text = True
     seeded = True
     uses_valid = True
     methods = tuple(METHODS)
@@ -187,6 +186,10 @@ class TwoTower(Recommender):
         self.targets = targets
         self.quantise = quantise
         self.seed = seed
+
+    @property
+    def needs_text(self) -> bool:  # type: ignore[override]
+        return self.modalities in (None, "auto") or "text" in self.modalities.split("+")
 
     def check_installed(self) -> None:
         from recnb.encoders.loading import need_text_extra

@@ -218,6 +218,19 @@ def test_items_without_any_of_it_and_thinned_media() -> None:
     assert np.isfinite(model.score(np.arange(5))).all()
 
 
+def test_vectors_alone_need_no_text() -> None:
+    ds = quarters()
+    bare = Dataset.from_frames(
+        pd.DataFrame({"user_id": ds.user_ids[ds.interactions["user"]],
+                      "item_id": ds.item_ids[ds.interactions["item"]]})
+    )  # fmt: skip
+    bare = bare.with_media(left=ds.media["left"])
+    model = make("fusion", modalities="left", **QUICK)
+    assert not model.needs_text and make("fusion").needs_text
+    assert np.isfinite(model.fit(bare).score(np.arange(3))).all()
+    assert model.parameters()[1] == model.parameters()[0]  # no language model in it
+
+
 def test_what_cannot_be_fused_is_refused_in_one_line() -> None:
     ds = quarters()
     plain = ds.with_media(left=None, right=None)
