@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from recnb import InputError
-from recnb.data import Dataset
+from recnb.data import Dataset, splits
 from recnb.data.media import (
     Media,
     file_name,
@@ -242,6 +242,16 @@ def test_thinned_is_nested_and_hangs_on_id_and_seed():
     assert set(thinned(media, 0.5, seed=6).ids) != kept[2]
     with pytest.raises(InputError, match="from 0 to 1"):
         thinned(media, 20, seed=0)
+
+
+def test_thinned_does_not_follow_a_split_of_the_same_seed():
+    ids = [f"i{n}" for n in range(1000)]
+    rows = pd.DataFrame({"user_id": ["a", "b"] * 500, "item_id": ids})
+    ds = Dataset.from_frames(rows)
+    new = ds.item_ids[splits.cold_item(ds, seed=0).candidates]
+    left = thinned(from_vectors(np.ones((1000, 1)), ids), 0.5, seed=0)
+    assert 0.4 < (left.rows(new) >= 0).mean() < 0.6
+
 
 
 # ---------------------------------------------------------------- what is refused
