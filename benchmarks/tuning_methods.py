@@ -13,8 +13,10 @@ Every method gets the same trials: its usual learning rate for the language mode
 best on the validation rows of the first seed is kept for all; the same epochs, of which the validation rows choose.
 Models are fitted on the training rows and judged as they are. A seed is another split and another start. One value a
 user: the mean over seeds (ratings: squared errors pooled over seeds). Differences to `full` are paired by user, Holm
-within a task; equivalence within 1 % by two one-sided tests. Cost: a fit of `cold` in a process of its own; memory is
-what the peak lies above the process before the fit.
+within a task; equivalence within 1 % by two one-sided tests.
+
+Cost: a fit of `cold` in a process of its own, on one thread, in processor seconds, so that other work beside it counts
+little; memory is what the peak lies above the process before the fit.
 
 Finished fits lie in `.benchmarks/tuning_methods/`; results go to `results/tuning_methods.json`. The last line is
 `ratio: X`: seconds per epoch of LoRA over those of the side adapter.
@@ -150,22 +152,23 @@ def cost(method: str, n_items: int) -> dict[str, Any]:
     """Time, memory and saved size of a fit in this process."""
     import torch
 
+    torch.set_num_threads(1)  # so that processor time is what a calm machine would take
     split = split_of("cold", 0, n_items)
     model_of("cold", "head_only", 1.0, 0).set_params(n_epochs=1).fit(
         split.train
     )  # what is loaded once
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = model_of("cold", method, 1.0, 0).set_params(n_epochs=2)
-    marks = [time.perf_counter()]
+    marks = [time.process_time()]
     watch = model._value
 
     def timed(*args: Any) -> Any:
         inner = watch(*args)
 
         def value(network: Any) -> float:
-            marks.append(time.perf_counter())
+            marks.append(time.process_time())
             out = inner(network)
-            marks.append(time.perf_counter())
+            marks.append(time.process_time())
             return out
 
         return value
