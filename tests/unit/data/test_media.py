@@ -253,7 +253,6 @@ def test_thinned_does_not_follow_a_split_of_the_same_seed():
     assert 0.4 < (left.rows(new) >= 0).mean() < 0.6
 
 
-
 # ---------------------------------------------------------------- what is refused
 
 
