@@ -80,7 +80,7 @@ MODEL: dict[str, Any] = {
     "dropout": 0.1,
     "lr": 2e-3,
     "n_epochs": 15,
-    "patience": 3,
+    "patience": 15,
     "rows_per_batch": 2048,
     "modality_dropout": 0.0,
 }
