@@ -14,8 +14,8 @@ without a learned id.
 Every modality is a table of vectors made once from what is known before the test: pictures and sounds by small networks
 trained on the training rows, texts by the frozen encoder beside 256 dimensions of their weighted words, attributes by
 the singular vectors of their ones. Every arm is a two tower of the same settings, its epochs chosen on validation
-rows, fitted on the training rows. Arms: every subset of the modalities; in `world` and `films` all of them under every
-fusion, else side by side; all with an id; all with one modality shuffled between items or replaced by noise of the same
+rows, fitted on the training rows. Arms: every subset of the modalities side by side; in `world` all of them under every
+fusion; all with an id; all with one modality shuffled between items or replaced by noise of the same
 size; in `world` the true latents in the place of all or of some, and the picture missing for 0 to 90 % of the new items
 after training with and without modality dropout. The ratings of IMDb are among the attributes of the films.
 
