@@ -1,11 +1,12 @@
 """Does each modality earn its place, and does it matter how they are fused? Generated and real data, same controls.
 
-    RECNB_DATA=folder python benchmarks/fusion.py [--tasks world,films,office,music] [--seeds 0,1,2]
+    RECNB_DATA=folder python benchmarks/fusion.py [--tasks world,films,…] [--seeds 0,1,2]
 
 Tasks (a seed is another split, another start, and in `world` another world; new items or users judged by NDCG@10):
 
 world: generated films, new items. A third of taste stands in the text, is seen in the picture and heard in the sound
 each, and half of the items have their theme told by all three; taste alone decides (no popularity, no quality).
+complementary, redundant: the same world where no picture and sound tells the theme, or all do and nothing else; subsets.
 films: MovieLens-100K, new items: title, plot, and attributes (genres, people, years).
 office: Amazon Office 2018, new items: title, description, brand.
 music: Last.fm 2011, artists of at least 20 users, new users: name and tags, the tags of training users only; with and
@@ -67,8 +68,13 @@ WORLD: dict[str, Any] = {
     "quality": 0.0,
     "visits": 40.0,
 }
+WORLDS: dict[str, dict[str, float]] = {
+    "world": {"redundancy": 0.5},
+    "complementary": {"redundancy": 0.0},
+    "redundant": {"redundancy": 1.0, "picture": 0.0, "sound": 0.0},
+}
 NAMES = {
-    "world": ("text", "picture", "sound"),
+    **dict.fromkeys(WORLDS, ("text", "picture", "sound")),
     "films": ("title", "plot", "attributes"),
     "office": ("title", "description", "brand"),
     "music": ("name", "tags"),
@@ -107,10 +113,10 @@ def of_texts(sentences: list[str], ids: np.ndarray) -> Any:
 
 def prepared(task: str, seed: int) -> tuple[Any, dict[str, float]]:
     """A split whose data hold every modality as vectors; in `world` the truth too."""
-    if task == "world":
+    if task in WORLDS:
         world = generate("video", seed=seed, **WORLD)
         with tempfile.TemporaryDirectory() as folder:
-            write_world(world, folder, redundancy=0.5)
+            write_world(world, folder, **WORLDS[task])
             ds = load(folder)
             split = splits.cold_item(ds, seed=seed)
             makers = Modalities(("image", "audio"), "cnn", "cnn", lambda texts: None, seed)
@@ -438,7 +444,7 @@ def main() -> None:
         content.setdefault("tasks", {})[task] = {
             "data": DATA.get(task, "generated-video"),
             "modalities": list(NAMES[task]),
-            "settings": MODEL | (WORLD if task == "world" else {}),
+            "settings": MODEL | (WORLD | WORLDS[task] if task in WORLDS else {}),
             **{f"seed {s}": parts["about"] for s, parts in found.items()},
         }
     if args.arms:
