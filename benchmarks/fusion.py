@@ -6,7 +6,7 @@ Tasks (a seed is another split, another start, and in `world` another world; new
 
 world: generated films, new items. A third of taste stands in the text, is seen in the picture and heard in the sound
 each, and half of the items have their theme told by all three; taste alone decides (no popularity, no quality).
-complementary, redundant: the same world where no picture and sound tells the theme, or all do and nothing else; subsets.
+complementary, redundant: the same where no picture and sound tells the theme, or all do and nothing else; subsets.
 films: MovieLens-100K, new items: title, plot, and attributes (genres, people, years).
 office: Amazon Office 2018, new items: title, description, brand.
 music: Last.fm 2011, artists of at least 20 users, new users: name and tags, the tags of training users only; with and
@@ -175,9 +175,7 @@ def arms_of(task: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any], tuple
     """Name → modalities, settings, and what is done to one of the modalities."""
     names = NAMES[task]
     out: dict[str, Any] = {"+".join(part): (part, {}, None) for part in subsets(names)[1:]}
-    for how in (
-        FUSIONS[1:] if task in ("world", "films") else ()
-    ):  # the first is what all others use
+    for how in FUSIONS[1:] if task == "world" else ():  # the first is what all others use
         out[how] = (names, {"fusion": how}, None)
     out["with id"] = ((*names, "id"), {}, None)
     for name in names:
