@@ -194,6 +194,7 @@ def arms_of(task: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any], tuple
             out[f"{name}+id"] = ((name, "id"), {}, None)
         out["tags shuffled, with id"] = ((*names, "id"), {}, ("shuffled", "tags"))
     if task == "world":
+        out["late, with id"] = ((*names, "id"), {"fusion": "late"}, None)
         out["latents"] = (("latents",), {}, None)
         out["latents of the text, picture, sound"] = (("told", *names[1:]), {}, None)
         out["text, latents of the others"] = (("text", "hidden"), {}, None)
@@ -329,7 +330,7 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
     pairs += [(everything, rest[name]) for name in names]
     best = max(names, key=lambda name: frame[name].mean())
     pairs += [(how, best) for how in (everything, *FUSIONS) if how in frame]
-    pairs += [("with id", everything)]
+    pairs += [("with id", everything), ("late", everything), ("late, with id", everything)]
     if task == "music":
         pairs += [
             ("with id", "tags shuffled, with id"),
@@ -352,7 +353,7 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
         out["shares"].append(row)
     if task == "world":
         known = [name for name in frame if name.startswith(("latents of", "text, latents"))]
-        for how in (everything, *FUSIONS, "modality dropout", *known):
+        for how in (everything, *FUSIONS, "with id", "late, with id", "modality dropout", *known):
             if how in frame:
                 out["shares"].append(_way(task, frame, how, best))
         out["missing"] = _missing(task, found)
