@@ -196,6 +196,7 @@ def arms_of(task: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any], tuple
     if task == "world":
         out["late, with id"] = ((*names, "id"), {"fusion": "late"}, None)
         out["latents"] = (("latents",), {}, None)
+        out["latents, with id"] = (("latents", "id"), {}, None)
         out["latents of the text, picture, sound"] = (("told", *names[1:]), {}, None)
         out["text, latents of the others"] = (("text", "hidden"), {}, None)
         out["modality dropout"] = (names, {"modality_dropout": DROPPED}, None)
@@ -362,7 +363,8 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
 
 def _way(task: str, frame: pd.DataFrame, how: str, best: str) -> dict[str, Any]:
     """How far a fusion comes from the best single modality to the true latents."""
-    columns = frame[[how, best, "latents"]].to_numpy()
+    oracle = max(("latents", "latents, with id"), key=lambda name: frame[name].mean())
+    columns = frame[[how, best, oracle]].to_numpy()
     means = resampled_means(columns, None, DRAWS, 0)
     way = (means[:, 0] - means[:, 1]) / (means[:, 2] - means[:, 1])
     at = columns.mean(axis=0)
