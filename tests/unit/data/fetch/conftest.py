@@ -133,10 +133,15 @@ def coat_zip(tmp_path):
     def make(padding=0, files=1, top="coat/"):
         path = tmp_path / "made.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"{top}train.ascii", "5 0 1\n0 3 0\n")
-            archive.writestr(f"{top}test.ascii", "0 2 1\n4 0 0\n")
+
+            def add(name, content):  # a fixed date: made twice, the same bytes
+                info = zipfile.ZipInfo(f"{top}{name}", (2020, 1, 1, 0, 0, 0))
+                archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+
+            add("train.ascii", "5 0 1\n0 3 0\n")
+            add("test.ascii", "0 2 1\n4 0 0\n")
             for at in range(files if padding else 0):
-                archive.writestr(f"{top}noise/{at}.bin", random.Random(at).randbytes(padding))
+                add(f"noise/{at}.bin", random.Random(at).randbytes(padding))
         return path
 
     return make
