@@ -363,14 +363,14 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
 
 def _way(task: str, frame: pd.DataFrame, how: str, best: str) -> dict[str, Any]:
     """How far a fusion comes from the best single modality to the true latents."""
-    oracle = max(("latents", "latents, with id"), key=lambda name: frame[name].mean())
+    oracle = "latents, with id" if how.endswith("with id") else "latents"  # like with like
     columns = frame[[how, best, oracle]].to_numpy()
     means = resampled_means(columns, None, DRAWS, 0)
     way = (means[:, 0] - means[:, 1]) / (means[:, 2] - means[:, 1])
     at = columns.mean(axis=0)
     low, high = np.quantile(way, [0.025, 0.975])
     return {
-        "task": task, "model": how, "metric": f"share of the way from {best} to the true latents",
+        "task": task, "model": how, "metric": f"share of the way from {best} to {oracle}",
         "value": float((at[0] - at[1]) / (at[2] - at[1])), 
         "low": float(low), "high": float(high), "n_users": len(frame),
     }  # fmt: skip
