@@ -386,17 +386,18 @@ class TwoTower(Recommender):
     def _build(self, train: Dataset) -> TwoTowerNetwork:
         import torch
 
+        texts = self._sentences(train.items) if self._reads() else []
         makers = self._modalities()
         if makers.names:
             tables, present = makers.learn(train)
             self.modality_facts_, self.modality_values_, self.modality_shapes_ = makers.state()
             if self._reads():
-                present = np.column_stack([_told(self._sentences(train.items)), present])
+                present = np.column_stack([_told(texts), present])
             self._keep_tables(tables, present)
         none = np.zeros((len(self.user_ids_), 0), np.float32)
         self.user_traits_ = self._traits(train.users) if self.traits else none
         if self._reads():
-            return self._build_tower(train)
+            return self._build_tower(train, texts)
         self.base_: dict[str, Any] = {"name": "none", "checksum": "", "dim": 1, "n_parameters": 0}
         self.layers_, self.added_ = [0], 0
         self.places_, self.user_texts_ = np.zeros(train.n_items, np.int64), np.zeros(0, np.int64)
@@ -405,7 +406,7 @@ class TwoTower(Recommender):
             torch.manual_seed(self.seed)
             return self._network_of(torch.zeros(1, 1, 1), None)
 
-    def _build_tower(self, train: Dataset) -> TwoTowerNetwork:
+    def _build_tower(self, train: Dataset, texts: list[str]) -> TwoTowerNetwork:
         import torch
 
         from recnb.encoders.tower import TextTower
@@ -421,7 +422,6 @@ class TwoTower(Recommender):
         every = range(encoder.n_layers + 1)
         all_layers = self.head in LAYERED or self.method == "side_adapter"
         self.layers_ = list(every) if all_layers else [encoder.n_layers]
-        texts = self._sentences(train.items)
         told = self._stories(train) if "text" in self._parts() else []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -575,9 +575,8 @@ class TwoTower(Recommender):
         """Numbers that training changed, and all that the model holds, the language model among them."""
         network = self._ready()
         heads = sum(p.numel() for n, p in network.named_parameters() if not n.startswith("tower."))
-        heads += len(
-            getattr(self, "modality_values_", ())
-        )  # small networks, of pictures and sounds
+        # small networks, of pictures and sounds
+        heads += len(getattr(self, "modality_values_", ()))
         return heads + len(self.tuned_), heads + int(self.base_["n_parameters"]) + self.added_
 
     def tuned_parameters(self) -> int:
