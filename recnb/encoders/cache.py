@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from recnb.errors import InputError
+
 log = logging.getLogger(__name__)
 
 AT_ONCE = 900  # look-ups a statement; SQLite takes 999 or more
@@ -183,6 +185,35 @@ class VectorCache:
             file = self.path.with_name(self.path.name + end)
             with suppress(FileNotFoundError):
                 file.replace(file.with_name(file.name + ".damaged"))
+
+
+def open_cache(
+    cache: bool | str | os.PathLike[str],
+    kind: str,
+    settings: Mapping[str, Any],
+    shape: tuple[int, ...],
+) -> VectorCache | None:
+    """The cache that an encoder was asked for: True the usual one of its kind, a path that folder, False none.
+
+    Raises
+    ------
+    InputError
+        The folder that was named takes no vectors. The usual one failing is a warning.
+    """
+    if cache is False:
+        return None
+    folder = cache_folder() / kind if cache is True else Path(os.fspath(cache))
+    try:
+        return VectorCache(folder, settings, shape)
+    except (OSError, sqlite3.Error) as error:
+        if cache is not True:
+            raise InputError(
+                f"cannot keep vectors here ({error})",
+                file=str(folder),
+                mend="name another folder or cache=False",
+            ) from error
+        log.warning("no vectors are kept: %s (%s); set RECNB_CACHE", folder, error)
+        return None
 
 
 class Keeper:

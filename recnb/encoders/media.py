@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from recnb.encoders.cache import Keeper, VectorCache, cache_folder
+from recnb.encoders.cache import Keeper, VectorCache, open_cache
 from recnb.encoders.device import choose_device, choose_precision
 from recnb.encoders.inputs import distinct
 from recnb.encoders.loading import locate
@@ -202,9 +201,6 @@ class MediaEncoder:
             return self.model
 
     def _open_cache(self) -> VectorCache | None:
-        if self._cache is False:
-            return None
-        folder = cache_folder() / self.kind if self._cache is True else Path(os.fspath(self._cache))
         # the same vectors on every device, and under every name of the same weights
         settings = {
             k: v for k, v in self.settings.items() if k not in ("name", "device", "revision")
@@ -213,17 +209,7 @@ class MediaEncoder:
             hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
             for file in (self.source.folder / name for name in ("config.json", *PROCESSORS))
         ]
-        try:
-            return VectorCache(folder, settings, (self.dim,))
-        except (OSError, sqlite3.Error) as error:
-            if self._cache is not True:
-                raise InputError(
-                    f"cannot keep vectors here ({error})",
-                    file=str(folder),
-                    mend="name another folder or cache=False",
-                ) from error
-            log.warning("no vectors are kept: %s (%s); set RECNB_CACHE", folder, error)
-            return None
+        return open_cache(self._cache, self.kind, settings, (self.dim,))
 
 
 def as_inputs(prepared: Any) -> Inputs:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recnb.encoders.batches import pad, token_batches
-from recnb.encoders.cache import Keeper, VectorCache, cache_folder
+from recnb.encoders.cache import Keeper, VectorCache, open_cache
 from recnb.encoders.device import choose_device, choose_precision
 from recnb.encoders.inputs import distinct, layer_numbers, token_limit
 from recnb.encoders.loading import DEFAULT_ENCODER, locate
@@ -324,9 +322,6 @@ class TextEncoder:
         return vectors
 
     def _open_cache(self, layers: tuple[int, ...], shape: tuple[int, ...]) -> VectorCache | None:
-        if self._cache is False:
-            return None
-        folder = cache_folder() / "text" if self._cache is True else Path(os.fspath(self._cache))
         settings = {
             "weights": self.checksum,
             "tokenizer": side_checksum(self.source.folder),
@@ -336,17 +331,7 @@ class TextEncoder:
             "max_tokens": self.max_tokens,
             "normalise": self.normalise,
         }
-        try:
-            return VectorCache(folder, settings, shape)
-        except (OSError, sqlite3.Error) as error:
-            if self._cache is not True:
-                raise InputError(
-                    f"cannot keep vectors here ({error})",
-                    file=str(folder),
-                    mend="name another folder or cache=False",
-                ) from error
-            log.warning("no vectors are kept: %s (%s); set RECNB_CACHE", folder, error)
-            return None
+        return open_cache(self._cache, "text", settings, shape)
 
     def _report(self, texts: list[str], counts: np.ndarray) -> None:
         if not texts:
