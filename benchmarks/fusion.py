@@ -285,7 +285,7 @@ def run(task: str, seed: int, kept: Path, only: list[str]) -> dict[str, dict[str
         get(name, lambda n=name, m=names, s=settings, c=change: arm(n, m, s, c))
     for name in ("random", "popularity") + (("itemknn", "ease") if task == "music" else ()):
         get(name, lambda n=name: values(judged(_classical(n, seed).fit(split.train), split), name=n))  # fmt: skip
-    if task == "world":
+    if task in WORLDS:
         get("missing", missing)
     get("about", about)
     return out
@@ -358,6 +358,7 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
         for how in (everything, *FUSIONS, "with id", "late, with id", "modality dropout", *known):
             if how in frame:
                 out["shares"].append(_way(task, frame, how, best))
+    if task in WORLDS:
         out["missing"] = _missing(task, found)
     return out
 

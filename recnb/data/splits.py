@@ -403,6 +403,41 @@ def make(ds: Dataset, name: str | None = None, **settings) -> Split:
     return BY_NAME[name](ds, **settings)
 
 
+def fold_in(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
+    """What a model is told and what it is asked about the users of a validation part.
+
+    Users without training rows tell the earlier half of their validation rows and are asked for the later half (at
+    random without an order); all others are asked for everything.
+
+    Returns
+    -------
+    history : Dataset
+        The training rows and the told ones.
+    asked : Dataset
+
+    References
+    ----------
+    Liang et al. (2018), "Variational autoencoders for collaborative filtering", WWW, section 4.1.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"user_id": list("aabbb"), "item_id": list("xyxyz"), "timestamp": range(5)})
+    >>> ds = Dataset.from_frames(rows)
+    >>> history, asked = fold_in(ds.rows(np.array([0, 1])), ds.rows(np.array([2, 3, 4])))
+    >>> len(history.interactions), len(asked.interactions)
+    (3, 2)
+    """
+    known = np.bincount(train.interactions["user"], minlength=train.n_users) > 0
+    rank, size = _rank_from_end(valid, 0, None)
+    told = ~known[valid.interactions["user"]] & (rank >= size - _count(size, 0.5))
+    if not told.any():
+        return train, valid
+    rows = pd.concat([train.interactions, valid.interactions[told]])
+    # stable: a user's rows are of one of the two, in their order
+    rows = rows.sort_values("user", kind="stable", ignore_index=True)
+    return replace(train, interactions=rows), valid.rows(~told)
+
+
 # -------------------------------------------------------------------- parts
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from recnb.data import Dataset
+from recnb.data import Dataset, splits
 from recnb.data.hashing import hash_ids
 from recnb.errors import InputError
 from recnb.metrics.ranking import hits, ndcg
@@ -204,14 +204,16 @@ class Blend(Hybrid):
             self.weights_ = self._choose(train, valid)
 
     def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
-        relevant, known = valid.positives(), train.pairs()
+        history, asked = splits.fold_in(train, valid)
+        relevant, known = asked.positives(), history.pairs()
         users = np.flatnonzero(np.diff(relevant.indptr))
         if not len(users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
         most = max(1, min(_USERS, _CELLS // train.n_items))
         user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
         users = np.sort(users[np.argsort(user_hash[users])[:most]])
-        parts = [self._scaled(m, users, None) for m in self.models_]
+        told = None if history is train else history
+        parts = [self._scaled(m, users, told) for m in self.models_]
         rows, columns = known[users].nonzero()
         relevant = relevant[users]
         number = np.diff(relevant.indptr)

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.sparse.linalg import svds
 from sklearn.utils.metaestimators import available_if
 
-from recnb.data import Dataset
+from recnb.data import Dataset, splits
 from recnb.data.text import Text, history_sentences
 from recnb.errors import InputError
 from recnb.models.content import new_items
@@ -217,8 +217,9 @@ class TwoTower(Recommender):
         self.mean_ = float(train.interactions["rating"].mean()) if self.loss == "mse" else 0.0
         self.low_, self.high_ = train.scale or (0.0, 0.0)
         users, items, ratings = self._rows(train)
-        network = self._build(train)
-        facts = self._facts(train)
+        told, asked = (train, None) if valid is None else splits.fold_in(train, valid)
+        network = self._build(train, told)
+        facts = self._facts(told)
         self._network = network
         frozen = method_of(self.method).depth == "none"
         plan = Plan(
@@ -257,13 +258,13 @@ class TwoTower(Recommender):
                 seed=self.seed,
                 checkpoint=self.checkpoint,
             ),
-            None if valid is None else self._value(facts, train, valid),
+            None if asked is None else self._value(facts, told, asked),
             data=train.digest,
         )
         self.n_epochs_ = done.n_epochs
         self.learning_ = list(done.history)
         network.refresh()
-        self._keep(network, facts)
+        self._keep(network, facts if told is train else self._facts(train))
 
     def _parts(self) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.user.split("+"))
@@ -383,7 +384,8 @@ class TwoTower(Recommender):
         self.table_values_, self.table_shapes_ = flat({str(k): t for k, t in enumerate(tables)})
         self.present_ = present
 
-    def _build(self, train: Dataset) -> TwoTowerNetwork:
+    def _build(self, train: Dataset, told: Dataset) -> TwoTowerNetwork:
+        """The network at its start; `told` holds what users tell in words."""
         import torch
 
         texts = self._sentences(train.items) if self._reads() else []
@@ -397,7 +399,7 @@ class TwoTower(Recommender):
         none = np.zeros((len(self.user_ids_), 0), np.float32)
         self.user_traits_ = self._traits(train.users) if self.traits else none
         if self._reads():
-            return self._build_tower(train, texts)
+            return self._build_tower(told, texts)
         self.base_: dict[str, Any] = {"name": "none", "checksum": "", "dim": 1, "n_parameters": 0}
         self.layers_, self.added_ = [0], 0
         self.places_, self.user_texts_ = np.zeros(train.n_items, np.int64), np.zeros(0, np.int64)
@@ -406,7 +408,7 @@ class TwoTower(Recommender):
             torch.manual_seed(self.seed)
             return self._network_of(torch.zeros(1, 1, 1), None)
 
-    def _build_tower(self, train: Dataset, texts: list[str]) -> TwoTowerNetwork:
+    def _build_tower(self, history: Dataset, texts: list[str]) -> TwoTowerNetwork:
         import torch
 
         from recnb.encoders.tower import TextTower
@@ -422,7 +424,7 @@ class TwoTower(Recommender):
         every = range(encoder.n_layers + 1)
         all_layers = self.head in LAYERED or self.method == "side_adapter"
         self.layers_ = list(every) if all_layers else [encoder.n_layers]
-        told = self._stories(train) if "text" in self._parts() else []
+        told = self._stories(history) if "text" in self._parts() else []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             tower = TextTower(
@@ -504,7 +506,7 @@ class TwoTower(Recommender):
             self.modality_dropout,
         )
 
-    def _value(self, facts: Any, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
+    def _value(self, facts: Any, history: Dataset, valid: Dataset) -> Callable[[Any], float]:
         """What the best epoch is chosen by: NDCG@10 of the validation part, or minus its RMSE."""
 
         def scores_of(network: Any, users: np.ndarray) -> np.ndarray:
@@ -512,7 +514,7 @@ class TwoTower(Recommender):
 
         if self.loss == "mse":
             return closeness(scores_of, valid, (self.low_, self.high_))
-        return quality(scores_of, train, valid, self.known_items_)
+        return quality(scores_of, history, valid, self.known_items_)
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:

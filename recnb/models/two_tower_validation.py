@@ -38,23 +38,23 @@ def closeness(
 
 
 def quality(
-    scores_of: Scores, train: Dataset, valid: Dataset, known_items: np.ndarray
+    scores_of: Scores, history: Dataset, valid: Dataset, known_items: np.ndarray
 ) -> Callable[[Any], float]:
     """NDCG@10 of the liked items of the validation part, over at most a thousand users.
 
-    Where most of them are new items, these are ranked among themselves.
+    Pairs of `history` are not listed. Where most of the asked items are new, these are ranked among themselves.
     """
     relevant = valid.positives()
     users = np.flatnonzero(np.diff(relevant.indptr))
-    user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
+    user_hash, item_hash = hash_ids(valid.user_ids), hash_ids(valid.item_ids)
     users = np.sort(users[np.argsort(user_hash[users])[:_USERS]])
     new = np.unique(relevant.indices)
     new = new[~known_items[new]]
     # validation items that nobody has used: the question is about a shelf of new items
     shelf = None
     if relevant[:, new].nnz > relevant.nnz / 2:
-        shelf = ~np.isin(np.arange(train.n_items), new)
-    barred = train.pairs()
+        shelf = ~np.isin(np.arange(valid.n_items), new)
+    barred = history.pairs()
 
     def value(network: Any) -> float:
         network.refresh()

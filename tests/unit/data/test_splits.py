@@ -296,6 +296,29 @@ def test_positions_order_a_user_and_not_two(rows):
     assert "user_time" in caught.value.mend
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_new_users_of_a_validation_part_tell_half_of_it(ordered):
+    rows = pd.DataFrame([(f"u{u}", f"i{i}", i) for u in range(8) for i in range(u + 1)])
+    rows.columns = ["user_id", "item_id", "timestamp"]
+    ds = Dataset.from_frames(rows if ordered else rows.drop(columns="timestamp"))
+    user, item = (ds.interactions[c].to_numpy() for c in ("user", "item"))
+    valid = (user >= 5) | (user == 0) | ((user == 3) & (item == 2))  # of user 3 a part is known
+    train = ds.rows(~valid)
+    history, asked = splits.fold_in(train, ds.rows(valid))
+    told = history.interactions.groupby("user").size()
+    assert told.to_dict() == {1: 2, 2: 3, 3: 3, 4: 5, 5: 3, 6: 3, 7: 4}
+    assert asked.interactions.groupby("user").size().to_dict() == {0: 1, 3: 1, 5: 3, 6: 4, 7: 4}
+    assert (history.pairs() + asked.pairs() != ds.pairs()).nnz == 0
+    first = history.interactions.query("user > 4").groupby("user")["item"].apply(list)
+    if ordered:
+        assert first.tolist() == [[0, 1, 2], [0, 1, 2], [0, 1, 2, 3]]
+    else:
+        assert first.tolist() != [[0, 1, 2], [0, 1, 2], [0, 1, 2, 3]]
+    late = (user == 3) & (item == 2)
+    train, valid = ds.rows(~late), ds.rows(late)
+    assert splits.fold_in(train, valid) == (train, valid)  # nobody is new
+
+
 def test_without_any_order():
     ds = build(pd.DataFrame({"user_id": list("aabbcc"), "item_id": list("xyxyxy")}))
     assert splits.make(ds, test=0.3, valid=0).name == "random"

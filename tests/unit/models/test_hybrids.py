@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from recnb.data import splits
 from recnb.errors import InputError
 from recnb.models import EASE, MF, Blend, Popularity, Random, Switch, TfIdf
 from recnb.models.blend import zscore
@@ -18,6 +19,12 @@ def test_the_weight_found_on_valid_prefers_the_better_model(train_valid):
     swapped = Blend([bad, good]).fit(train, valid)
     assert model.weights_[0] > 0.5
     np.testing.assert_allclose(model.weights_, swapped.weights_[::-1])
+
+
+def test_weights_are_chosen_with_the_histories_of_new_users(ds):
+    split = splits.cold_user(ds, test=0.2, valid=0.4)
+    model = Blend([Popularity(), EASE(l2=5.0)]).fit(split.train, split.valid)
+    assert model.weights_[1] > 0.5
 
 
 def test_chosen_weights_stay_at_the_refit(train_valid):

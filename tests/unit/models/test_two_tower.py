@@ -15,16 +15,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from recnb.data import Dataset, Text  # noqa: E402
+from recnb.data import Dataset, Text, splits  # noqa: E402
 from recnb.encoders import TextEncoder, tower  # noqa: E402
 from recnb.encoders.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
+from recnb.metrics.ranking import hits, ndcg  # noqa: E402
 from recnb.models.heads import LAYERED, make_head  # noqa: E402
 from recnb.models.two_tower import TwoTower  # noqa: E402
 from recnb.models.two_tower_batches import BatchMaker, UserFacts  # noqa: E402
 from recnb.models.two_tower_network import TwoTowerNetwork  # noqa: E402
 from recnb.models.user_side import UserSide  # noqa: E402
-from recnb.recommender import load_model  # noqa: E402
+from recnb.recommender import load_model, top_k  # noqa: E402
 from recnb.training.batches import FRESH, HEAD, LIVE  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 
@@ -312,6 +313,28 @@ def test_validation_rows_never_enter_the_weights(loss):
     assert fits[0].learning_ != fits[1].learning_
     for other in fits[1:]:
         assert np.array_equal(fits[0].weights_, other.weights_)
+
+
+@pytest.mark.parametrize("user", ["mean", "text"])
+@pytest.mark.parametrize("loss", ["mse", "softmax"])
+def test_new_users_of_the_validation_part_are_asked_with_a_history(loss, user):
+    split = splits.cold_user(world(), test=0.2, valid=0.5)
+    model = small(loss=loss, user=user, n_epochs=1).fit(split.train, split.valid)
+    history, asked = splits.fold_in(split.train, split.valid)
+    users = np.flatnonzero(np.diff(asked.positives().indptr))
+    if loss == "softmax":
+        lists = top_k(model, users, exclude=history, history=history)
+        truth = asked.positives()[users]
+        value = ndcg(hits(lists, truth), np.diff(truth.indptr), 10).mean()
+    else:
+        rows = asked.interactions
+        scores = model.score(np.arange(asked.n_users), history)[rows["user"], rows["item"]]
+        value = -np.sqrt(np.mean((scores.clip(1, 5) - rows["rating"]) ** 2))
+    assert model.learning_[0]["value"] == pytest.approx(value, abs=1e-4)
+    new = np.setdiff1d(asked.interactions["user"], split.train.interactions["user"])
+    assert len(new) == 15
+    if user == "mean":  # afterwards only the training data are known
+        assert np.ptp(model.score(new), axis=0).max() < 1e-6
 
 
 SCRIPT = """
