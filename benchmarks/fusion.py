@@ -6,20 +6,21 @@ Tasks (a seed is another split, another start, and in `world` another world; new
 
 world: generated films, new items. A third of taste stands in the text, is seen in the picture and heard in the sound
 each, and half of the items have their theme told by all three; taste alone decides (no popularity, no quality).
-complementary, redundant: the same where no picture and sound tells the theme, or all do and nothing else; subsets.
+larger: the same with twice the items and a third more users; subsets and true latents.
+complementary, redundant: as world, where no picture and sound tells the theme, or all do and nothing else; subsets.
 films: MovieLens-100K, new items: title, plot, and attributes (genres, people, years).
 office: Amazon Office 2018, new items: title, description, brand.
 music: Last.fm 2011, new users: the artists' name and tags, the tags of training users only; with and without a learned
-id; not recorded yet, as the two tower's validation does not know the given rows of new users and so chooses epochs
-blindly. Of the real data the 600 most used items, as two processor cores allow.
+id. Of the real data the 600 most used items, as two processor cores allow.
 
 Every modality is a table of vectors made once from what is known before the test: pictures and sounds by small networks
 trained on the training rows, texts by the frozen encoder beside 256 dimensions of their weighted words, attributes by
-the singular vectors of their ones. Every arm is a two tower of the same settings, its epochs chosen on validation
-rows, fitted on the training rows. Arms: every subset of the modalities side by side; in `world` all of them under every
-fusion; all with an id; all with one modality shuffled between items or replaced by noise of the same
-size; in `world` the true latents in the place of all or of some, and the picture missing for 0 to 90 % of the new items
-after training with and without modality dropout. The ratings of IMDb are among the attributes of the films.
+the singular vectors of their ones. Every arm is a two tower of the same settings (rate and dropout chosen once, on the
+validation rows of `world` with seed 0), its epochs chosen on validation rows, fitted on the training rows. Arms: every
+subset of the modalities side by side; in `world` all of them under every fusion; all with an id; all with one modality
+shuffled between items or replaced by noise of the same size; in the worlds the true latents in the place of all or of
+some, and the picture missing for 0 to 100 % of the new items after training with and without modality dropout. The
+ratings of IMDb are among the attributes of the films.
 
 One value a user and seed; intervals and p resample these, Holm over the controls of a task. Finished fits lie in
 `.benchmarks/fusion/`; results go to `results/fusion.json`. The last line is `ratio: X`: seconds of an epoch of text
@@ -71,6 +72,7 @@ WORLD: dict[str, Any] = {
 }
 WORLDS: dict[str, dict[str, float]] = {
     "world": {"redundancy": 0.5},
+    "larger": {"redundancy": 0.5},
     "complementary": {"redundancy": 0.0},
     "redundant": {"redundancy": 1.0, "picture": 0.0, "sound": 0.0},
 }
@@ -84,15 +86,15 @@ DATA = {"films": "ml-100k", "office": "amazon-office-2018", "music": "lastfm-het
 MODEL: dict[str, Any] = {
     "user": "mean",
     "width": 64,
-    "dropout": 0.1,
-    "lr": 2e-3,
-    "n_epochs": 15,
-    "patience": 15,
+    "dropout": 0.3,
+    "lr": 5e-3,
+    "n_epochs": 40,
+    "patience": 8,
     "rows_per_batch": 2048,
     "modality_dropout": 0.0,
 }
 ITEMS = 600  # of the real data
-MISSING = (0.0, 0.3, 0.5, 0.7, 0.9)
+MISSING = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
 DROPPED = 0.3
 DRAWS = 2000
 PROTOCOL = Protocol(k=10, metrics=("ndcg",), draws=1000)
@@ -116,7 +118,7 @@ def of_texts(sentences: list[str], ids: np.ndarray) -> Any:
 def prepared(task: str, seed: int) -> tuple[Any, dict[str, float]]:
     """A split whose data hold every modality as vectors; in `world` the truth too."""
     if task in WORLDS:
-        world = generate("video", seed=seed, **WORLD)
+        world = generate("video", seed=seed, **size_of(task))
         with tempfile.TemporaryDirectory() as folder:
             write_world(world, folder, **WORLDS[task])
             ds = load(folder)
@@ -161,6 +163,11 @@ def prepared(task: str, seed: int) -> tuple[Any, dict[str, float]]:
     return with_vectors(split, ds, media), {}
 
 
+def size_of(task: str) -> dict[str, Any]:
+    """Settings of a world."""
+    return WORLD | {"n_users": 800, "n_items": 1200} if task == "larger" else WORLD
+
+
 def most_used(ds: Any) -> Any:
     """The part of a data set that two processor cores can try every arm on."""
     used = np.sort(np.asarray(ds.pairs().sum(axis=0)).ravel())
@@ -184,22 +191,24 @@ def arms_of(task: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any], tuple
     """Name → modalities, settings, and what is done to one of the modalities."""
     names = NAMES[task]
     out: dict[str, Any] = {"+".join(part): (part, {}, None) for part in subsets(names)[1:]}
-    for how in FUSIONS[1:] if task == "world" else ():  # the first is what all others use
+    fusions = {"world": FUSIONS[1:], "larger": ("late",)}  # the first is what all others use
+    for how in fusions.get(task, ()):
         out[how] = (names, {"fusion": how}, None)
     out["with id"] = ((*names, "id"), {}, None)
-    for name in names:
+    for name in names if task != "larger" else ():
         out[f"{name} shuffled"] = (names, {}, ("shuffled", name))
         out[f"{name} noise"] = (names, {}, ("noise", name))
     if task == "music":
         for name in names:
             out[f"{name}+id"] = ((name, "id"), {}, None)
         out["tags shuffled, with id"] = ((*names, "id"), {}, ("shuffled", "tags"))
-    if task == "world":
+    if task in fusions:
         out["late, with id"] = ((*names, "id"), {"fusion": "late"}, None)
         out["latents"] = (("latents",), {}, None)
         out["latents, with id"] = (("latents", "id"), {}, None)
         out["latents of the text, picture, sound"] = (("told", *names[1:]), {}, None)
         out["text, latents of the others"] = (("text", "hidden"), {}, None)
+    if task == "world":
         out["modality dropout"] = (names, {"modality_dropout": DROPPED}, None)
     return out
 
@@ -285,7 +294,7 @@ def run(task: str, seed: int, kept: Path, only: list[str]) -> dict[str, dict[str
         get(name, lambda n=name, m=names, s=settings, c=change: arm(n, m, s, c))
     for name in ("random", "popularity") + (("itemknn", "ease") if task == "music" else ()):
         get(name, lambda n=name: values(judged(_classical(n, seed).fit(split.train), split), name=n))  # fmt: skip
-    if task in WORLDS:
+    if task in WORLDS and task != "larger":
         get("missing", missing)
     get("about", about)
     return out
@@ -353,13 +362,13 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
     for name, values in shapley(table | {(): frame["random"].to_numpy()}).items():
         row = row_of(values, task=task, model=name, metric="shapley share of ndcg", k=10)
         out["shares"].append(row)
-    if task == "world":
+    if "latents" in frame:
         known = [name for name in frame if name.startswith(("latents of", "text, latents"))]
         for how in (everything, *FUSIONS, "with id", "late, with id", "modality dropout", *known):
             if how in frame:
                 out["shares"].append(_way(task, frame, how, best))
-    if task in WORLDS:
-        out["missing"] = _missing(task, found)
+    if all("missing" in parts for parts in found.values()):
+        out["missing"] = _missing(task, found, frame[rest[names[1]]].to_numpy())
     return out
 
 
@@ -378,8 +387,13 @@ def _way(task: str, frame: pd.DataFrame, how: str, best: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _missing(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> list[dict]:
-    """The curve over the share of new items that lost their picture, and what dropout saves at one half."""
+def _missing(
+    task: str, found: dict[int, dict[str, dict[str, Any]]], rest: np.ndarray
+) -> list[dict]:
+    """The curve over the share of new items that lost their picture, and what dropout saves at one half.
+
+    Where no picture is left, a model that never had any (`rest`) says what of the loss was to be avoided.
+    """
     curves = {
         key: np.concatenate([parts["missing"]["values"][key] for parts in found.values()])
         for key in next(iter(found.values()))["missing"]["values"]
@@ -400,6 +414,9 @@ def _missing(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> list[dic
             "low": float(low), "high": float(high), "n_users": len(columns),
         }
     )  # fmt: skip
+    for dropped in (0.0, DROPPED):
+        row = row_of(rest - curves[f"{dropped}/1.0"], task=task, modality_dropout=dropped)
+        rows.append(row | {"metric": "avoidable loss where all are missing"})
     return rows
 
 
@@ -458,8 +475,8 @@ def main() -> None:
         content.setdefault("tasks", {})[task] = {
             "data": DATA.get(task, "generated-video"),
             "modalities": list(NAMES[task]),
-            "items": WORLD["n_items"] if task in WORLDS else ITEMS,
-            "settings": MODEL | (WORLD | WORLDS[task] if task in WORLDS else {}),
+            "items": size_of(task)["n_items"] if task in WORLDS else ITEMS,
+            "settings": MODEL | (size_of(task) | WORLDS[task] if task in WORLDS else {}),
             **{f"seed {s}": parts["about"] for s, parts in found.items()},
         }
     if args.arms:

@@ -94,6 +94,7 @@ class Modalities:
         self._encoders = {"image": image_encoder, "audio": audio_encoder}
         self.facts: dict[str, dict[str, Any]] = {}
         self.arrays: dict[str, dict[str, np.ndarray]] = {}
+        self._read: dict[str, Any] = {}  # what a small network has just learned from
 
     def learn(self, train: Dataset) -> tuple[list[np.ndarray], np.ndarray]:
         """Learn what is to be learned and return the tables.
@@ -156,6 +157,7 @@ class Modalities:
         rows = media.rows(train.item_ids)
         items = np.flatnonzero(rows >= 0)
         inputs = read_inputs(media.kind, [media.files[r] for r in rows[items]])
+        self._read[name] = inputs
         network = fit_cnn(media.kind, inputs, items, train.positives(), seed=self.seed)
         state = {k: v.numpy() for k, v in network.state_dict().items() if v.is_floating_point()}
         facts = {"kind": media.kind, "encoder": "cnn", "width": network.width}
@@ -185,17 +187,16 @@ class Modalities:
             return vectors, here
         rows = media[name].rows(ids) if name in media else np.full(len(ids), -1)
         here = rows >= 0
-        found = self._encoded(
-            facts, arrays, [media[name].files[r] for r in rows[here]] if here.any() else []
-        )
+        files = [media[name].files[r] for r in rows[here]] if here.any() else []
+        found = self._encoded(facts, arrays, files, self._read.pop(name, None))
         out = np.zeros((len(ids), found.shape[1]), np.float32)
         out[here] = found
         return out, here
 
     def _encoded(
-        self, facts: dict[str, Any], arrays: dict[str, np.ndarray], files: list
+        self, facts: dict[str, Any], arrays: dict[str, np.ndarray], files: list, read: Any = None
     ) -> np.ndarray:
-        """Vectors of files, (n, dim)."""
+        """Vectors of files, (n, dim), of which a small network's inputs may have been read already."""
         if facts["encoder"] != "cnn":
             from recnb.encoders import AudioEncoder, ImageEncoder
 
@@ -210,7 +211,9 @@ class Modalities:
         state = {k: torch.from_numpy(v) for k, v in arrays.items()}
         network.load_state_dict(state, strict=False)  # but for the count of batches
         frames = facts["frames"] if facts["kind"] == "audio" else None
-        return cnn_features(network.eval(), read_inputs(facts["kind"], files, frames))
+        if read is None:
+            read = read_inputs(facts["kind"], files, frames)
+        return cnn_features(network.eval(), read)
 
 
 def media_of(items: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> dict[str, Media]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import colorsys
 import json
 from dataclasses import dataclass, fields
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recnb.errors import InputError
 SHOWN = ("brightness", "warmth", "size", "stripes")  # of a picture, one a hidden trait
 HEARD = ("pitch", "drum", "flute", "hiss")  # of a sound, likewise
 _STAGE = 6  # of the world's random streams: those before are taken
+_CHORDS = list(combinations((1100, 1290, 1515, 1780, 2090, 2455, 2880), 2))  # Hz
 _BLUE, _ORANGE = np.array([40.0, 90.0, 230.0]), np.array([240.0, 140.0, 30.0])
 
 
@@ -163,12 +165,12 @@ def make_sound(
     amounts : ndarray of shape (4,)
         See :data:`HEARD`, from 0 to 1: how high the tune is, and how loud, beside it, a drum, a flute and a hiss.
     theme : int
-        Its binary digits give the steps of the tune.
+        Gives the two of seven bells that ring along.
     seconds : float
     rate : int
         Samples a second.
     rng : numpy.random.Generator
-        Where the tune begins, how fast and how loud it is, and the hiss.
+        The tune's steps, where it begins, how fast and how loud it is, and the hiss.
 
     Returns
     -------
@@ -177,7 +179,7 @@ def make_sound(
     pitch, drum, flute, hiss = np.clip(amounts, 0, 1).tolist()
     time = np.arange(round(seconds * rate)) / rate
     beat = (time + rng.random()) * rng.uniform(3, 4)  # notes a second
-    steps = np.array([0, *(4 if theme >> bit & 1 else -3 for bit in range(4))])
+    steps = np.array([0, *rng.choice([-3, 4], 4)])
     note = steps[np.floor(beat).astype(int) % len(steps)]
     phase = 2 * np.pi * np.cumsum(250 * 2 ** (2 * pitch + note / 12)) / rate
     within = beat - np.floor(beat)
@@ -185,6 +187,8 @@ def make_sound(
     wave = sum(np.sin(k * phase) / k**2 for k in (1, 2)) * struck * np.exp(-2 * within)
     # 36 dB between the faintest and the loudest
     wave = wave + 0.016 * 63**drum * np.sin(2 * np.pi * 80 * time) * struck * np.exp(-8 * within)
+    for bell in _CHORDS[theme]:
+        wave = wave + 0.1 * np.sin(2 * np.pi * bell * time)
     wave = wave + 0.016 * 63**flute * np.sin(2 * np.pi * 3300 * time)
     wave = wave + 0.005 * 63**hiss * rng.standard_normal(len(time))
     loud = 0.5 + 0.4 * rng.random()

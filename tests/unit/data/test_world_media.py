@@ -91,6 +91,22 @@ def test_a_sound_has_each_trait() -> None:
         assert share(spectrum(loud), *band) > 10 * share(spectrum([0.5, 0, 0, 0]), *band)
 
 
+def test_a_sound_tells_its_theme_by_two_bells() -> None:
+    bells = (1100, 1290, 1515, 1780, 2090, 2455, 2880)  # Hz
+    hertz = np.fft.rfftfreq(16000, 1 / 8000)
+    told = []
+    for theme in range(16):
+        # a low tune, and nothing beside it
+        wave = make_sound(np.zeros(4), theme, 2.0, 8000, np.random.default_rng(theme))
+        power = np.abs(np.fft.rfft(wave / 32768.0)) ** 2
+        peaks = [power[np.abs(hertz - bell) < 2].max() for bell in bells]
+        floor = [power[np.abs(hertz - bell - 40) < 2].max() for bell in bells]
+        loud = np.array(peaks) > 30 * np.array(floor)
+        assert loud.sum() == 2
+        told.append(tuple(loud))
+    assert len(set(told)) == 16
+
+
 def test_written_and_read_back(world, tmp_path: Path) -> None:
     truth = write_world(world, tmp_path / "data")
     again = write_world(world, tmp_path / "data")  # the same folder, the same bytes

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from recnb.data import Dataset  # noqa: E402
-from recnb.data.media import from_vectors, read_audio, read_images, thinned  # noqa: E402
+from recnb.data.media import from_vectors, open_audio, open_image, read_audio, read_images, thinned  # noqa: E402
 from recnb.data.world import generate, write_world  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.models import make  # noqa: E402
@@ -153,11 +153,20 @@ def test_lora_tunes_the_text_beside_a_picture() -> None:
     assert model.adapter().method == "lora"
 
 
-def test_pictures_and_sounds_by_small_networks(tmp_path: Path) -> None:
+def test_pictures_and_sounds_by_small_networks(tmp_path: Path, monkeypatch) -> None:
     world = generate("video", n_users=150, n_items=90, seed=0, text_strength=0.2)
     write_world(world, tmp_path / "data")
     ds = Dataset.from_folder(tmp_path / "data")
+    opened: list[str] = []
+    for kind, reader in (("image", open_image), ("audio", open_audio)):
+
+        def counted(file, *rest, _kind=kind, _reader=reader):
+            opened.append(_kind)
+            return _reader(file, *rest)
+
+        monkeypatch.setattr(f"recnb.models.small_cnn.open_{kind}", counted)
     model = make("fusion", **{**QUICK, "n_epochs": 2}).fit(ds)
+    assert opened.count("image") == opened.count("audio") == 90  # each once
     assert model.modalities_ == ["text", "image", "audio"]
     model.save(tmp_path / "model")
     back = load_model(tmp_path / "model")
