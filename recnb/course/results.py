@@ -20,7 +20,8 @@ class Recorded:
     Attributes
     ----------
     rows : tuple of dict
-        The rows of all files, with `data`, `date` and `device` from the head of each file.
+        The rows of all files, with `data`, `date` and `device` from the head of each file. Lists in them, as of a
+        value by seed, are not shown.
     note : str
         Where the rows come from, or why there are none.
     """
@@ -28,11 +29,16 @@ class Recorded:
     rows: tuple[dict[str, Any], ...]
     note: str
 
+    def _shown(self) -> tuple[dict[str, Any], ...]:
+        return tuple(
+            {k: v for k, v in row.items() if not isinstance(v, list | dict)} for row in self.rows
+        )
+
     def __repr__(self) -> str:
-        return f"{as_text(self.rows, {})}\n{self.note}" if self.rows else self.note
+        return f"{as_text(self._shown(), {})}\n{self.note}" if self.rows else self.note
 
     def _repr_html_(self) -> str:
-        return (as_html(self.rows, {}) if self.rows else "") + f"<p>{escape(self.note)}</p>"
+        return (as_html(self._shown(), {}) if self.rows else "") + f"<p>{escape(self.note)}</p>"
 
 
 def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> Recorded:

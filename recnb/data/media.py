@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IMAGES = ("png", "jpg", "jpeg", "webp", "gif", "bmp")
 SOUNDS = ("wav", "flac", "ogg", "mp3")
+_VECTORS, _IDS = (".npy", ".safetensors"), ".ids.txt"
 FOLDERS = {"image": "images", "audio": "audio"}
 FEATURES = "features"
 RESERVED = ("image", "audio", "text", "id", "attributes")  # what a model calls its other inputs
@@ -189,7 +190,7 @@ def read_vectors(file: str | Path, item_ids: Iterable[str]) -> Media:
     file = Path(file)
     if not file.is_file():
         raise InputError("no such file", file=str(file), mend="check the path")
-    side = file.with_name(f"{file.stem}.ids.txt")
+    side = file.with_name(f"{file.stem}{_IDS}")
     ids = _ids_of(side) if side.is_file() else None
     if file.suffix == ".npy":
         array = _npy(file)
@@ -429,11 +430,13 @@ def file_name(item_id: str) -> str:
 
 def _features(folder: Path) -> list[Path]:
     files = sorted((folder / FEATURES).glob("*")) if (folder / FEATURES).is_dir() else []
-    return [
-        file
-        for file in files
-        if file.suffix in (".npy", ".safetensors") and not file.name.startswith(".")
-    ]
+    for file in files:
+        name = file.name.removesuffix(_IDS)
+        if name != file.name and not any((file.parent / f"{name}{e}").exists() for e in _VECTORS):
+            raise InputError(
+                "ids without their array", file=str(file), mend=f"put {name}.npy beside it"
+            )
+    return [file for file in files if file.suffix in _VECTORS and not file.name.startswith(".")]
 
 
 # ---------------------------------------------------------------- one file
@@ -716,7 +719,9 @@ def _unreadable(what: str, file: Path, error: Exception) -> InputError:
 
 def _too_large(file: Path, said: str) -> InputError:
     return InputError(
-        f"{said}more than {MOST_PIXELS // 10**6} million", file=str(file), mend="make it smaller"
+        f"{said}more than {MOST_PIXELS // 10**6} million pixels",
+        file=str(file),
+        mend="make it smaller",
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _READERS = ("pair", "tagger", "fusion")
+_WORDLESS = {"image", "audio", "attributes", "id"}  # modalities that no language model reads
 
 
 def uses_language_model(name: str, settings: Mapping[str, Any] | None = None) -> bool:
@@ -14,10 +16,11 @@ def uses_language_model(name: str, settings: Mapping[str, Any] | None = None) ->
     Parameters
     ----------
     name : str
-        `text_…`, `lm_…`, `pair`, `tagger`, `fusion`, any of them with ``@METHOD``, or a blend that
-        holds one.
+        `text_…`, `lm_…`, `pair`, `tagger`, `fusion`, any of them with ``@METHOD`` or settings in brackets, or a
+        blend that holds one.
     settings : mapping, optional
-        A model of another name counts where a setting `encoder`, `decoder` or `language_model` is given.
+        A model of another name counts where a setting `encoder`, `decoder` or `language_model` is given; one whose
+        `modalities` are none of text does not.
 
     Examples
     --------
@@ -25,12 +28,57 @@ def uses_language_model(name: str, settings: Mapping[str, Any] | None = None) ->
     [True, True, False, False, False]
     >>> uses_language_model("mine", {"encoder": "bert-base-uncased"})
     True
+    >>> uses_language_model("fusion[modalities=image+audio]")
+    False
     """
-    for part in name.split("+"):
-        plain = part.strip().partition("@")[0]
+    modalities = _modalities(settings) or _named_modalities(name)
+    if modalities and modalities <= _WORDLESS:
+        return False
+    for plain in _plain(name):
         if plain.startswith(("text_", "lm_")) or plain in _READERS:
             return True
     return _names_one(settings)
+
+
+def reads_more_than_text(name: str, settings: Mapping[str, Any] | None = None) -> bool:
+    """Whether a model has pictures, sounds, vectors or attributes beside its text, and so tells nothing of the text.
+
+    Examples
+    --------
+    >>> reads_more_than_text("fusion"), reads_more_than_text("fusion", {"modalities": "text+id"})
+    (True, False)
+    >>> reads_more_than_text("text_dot", {"modalities": None})
+    False
+    """
+    modalities = _modalities(settings) or _named_modalities(name)
+    if modalities is None:
+        return "fusion" in _plain(name)
+    return not modalities <= {"text", "id"}
+
+
+def _plain(name: str) -> list[str]:
+    """Names of the parts of a blend, without settings and methods."""
+    bare = re.sub(r"\[[^\]]*\]", "", name)
+    return [part.strip().partition("@")[0] for part in bare.split("+")]
+
+
+def _named_modalities(name: str) -> set[str] | None:
+    found = re.findall(r"\bmodalities=([^,\]]+)", name)
+    return {part.strip() for text in found for part in text.split("+")} or None
+
+
+def _modalities(settings: Any) -> set[str] | None:
+    """Modalities that a model's settings name, those of its parts with them; None where they name none."""
+    found: set[str] = set()
+    if isinstance(settings, Mapping):
+        if isinstance(settings.get("modalities"), str):
+            found |= {part.strip() for part in settings["modalities"].split("+")}
+        for value in settings.values():
+            found |= _modalities(value) or set()
+    elif isinstance(settings, (list, tuple)):
+        for value in settings:
+            found |= _modalities(value) or set()
+    return found or None
 
 
 def _names_one(settings: Any) -> bool:

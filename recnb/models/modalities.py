@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse.linalg import svds
 
 from recnb.data import Dataset, Text
-from recnb.data.media import Media, from_vectors
+from recnb.data.media import FOLDERS, Media, from_vectors
 from recnb.errors import InputError
 from recnb.models.flat_arrays import flat, unflat
 from recnb.models.vectors import attribute_columns, attribute_names, one_hot
@@ -27,7 +27,7 @@ def chosen(asked: str | None, ds: Dataset) -> tuple[str, ...]:
     ----------
     asked : str or None
         Names joined by "+": "text", "id", "attributes", what the data has in `media`, or a column of its items, which
-        is read as a text; "auto" takes the text and all media. None: none, a text alone.
+        is read as a text; "auto" takes all media, and the text where there is one. None: none, a text alone.
     ds : Dataset
 
     Returns
@@ -49,18 +49,31 @@ def chosen(asked: str | None, ds: Dataset) -> tuple[str, ...]:
     """
     if asked is None:
         return ()
+    if not isinstance(asked, str):
+        raise InputError(f"modalities={asked!r}", mend="write them as text: text+image")
     if asked == "auto":
         if not ds.media:
             raise InputError(
                 f"'{ds.name}' has neither pictures nor sounds nor vectors of items to fuse",
                 mend="put them in images/, audio/ or features/ beside the tables, or name modalities: title+attributes",
             )
+        try:
+            Text().chosen(ds.items)
+        except InputError:  # nothing to read
+            return tuple(ds.media)
         return ("text", *ds.media)
     names = tuple(part.strip() for part in asked.split("+"))
     known = [*OWN, *ds.media, *(c for c in map(str, ds.items) if c not in OWN)]
     for name in names:
+        if name in FOLDERS and name not in known:
+            raise InputError(
+                f"'{ds.name}' has no {name} of items",
+                mend=f"put the files into {FOLDERS[name]}/ beside the tables",
+            )
         if name not in known:
-            raise InputError(f"no modality '{name}'", mend=f"one of {', '.join(known)}")
+            raise InputError(
+                f"no modality '{name}'", mend=f"one of {', '.join(known)}, or several joined by +"
+            )
         if names.count(name) > 1:
             raise InputError(f"the modality '{name}' stands twice", mend="name it once")
     if set(names) == {"id"}:
@@ -216,6 +229,17 @@ class Modalities:
         return cnn_features(network.eval(), read)
 
 
+def _check_given(name: str, kind: str, item: Any, value: Any) -> None:
+    """Refuse what cannot be read as a modality of an item."""
+    if kind == "vectors":
+        shape = np.shape(value)
+        good, mend = len(shape) == 1 and np.asarray(value).dtype.kind in "biuf", "give its numbers"
+    else:
+        good, mend = isinstance(value, (str, Path)), "give the path of a file"
+    if not good:
+        raise InputError(f"{type(value).__name__} for '{item}'", column=name, mend=mend)
+
+
 def media_of(items: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> dict[str, Media]:
     """Media from columns of a table of items: paths of pictures and sounds, arrays of vectors.
 
@@ -232,6 +256,8 @@ def media_of(items: pd.DataFrame, facts: dict[str, dict[str, Any]]) -> dict[str,
             continue
         given = items[name][[value is not None and value is not pd.NA for value in items[name]]]
         given = given[[not (np.isscalar(value) and value != value) for value in given]].sort_index()
+        for item, value in given.items():
+            _check_given(name, fact["kind"], item, value)
         ids = given.index.to_numpy(dtype=object)
         if fact["kind"] == "vectors":
             if len(given):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -59,9 +61,9 @@ def register(name: str, cls: type[Recommender]) -> None:
     Raises
     ------
     InputError
-        The name is taken by another class or holds one of ``@ + , = :`` or a space, or the class is no Recommender.
+        The name is taken by another class or holds one of ``@ + , = : [ ]`` or a space, or the class is no Recommender.
     """
-    if not name or set(name) & set("@+,=: \t\n"):
+    if not name or set(name) & set("@+,=:[] \t\n"):
         raise InputError(f"'{name}' cannot name a model", mend="use letters, digits and _")
     if not (isinstance(cls, type) and issubclass(cls, Recommender)):
         raise InputError(f"{cls!r} is no Recommender", mend="subclass recnb.Recommender")
@@ -93,10 +95,10 @@ def make(name: str, **settings) -> Recommender:
     Parameters
     ----------
     name : str
-        A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``A+B`` for a blend whose weight is set
-        on the validation part (`settings` are then those of the blend).
+        A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
+        ``A+B`` for a blend whose weight is set on the validation part (`settings` are then those of the blend).
     **settings
-        Arguments of the model.
+        Arguments of the model; they win over those in the name.
 
     Raises
     ------
@@ -105,17 +107,19 @@ def make(name: str, **settings) -> Recommender:
 
     Examples
     --------
-    >>> make("ease", l2=100.0)
-    EASE(l2=100.0)
+    >>> make("ease", l2=100.0), make("ease[l2=100.0]")
+    (EASE(l2=100.0), EASE(l2=100.0))
     """
-    if "+" in name:
+    blended = _split(name, "+")
+    if len(blended) > 1:
         from recnb.models.blend import Blend
 
-        parts = [make(part.strip()) for part in name.split("+")]
+        parts = [make(part.strip()) for part in blended]
         return _build(Blend, name, {"models": parts, **settings})
+    name, told = _told(name)
     plain, at, method = name.partition("@")
     cls = lookup(plain)
-    settings = {**_SETTINGS.get(plain, {}), **settings}
+    settings = {**_SETTINGS.get(plain, {}), **told, **settings}
     if at:
         settings = {**settings, "method": _method(plain, cls, method)}
     return _build(cls, name, settings)
@@ -129,16 +133,15 @@ def describe(name: str) -> str:
     >>> describe("popularity")
     'The items that most users like, the same list for everybody.'
     """
-    if "+" in name:
-        return (
-            f"A blend of {' and '.join(name.split('+'))}; the weight is set on the validation part."
-        )
-    plain, _, _ = name.partition("@")
+    parts = _split(name, "+")
+    if len(parts) > 1:
+        return f"A blend of {' and '.join(parts)}; the weight is set on the validation part."
+    plain, _, _ = _told(name)[0].partition("@")
     return (inspect.getdoc(lookup(plain)) or plain).splitlines()[0]
 
 
 def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
-    """Unfitted models from a list such as ``"random,ease+tfidf,mine=package.module:Class"``.
+    """Unfitted models from a list such as ``"random,ease+tfidf,few=als[n_factors=8],mine=package.module:Class"``.
 
     Returns
     -------
@@ -155,12 +158,15 @@ def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
     >>> list(parse_models("random,popularity"))
     ['random', 'popularity']
     """
-    parts = text.split(",") if isinstance(text, str) else list(text)
+    parts = _split(text, ",") if isinstance(text, str) else list(text)
     models: dict[str, Recommender] = {}
     for part in map(str.strip, parts):
         if not part:
             raise InputError("an empty name among the models", mend="write name,name,…")
-        name, equals, target = (s.strip() for s in part.partition("="))
+        own, equals, target = (s.strip() for s in part.partition("="))
+        if "[" in own:  # the = of a setting
+            own, equals, target = part, "", ""
+        name = own
         if name in models:
             raise InputError(f"the model '{name}' stands twice", mend="name it once")
         if equals and ":" in target:
@@ -184,6 +190,31 @@ def _load(target: str) -> type[Recommender]:
     if not (isinstance(cls, type) and issubclass(cls, Recommender)):
         raise InputError(f"{target} is no Recommender", mend="subclass recnb.Recommender")
     return cls
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """Parts between marks that stand in no brackets."""
+    return re.split(rf"{re.escape(mark)}(?![^\[\]]*\])", text)
+
+
+def _told(name: str) -> tuple[str, dict[str, object]]:
+    """A name without its brackets, and the settings in them."""
+    found = re.fullmatch(r"([^\[\]]+)\[([^\[\]]*)\]", name)
+    if not found:
+        return name, {}
+    settings: dict[str, object] = {}
+    for part in found[2].split(","):
+        key, equals, value = (s.strip() for s in part.partition("="))
+        if not (key and equals and value) or key in settings:
+            raise InputError(
+                f"'{part.strip()}' in '{name}' is no setting, or stands twice",
+                mend="write NAME[setting=value,setting=value]",
+            )
+        try:
+            settings[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):  # a word
+            settings[key] = value
+    return found[1], settings
 
 
 def _method(name: str, cls: type[Recommender], method: str) -> str:

@@ -198,8 +198,9 @@ def fit_cnn(
 @torch.no_grad()
 def cnn_features(network: SmallCNN, inputs: torch.Tensor) -> np.ndarray:
     """Features of all inputs: (n, width), float32."""
-    parts = [network.features(part) for part in inputs.split(256)]
-    return torch.cat(parts).numpy() if parts else np.zeros((0, network.width), np.float32)
+    if not len(inputs):
+        return np.zeros((0, network.width), np.float32)
+    return torch.cat([network.features(part) for part in inputs.split(256)]).numpy()
 
 
 def _varied(kind: str, inputs: torch.Tensor, draw: np.random.Generator) -> torch.Tensor:

@@ -189,7 +189,7 @@ class TwoTower(Recommender):
 
     @property
     def needs_text(self) -> bool:  # type: ignore[override]
-        return self.modalities in (None, "auto") or "text" in self.modalities.split("+")
+        return self.modalities is None or "text" in self.modalities.split("+")
 
     def check_installed(self) -> None:
         from recnb.encoders.loading import need_text_extra
@@ -655,7 +655,7 @@ class TwoTower(Recommender):
         ----------
         items : DataFrame
             Rows with the columns of the items table; `item_id` a column or the index. Pictures, sounds and vectors
-            stand in columns of their modalities' names: a file's path, or an array.
+            stand in columns of their modalities' names: the path of a picture or sound, the numbers of a vector.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from recnb.data import Dataset
@@ -82,7 +83,12 @@ def _check_fusion(model: Any) -> None:
     """What a two tower of several modalities cannot be."""
     from recnb.models.heads import LAYERED
 
-    if not 0 <= model.modality_dropout < 1:
+    for name in ("image_encoder", "audio_encoder"):
+        value = getattr(model, name)
+        if not isinstance(value, (str, Path)) or str(value) != "cnn" == str(value).lower():
+            raise InputError(f"{name}={value!r}", mend="'cnn', a folder or a hub name")
+    share = model.modality_dropout
+    if not (isinstance(share, (int, float)) and 0 <= share < 1):
         raise InputError(f"modality_dropout={model.modality_dropout!r}", mend="0 or more, below 1")
     if not model._modalities().names:
         return

@@ -24,7 +24,7 @@ def missing_baseline(ev: Evaluation) -> list[dict[str, Any]]:
     lacking = [n for n in ("random", "popularity") if n not in names]
     learned = names - set(PLAIN) - {n for n in names if uses_language_model(n)}
     if not learned:
-        lacking.append("a classical model that learns (ease, itemknn, als, ...)")
+        lacking.append("classical model that learns (ease, itemknn, als, ...)")
     if not lacking:
         return []
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from recnb.study.report.rows import (
     digits_of,
     finer_of,
     headline_rows,
+    mixed,
     readers,
     rows_of,
 )
@@ -57,21 +58,40 @@ def answer(ev: Evaluation) -> Answer:
     """The best model that reads text with a language model against the strongest without one.
 
     Where no language model was judged (or nothing else), the best model against popularity, or
-    against the next one.
+    against the next one. A model that has pictures, sounds, vectors or attributes beside its text is no
+    evidence for the language model: it is told of apart.
     """
     key = ev.headline
     measured = [m for m in ev.models if ev.mean_over_seeds(m, key) is not None]
     with_text = [m for m in readers(ev) if m in measured]
     without = [m for m in measured if m not in with_text]
-    if with_text and without:
-        model, to = ev.best(key, with_text), ev.best(key, without)
-        return _compared(ev, model, to, asked=True)
+    more = [m for m in mixed(ev) if m in measured]
+    pure = [m for m in with_text if m not in more]
+    if pure and without:
+        found = _compared(ev, ev.best(key, pure), ev.best(key, without), asked=True)
+        return replace(found, sentences=found.sentences + _apart(ev, more))
+    if more and without:
+        found = _compared(ev, ev.best(key, more), ev.best(key, without), asked=False)
+        title = f"Not told by these models: {found.model} reads more than text"
+        return replace(found, title=title, sentences=found.sentences + _apart(ev, more))
     best = ev.best(key)
     others = [m for m in measured if m != best]
     if not others:
         return _single(ev, best)
     to = "popularity" if "popularity" in others else ev.best(key, others)
     return _compared(ev, best, to, asked=False, only_readers=bool(with_text))
+
+
+def _apart(ev: Evaluation, models: list[str]) -> list[str]:
+    """What is said of models that read more than text."""
+    if not models:
+        return []
+    model = ev.best(ev.headline, models)
+    said = _value(by_model(headline_rows(ev))[model])
+    return [
+        f"{model} ({said}) has more than the text, so it does not say what the language model brings: judge it beside "
+        "the same model without the text, or with the text alone, as in fusion[modalities=text]."
+    ]
 
 
 def _single(ev: Evaluation, model: str) -> Answer:

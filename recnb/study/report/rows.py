@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.language import uses_language_model
+from recnb.evaluation.language import reads_more_than_text, uses_language_model
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.plots.words import decimals
 
@@ -41,6 +41,12 @@ def readers(ev: Evaluation) -> list[str]:
     """The models that read text with a language model, by their names or their settings."""
     held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
     return [m for m in ev.models if uses_language_model(m, held.get(m))]
+
+
+def mixed(ev: Evaluation) -> list[str]:
+    """The readers that have pictures, sounds, vectors or attributes beside the text."""
+    held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
+    return [m for m in readers(ev) if reads_more_than_text(m, held.get(m))]
 
 
 def headline_rows(ev: Evaluation) -> pd.DataFrame:

@@ -87,6 +87,7 @@ def write(folder: Path, name: str, content: object) -> None:
 
 def test_recorded_runs_are_shown_with_their_data(tmp_path: Path) -> None:
     row = {"model": "ease", "metric": "ndcg", "k": 10, "value": 0.1913, "n_users": 905}
+    row["by_seed"] = [0.18123, 0.20137]
     other = {**row, "model": "random", "value": 0.0075}
     head = {"dataset": "ml-100k", "split": "user_time", "date": "2026-01-02"}
     write(tmp_path, "classical-a.json", {**head, "records": [row, other]})
@@ -96,6 +97,8 @@ def test_recorded_runs_are_shown_with_their_data(tmp_path: Path) -> None:
     assert [r["value"] for r in table.rows] == [0.1913, 0.1913]
     assert [r["data"] for r in table.rows] == ["ml-100k", "other"]
     shown = table._repr_html_()
+    assert table.rows[0]["by_seed"] == row["by_seed"]
+    assert "by_seed" not in shown + repr(table)
     assert "ml-100k" in shown and "0.1913" in shown and "2026-01-02" in shown
     assert "results/classical-a.json" in repr(table) and str(tmp_path) not in repr(table)
 

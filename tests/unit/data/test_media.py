@@ -23,6 +23,7 @@ from recnb.data import Dataset, splits
 from recnb.data.media import (
     Media,
     file_name,
+    find,
     from_vectors,
     noise,
     open_audio,
@@ -363,6 +364,12 @@ def test_ids_that_do_not_fit(tmp_path, name, inside):
         np.save(file, VECTORS[:2])
         (tmp_path / "clip.ids.txt").write_text(ids)
     refused(lambda: read_vectors(file, ITEMS), "clip", word)
+
+
+def test_ids_whose_array_is_gone(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "clip.ids.txt").write_text("a\n")
+    refused(lambda: find(tmp_path, ITEMS), "clip.ids.txt", "without their array", "clip.npy")
 
 
 def test_damaged_safetensors(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,13 @@ def test_pictures_and_sounds_by_small_networks(tmp_path: Path, monkeypatch) -> N
         image=str(tmp_path / "data" / "images" / f"{item}.png"),
         audio=str(tmp_path / "data" / "audio" / f"{item}.wav"),
     ).set_axis(["twin"], axis=0)
+    for column, value in (("image", np.zeros((4, 4))), ("audio", 7)):
+        with pytest.raises(InputError, match="give the path") as caught:
+            back.with_items(twin.assign(**{column: [value]}))
+        assert caught.value.column == column and "twin" in str(caught.value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        back.with_items(twin.assign(image=None))
     grown = back.with_items(twin)
     a, b = grown.item_vectors()[[5, -1]]
     np.testing.assert_allclose(a, b, atol=1e-3)
@@ -235,7 +243,9 @@ def test_vectors_alone_need_no_text() -> None:
     )  # fmt: skip
     bare = bare.with_media(left=ds.media["left"])
     model = make("fusion", modalities="left", **QUICK)
-    assert not model.needs_text and make("fusion").needs_text
+    assert not model.needs_text and make("fusion", modalities="text+left").needs_text
+    auto = make("fusion", **QUICK).fit(bare)  # takes what is there
+    assert auto.modalities_ == ["left"]
     assert np.isfinite(model.fit(bare).score(np.arange(3))).all()
     assert model.parameters()[1] == model.parameters()[0]  # no language model in it
 
@@ -246,6 +256,12 @@ def test_what_cannot_be_fused_is_refused_in_one_line() -> None:
     for data, settings, said in (
         (plain, {}, "neither pictures nor sounds"),
         (ds, {"modalities": "text+smell"}, "no modality 'smell'"),
+        (ds, {"modalities": "text,left"}, "joined by +"),
+        (ds, {"modalities": ["text", "left"]}, "write them as text"),
+        (ds, {"modalities": "text+image"}, "has no image of items.*images/ beside"),
+        (ds, {"image_encoder": "CNN"}, "image_encoder='CNN'.*'cnn', a folder"),
+        (ds, {"audio_encoder": None}, "audio_encoder=None"),
+        (ds, {"modality_dropout": "a"}, "modality_dropout='a'"),
         (ds, {"modalities": "left+left"}, "stands twice"),
         (ds, {"modalities": "id"}, "nothing to fuse"),
         (ds, {"fusion": "magic"}, "fusion='magic'"),

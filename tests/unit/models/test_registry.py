@@ -117,9 +117,34 @@ def test_parsing_the_command_line():
     assert isinstance(models["mine"], EASE) and type(models["best"]).__name__ == "ItemKNN"
 
 
+def test_settings_in_brackets():
+    text = (
+        "ease[l2=5.0]+tfidf, few=als[n_factors=8,seed=3] ,fusion@lora[modalities=text+image,seed=1]"
+    )
+    models = parse_models(text)
+    assert list(models) == [
+        "ease[l2=5.0]+tfidf",
+        "few",
+        "fusion@lora[modalities=text+image,seed=1]",
+    ]
+    blend, few, fusion = models.values()
+    assert blend.models[0].l2 == 5.0 and (few.n_factors, few.seed) == (8, 3)
+    assert (fusion.modalities, fusion.method, fusion.seed) == ("text+image", "lora", 1)
+    assert make("als[n_factors=8]", n_factors=9).n_factors == 9
+    assert make("text_dot[words=None]").words is None
+    assert describe("ease[l2=5.0]") == describe("ease")
+    with pytest.raises(InputError, match="cannot name a model"):
+        register("mine[x]", EASE)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
+        ("ease[l2]", "no setting, or stands twice"),
+        ("ease[l2=1,l2=2]", "stands twice"),
+        ("ease[]", "no setting"),
+        ("ease[l3=1]", "no setting 'l3'"),
+        ("ease[l2=1", "no model"),
         ("ease,,random", "an empty name"),
         ("ease,ease", "stands twice"),
         ("mine=no.such.module:Class", "cannot be imported"),

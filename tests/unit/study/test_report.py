@@ -241,6 +241,27 @@ def test_planted_effects_are_found(split, tmp_path, mine, theirs, verdict):
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_pictures_are_no_evidence_for_a_language_model(split, tmp_path):
+    """A model that has more than the text never answers the question; one without text counts as without."""
+    models = {"plain": scores(split, 0.1, 1), "fusion": scores(split, 0.9, 2)}
+    ev = evaluate(models, split, PROTOCOL)
+    found = answer(ev)
+    assert not found.asked and (found.model, found.reference) == ("fusion", "plain")
+    text = report(ev, tmp_path / "alone").text
+    assert "Not told by these models: fusion reads more than text" in text
+    assert "judge it beside the same model without the text" in text and "Yes, on" not in text
+    bare = "fusion[modalities=image+audio]"
+    models |= {"text_dot": scores(split, 0.1, 3), bare: scores(split, 0.9, 4)}
+    ev = evaluate(models, split, PROTOCOL)
+    found = answer(ev)
+    assert found.asked and (found.model, found.reference) == ("text_dot", bare)
+    assert "fusion (" in found.sentences[-1]
+    own = {"models": [{"model": "fusion", "settings": {"modalities": "text+id"}}]}
+    ev.settings.update(own)
+    assert answer(ev).model == "fusion" and answer(ev).asked
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_no_language_model_is_said(split, tmp_path):
     ev = evaluate({"popularity": make("popularity"), "x": scores(split, 0.9, 1)}, split, PROTOCOL)
     page = report(ev, tmp_path)
