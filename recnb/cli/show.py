@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def show(ev: Evaluation, output: Path) -> None:
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    table.add_column("model", no_wrap=True)
+    table.add_column("model", overflow="fold")
     for heading in (name, "95 % interval", "less best", "95 % interval", "p (Holm)", "fit s"):
         table.add_column(heading, justify="right", no_wrap=True)
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
@@ -40,12 +41,12 @@ def show(ev: Evaluation, output: Path) -> None:
             cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
-        table.add_row(*cells, f"{seconds[model]:.1f}")
+        table.add_row(escape(model), *cells[1:], f"{seconds[model]:.1f}")
     out.print(table)
     for found in ev.findings:
         if found["severity"] != "note":
             out.print(
-                f"[bold]{found['severity']}[/bold] {found['code']}: {found['evidence']}",
+                f"[bold]{found['severity']}[/bold] {found['code']}: {escape(found['evidence'])}",
                 soft_wrap=True,
             )
-    out.print(f"report: {output / 'report.html'}", soft_wrap=True)
+    out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

@@ -89,8 +89,8 @@ def _apart(ev: Evaluation, models: list[str]) -> list[str]:
     model = ev.best(ev.headline, models)
     said = _value(by_model(headline_rows(ev))[model])
     return [
-        f"{model} ({said}) has more than the text, so it does not say what the language model brings: judge it beside "
-        "the same model without the text, or with the text alone, as in fusion[modalities=text]."
+        f"{model}, at {said}, has more than the text, so it does not say what the language model brings: that is its "
+        "difference from the same model without the text, such as fusion[modalities=image+audio]."
     ]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,16 @@ def recnb(*args: object, cwd: Path, **more) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=240, **more
     )
+
+
+def test_the_help_names_every_model() -> None:
+    from recnb.cli.evaluate import evaluate
+    from recnb.models import names
+
+    told = get_type_hints(evaluate, include_extras=True)["models"].__metadata__[0].help
+    first = told.partition(";")[0].partition(" of ")[2]
+    assert first.split(", ") == [name for name in names() if name in first.split(", ")]
+    assert set(names()) == set(first.split(", "))
 
 
 SLOW = """\
@@ -159,7 +170,14 @@ def test_lists_of_another_library_and_a_model_of_ones_own(folder: Path, judged: 
         "        return np.tile(self.length_, (len(users), 1))\n"
     )
     done = recnb(
-        *("evaluate", "mine", "--models", f"{FAST},longest=my_model:Longest", "--output", "out2"),
+        *(
+            "evaluate",
+            "mine",
+            "--models",
+            f"{FAST},longest=my_model:Longest,als[n_factors=2]",
+            "--output",
+            "out2",
+        ),
         *("--lists", "theirs=theirs.csv"),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
@@ -169,6 +187,7 @@ def test_lists_of_another_library_and_a_model_of_ones_own(folder: Path, judged: 
     table = ev.table().query("metric == 'ndcg' and k == 10").set_index("model")["value"]
     assert table["theirs"] == pytest.approx(table["itemknn"], abs=1e-12)
     assert "longest" in table
+    assert "als[n_factors=2]" in table and "als[n_f" in done.stdout  # folded, and no markup
 
 
 def test_a_killed_run_leaves_the_earlier_output_whole_and_goes_on(folder: Path):

@@ -249,13 +249,13 @@ def test_pictures_are_no_evidence_for_a_language_model(split, tmp_path):
     assert not found.asked and (found.model, found.reference) == ("fusion", "plain")
     text = report(ev, tmp_path / "alone").text
     assert "Not told by these models: fusion reads more than text" in text
-    assert "judge it beside the same model without the text" in text and "Yes, on" not in text
+    assert "difference from the same model without the text" in text and "Yes, on" not in text
     bare = "fusion[modalities=image+audio]"
     models |= {"text_dot": scores(split, 0.1, 3), bare: scores(split, 0.9, 4)}
     ev = evaluate(models, split, PROTOCOL)
     found = answer(ev)
     assert found.asked and (found.model, found.reference) == ("text_dot", bare)
-    assert "fusion (" in found.sentences[-1]
+    assert "fusion, at " in found.sentences[-1]
     own = {"models": [{"model": "fusion", "settings": {"modalities": "text+id"}}]}
     ev.settings.update(own)
     assert answer(ev).model == "fusion" and answer(ev).asked
