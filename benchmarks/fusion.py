@@ -47,7 +47,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse.linalg import svds
 
 from recnb import evaluate, load
 from recnb.data import Text, splits
@@ -63,7 +62,7 @@ from recnb.metrics.shapley import shapley, subsets
 from recnb.models import TwoTower, make
 from recnb.models.fusion_network import FUSIONS
 from recnb.models.modalities import Modalities
-from recnb.models.vectors import tfidf_vectors, unit
+from recnb.models.vectors import singular_vectors, tfidf_vectors, unit
 
 WORLD: dict[str, Any] = {
     "n_users": 600,
@@ -109,8 +108,8 @@ def texts_as_vectors(sentences: list[str]) -> np.ndarray:
     read = unit(TextEncoder(normalise=False, max_tokens=128).encode(sentences))
     words, _, _ = tfidf_vectors(sentences, 2, 0.5, 2)
     k = min(256, min(words.shape) - 1)
-    _, _, right = svds(words.astype(float), k=k, v0=np.ones(min(words.shape)))
-    return np.hstack([read, unit(words @ right.T)]).astype(np.float32)
+    turn = singular_vectors(words, k)[:, ::-1]
+    return np.hstack([read, unit(words @ turn)]).astype(np.float32)
 
 
 def of_texts(sentences: list[str], ids: np.ndarray) -> Any:

@@ -8,14 +8,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.linalg import svds
 
 from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.models.least_squares import ridge
 from recnb.models.taste import FromHistory
-from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
+from recnb.models.vectors import (
+    attribute_columns,
+    attribute_names,
+    one_hot,
+    singular_vectors,
+    tfidf_vectors,
+    unit,
+)
 
 MAPPINGS = ("ridge",)
 Vectors: TypeAlias = np.ndarray | sparse.csr_matrix
@@ -368,10 +374,7 @@ def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
     k = min(k, min(liked.shape) - 1)
     if k < 1:
         raise InputError(f"{liked.shape} pairs have no factors", mend="use mapping=None")
-    # A fixed start makes the result the same in every run.
-    start = np.ones(min(liked.shape))
-    _, _, right = svds(liked.astype(float), k=k, v0=start, solver="arpack")
-    return right[::-1].T.copy()  # largest first
+    return singular_vectors(liked, k)
 
 
 def _sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> list[str]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse.linalg import svds
 
 from recnb.data import Dataset, Text
 from recnb.data.media import FOLDERS, Media, from_vectors
 from recnb.errors import InputError
 from recnb.models.flat_arrays import flat, unflat
-from recnb.models.vectors import attribute_columns, attribute_names, one_hot
+from recnb.models.vectors import attribute_columns, attribute_names, one_hot, singular_vectors
 
 OWN = ("text", "id", "attributes")  # names with a meaning of their own
 _ATTRIBUTES = 64  # dimensions kept of them
@@ -154,9 +153,9 @@ class Modalities:
             names, idf, bins = attribute_names(train.items, columns)
             ones = one_hot(train.items, columns, names, idf, bins)
             k = min(_ATTRIBUTES, min(ones.shape) - 1)
-            _, _, right = svds(ones.astype(float), k=k, v0=np.ones(min(ones.shape)))
+            turn = singular_vectors(ones, k)[:, ::-1].copy()
             facts = {"kind": name, "columns": columns, "names": names.tolist(), "bins": bins}
-            return facts, {"idf": idf, "turn": right.T}
+            return facts, {"idf": idf, "turn": turn}
         if name not in train.media:
             return {"kind": "column"}, {}
         media = train.media[name]

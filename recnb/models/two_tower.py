@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse.linalg import svds
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset, splits
@@ -24,7 +23,14 @@ from recnb.models.taste import ties
 from recnb.models.tuning import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 from recnb.models.two_tower_settings import POOLINGS, check
 from recnb.models.two_tower_validation import BLOCK, blocks_of, closeness, quality
-from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors, unit
+from recnb.models.vectors import (
+    attribute_columns,
+    attribute_names,
+    one_hot,
+    singular_vectors,
+    tfidf_vectors,
+    unit,
+)
 from recnb.recommender import Recommender
 
 if TYPE_CHECKING:
@@ -535,8 +541,7 @@ class TwoTower(Recommender):
         """TF-IDF of the item texts in `words` dimensions of its singular value decomposition, rows of length 1."""
         vectors, self.terms_, self.idf_ = tfidf_vectors(texts, 2, 0.5, 2)
         k = min(self.words, min(vectors.shape) - 1)
-        _, _, right = svds(vectors.astype(float), k=k, v0=np.ones(min(vectors.shape)))
-        self.turn_ = right.T.astype(np.float32).copy()
+        self.turn_ = singular_vectors(vectors, k)[:, ::-1].astype(np.float32)
         return unit(vectors @ self.turn_)
 
     def _keep(self, network: TwoTowerNetwork, facts: Any) -> None:

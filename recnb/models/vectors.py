@@ -7,10 +7,12 @@ import re
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse.linalg import svds
 
 from recnb.errors import InputError
 
 _BINS = 10
+_NONE = 1e-6  # of the largest singular value: what lies below is rounding
 _FEW = 100  # items below which a share says nothing
 _LONG = 60  # characters: a longer string is prose, not an attribute
 
@@ -33,6 +35,37 @@ def unit(vectors: np.ndarray | sparse.spmatrix):
     dense = np.asarray(vectors, dtype=np.float32)
     length = np.linalg.norm(dense, axis=1, keepdims=True)
     return np.divide(dense, length, out=np.zeros_like(dense), where=length > 0)
+
+
+def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
+    """Right singular vectors of the largest singular values, the same in every run.
+
+    Returns
+    -------
+    ndarray of shape (n_columns, at most k), float64
+        Orthonormal columns, the largest value first; fewer than `k` where the matrix has a lower rank.
+
+    Notes
+    -----
+    Where the rank is below `k`, ARPACK starts again from random vectors, and a fixed start does not help.
+
+    Examples
+    --------
+    >>> twice = sparse.csr_matrix(np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 2.0]]))
+    >>> singular_vectors(twice, 2).shape, singular_vectors(sparse.csr_matrix(np.ones((4, 3))), 2).shape
+    ((3, 2), (3, 1))
+    """
+    given = sparse.csr_matrix(matrix, dtype=float)
+    start = np.ones(min(given.shape))
+    _, values, right = svds(given, k=k, v0=start, solver="arpack")
+    if values.min() > _NONE * values.max():
+        return right[::-1].T.copy()
+    wide = given.shape[0] <= given.shape[1]
+    gram = (given @ given.T if wide else given.T @ given).toarray()
+    squares, vectors = np.linalg.eigh(gram)
+    kept = np.flatnonzero(squares > (_NONE * values.max()) ** 2)[::-1][:k]
+    found = vectors[:, kept]
+    return given.T @ found / np.sqrt(squares[kept]) if wide else found
 
 
 def tfidf_vectors(

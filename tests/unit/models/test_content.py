@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recnb.data import Text
 from recnb.errors import InputError
 from recnb.models import Attributes, TextFrozen, TfIdf
-from recnb.models.vectors import attribute_columns, attribute_names, one_hot, tfidf_vectors
+from recnb.models.vectors import (
+    attribute_columns,
+    attribute_names,
+    one_hot,
+    singular_vectors,
+    tfidf_vectors,
+)
 
 
 def test_tfidf_scores_are_cosines_to_the_mean_of_the_liked(ds):
@@ -124,3 +134,30 @@ def test_text_frozen_uses_the_encoder_it_is_given(ds, monkeypatch, tmp_path):
 def test_unknown_mappings_are_named(ds):
     with pytest.raises(InputError, match="mapping='lasso'"):
         TfIdf(mapping="lasso").fit(ds)
+
+
+SAME = """
+import hashlib
+import numpy as np
+from scipy import sparse
+from recnb.models.vectors import singular_vectors
+few = sparse.random(90, 60, 0.03, random_state=1, format="csr")
+few = sparse.hstack([few, few, few]).tocsr()  # rank 60 at most
+print(hashlib.sha256(singular_vectors(few, 80).tobytes()).hexdigest())
+"""
+
+
+def test_singular_vectors_are_the_same_in_every_run_and_no_more_than_there_are():
+    told = [
+        subprocess.run([sys.executable, "-c", SAME], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert told[0].stdout == told[1].stdout
+    rng = np.random.default_rng(0)
+    for low in (rng.normal(size=(40, 5)) @ rng.normal(size=(5, 70)), rng.normal(size=(70, 40))):
+        for matrix in (low, low.T):
+            found = singular_vectors(sparse.csr_matrix(matrix), 12)
+            right = np.linalg.svd(matrix)[2]
+            k = min(12, np.linalg.matrix_rank(matrix))
+            assert found.shape == (matrix.shape[1], k)
+            np.testing.assert_allclose(np.abs(np.sum(found * right[:k].T, axis=0)), 1, atol=1e-6)
