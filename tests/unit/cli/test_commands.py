@@ -216,7 +216,13 @@ def test_ctrl_c_ends_in_one_line_and_code_1(folder: Path):
     (folder / "fitting").unlink(missing_ok=True)
     env = {**os.environ, "PYTHONPATH": str(folder)}
     running = subprocess.Popen(
-        [*COMMAND, *args], cwd=folder, env=env, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *args],
+        cwd=folder,
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell that started the tests in its background has its children ignore the signal
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(600):
         if (folder / "fitting").exists():
