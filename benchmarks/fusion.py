@@ -107,8 +107,7 @@ def texts_as_vectors(sentences: list[str]) -> np.ndarray:
     """The frozen encoder's vectors beside those of the weighted words, both of length 1; 0 without text."""
     read = unit(TextEncoder(normalise=False, max_tokens=128).encode(sentences))
     words, _, _ = tfidf_vectors(sentences, 2, 0.5, 2)
-    k = min(256, min(words.shape) - 1)
-    turn = singular_vectors(words, k)[:, ::-1]
+    turn = singular_vectors(words, 256)[:, ::-1]
     return np.hstack([read, unit(words @ turn)]).astype(np.float32)
 
 

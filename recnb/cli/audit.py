@@ -41,6 +41,7 @@ def audit(
     the lists of another library too. Ends with 0 whatever is found.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from recnb import load
     from recnb.cli.evaluate import named_lists
@@ -66,10 +67,10 @@ def audit(
     out.print(f"{ds.name}, {chosen.name} split, {users:,} judged users, digest {chosen.digest}")
     for found in ev.findings:
         out.print(
-            f"\n[bold]{found['severity']}[/bold] {found['code']}: {found['evidence']}",
+            f"\n[bold]{found['severity']}[/bold] {found['code']}: {escape(found['evidence'])}",
             soft_wrap=True,
         )
-        out.print(f"  mend: {found['mend']}", soft_wrap=True)
+        out.print(f"  mend: {found['mend']}", soft_wrap=True, markup=False)
     silent = [code for code in CHECKS if code not in {found["code"] for found in ev.findings}]
     out.print(f"\nnothing to say about: {', '.join(silent)}", soft_wrap=True)
     out.print(f"findings: {output / 'audit.json'}", soft_wrap=True)

@@ -30,7 +30,7 @@ def evaluate(
             help="Names with commas, of random, popularity, recent_popularity, itemknn, userknn, ease, als, bpr, mf, "
             "svdpp, bfm, bfm_text, baseline, knnbaseline, tfidf, attributes, text_frozen, text_joint, "
             "text_weighted_sum, text_dot, text_mlp, hybrid, fusion; ease+tfidf is a blend, text_dot@lora tunes, "
-            "'fusion[modalities=text+image]' sets, mine=package.module:Class is one of your own. "
+            "'fusion\\[modalities=text+image]' sets, mine=package.module:Class is one of your own. "
             "Default: random,popularity,itemknn,ease,tfidf,text_frozen.",
             show_default=False,
         ),
@@ -147,18 +147,12 @@ def evaluate(
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",
             )
         for note in notes:
-            console.print(f"note: {note}", soft_wrap=True, markup=False)
+            console.print(f"note: {note}", soft_wrap=True)
         command = " ".join(["recnb", *sys.argv[1:]])
         plan = Plan(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
-        ev = run(
-            plan,
-            output,
-            save_models,
-            steps,
-            lambda line: console.print(line, soft_wrap=True, markup=False),
-        )
+        ev = run(plan, output, save_models, steps, lambda line: console.print(line, soft_wrap=True))
     show(ev, output)
 
 

@@ -9,7 +9,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-console = Console(stderr=True, highlight=False)
+# no markup: names of models have brackets
+console = Console(stderr=True, highlight=False, markup=False)
 
 
 class Steps:
@@ -29,7 +30,7 @@ class Steps:
         if not self.quiet and sys.stderr.isatty():
             columns = (
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(24),
                 TimeElapsedColumn(),
             )

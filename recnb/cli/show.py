@@ -34,14 +34,14 @@ def show(ev: Evaluation, output: Path) -> None:
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
     for row in values.to_dict("records"):
         model = str(row["model"])
-        cells = [model, f"{row['value']:.4f}", f"{row['low']:.3f}..{row['high']:.3f}"]
+        cells = [f"{row['value']:.4f}", f"{row['low']:.3f}..{row['high']:.3f}"]
         if model in changes.index:
             d = changes.loc[model]
             ends = f"{d['low']:+.3f}..{d['high']:+.3f}"
             cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
-        table.add_row(escape(model), *cells[1:], f"{seconds[model]:.1f}")
+        table.add_row(escape(model), *cells, f"{seconds[model]:.1f}")
     out.print(table)
     for found in ev.findings:
         if found["severity"] != "note":

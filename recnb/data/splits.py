@@ -321,8 +321,7 @@ def cold_user(
     kind[order[:n_test]] = TEST
     kind[order[n_test : n_test + n_valid]] = VALID
     part = kind[ds.interactions["user"]]
-    rank, size = _rank_from_end(ds, seed, None)
-    shown = rank >= size - _count(size, given)
+    shown = _earlier(ds, given, seed)
     part = np.where(shown & (part == TEST), GIVEN, part)
     part = np.where(shown & (part == VALID), VALID_GIVEN, part)
     return _split(ds, part, "cold_user", test=test, valid=valid, given=given, seed=seed)
@@ -428,8 +427,7 @@ def fold_in(train: Dataset, valid: Dataset) -> tuple[Dataset, Dataset]:
     (3, 2)
     """
     known = np.bincount(train.interactions["user"], minlength=train.n_users) > 0
-    rank, size = _rank_from_end(valid, 0, None)
-    told = ~known[valid.interactions["user"]] & (rank >= size - _count(size, 0.5))
+    told = ~known[valid.interactions["user"]] & _earlier(valid, 0.5, 0)
     if not told.any():
         return train, valid
     rows = pd.concat([train.interactions, valid.interactions[told]])
@@ -482,6 +480,12 @@ def _rank_from_end(
     rank = np.empty(len(user), int)
     rank[order] = end[user[order]] - 1 - np.arange(len(user))
     return rank, size[user]
+
+
+def _earlier(ds: Dataset, share: float, seed: int) -> np.ndarray:
+    """Whether a row is in the first share of its user's rows, (n_interactions,); drawn where there is no order."""
+    rank, size = _rank_from_end(ds, seed, None)
+    return rank >= size - _count(size, share)
 
 
 def _split(ds: Dataset, part: np.ndarray, name: str, **settings) -> Split:

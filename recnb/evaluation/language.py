@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _READERS = ("pair", "tagger", "fusion")
@@ -31,7 +31,7 @@ def uses_language_model(name: str, settings: Mapping[str, Any] | None = None) ->
     >>> uses_language_model("fusion[modalities=image+audio]")
     False
     """
-    modalities = _modalities(settings) or _named_modalities(name)
+    modalities = _modalities(name, settings)
     if modalities and modalities <= _WORDLESS:
         return False
     for plain in _plain(name):
@@ -50,7 +50,7 @@ def reads_more_than_text(name: str, settings: Mapping[str, Any] | None = None) -
     >>> reads_more_than_text("text_dot", {"modalities": None})
     False
     """
-    modalities = _modalities(settings) or _named_modalities(name)
+    modalities = _modalities(name, settings)
     if modalities is None:
         return "fusion" in _plain(name)
     return not modalities <= {"text", "id"}
@@ -62,27 +62,24 @@ def _plain(name: str) -> list[str]:
     return [part.strip().partition("@")[0] for part in bare.split("+")]
 
 
-def _named_modalities(name: str) -> set[str] | None:
-    found = re.findall(r"\bmodalities=([^,\]]+)", name)
-    return {part.strip() for text in found for part in text.split("+")} or None
-
-
-def _modalities(settings: Any) -> set[str] | None:
-    """Modalities that a model's settings name, those of its parts with them; None where they name none."""
-    found: set[str] = set()
-    if isinstance(settings, Mapping):
-        if isinstance(settings.get("modalities"), str):
-            found |= {part.strip() for part in settings["modalities"].split("+")}
-        for value in settings.values():
-            found |= _modalities(value) or set()
-    elif isinstance(settings, (list, tuple)):
-        for value in settings:
-            found |= _modalities(value) or set()
-    return found or None
+def _modalities(name: str, settings: Any) -> set[str] | None:
+    """Modalities that a model's settings name, those of its parts with them, else its name; None where none do."""
+    told = [part.get("modalities") for part in _mappings(settings)]
+    texts = [text for text in told if isinstance(text, str)]
+    texts = texts or re.findall(r"\bmodalities=([^,\]]+)", name)
+    return {part.strip() for text in texts for part in text.split("+")} or None
 
 
 def _names_one(settings: Any) -> bool:
+    named = ("encoder", "decoder", "language_model")
+    return any(part.get(key) for part in _mappings(settings) for key in named)
+
+
+def _mappings(settings: Any) -> Iterator[Mapping[str, Any]]:
+    """Settings and those of the models in them."""
     if isinstance(settings, Mapping):
-        named = any(settings.get(k) for k in ("encoder", "decoder", "language_model"))
-        return named or any(_names_one(v) for v in settings.values())
-    return isinstance(settings, (list, tuple)) and any(_names_one(v) for v in settings)
+        yield settings
+        settings = list(settings.values())
+    if isinstance(settings, (list, tuple)):
+        for part in settings:
+            yield from _mappings(part)

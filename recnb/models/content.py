@@ -371,8 +371,7 @@ def new_items(items: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
 
 def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
     """Right singular vectors of the training pairs: ndarray of shape (n_items, at most k), orthonormal columns."""
-    k = min(k, min(liked.shape) - 1)
-    if k < 1:
+    if min(k, min(liked.shape) - 1) < 1:
         raise InputError(f"{liked.shape} pairs have no factors", mend="use mapping=None")
     return singular_vectors(liked, k)
 

@@ -152,8 +152,7 @@ class Modalities:
             columns = attribute_columns(train.items)
             names, idf, bins = attribute_names(train.items, columns)
             ones = one_hot(train.items, columns, names, idf, bins)
-            k = min(_ATTRIBUTES, min(ones.shape) - 1)
-            turn = singular_vectors(ones, k)[:, ::-1].copy()
+            turn = singular_vectors(ones, _ATTRIBUTES)[:, ::-1].copy()
             facts = {"kind": name, "columns": columns, "names": names.tolist(), "bins": bins}
             return facts, {"idf": idf, "turn": turn}
         if name not in train.media:

@@ -163,16 +163,14 @@ def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
     for part in map(str.strip, parts):
         if not part:
             raise InputError("an empty name among the models", mend="write name,name,…")
-        own, equals, target = (s.strip() for s in part.partition("="))
-        if "[" in own:  # the = of a setting
-            own, equals, target = part, "", ""
-        name = own
+        named = re.fullmatch(r"([^=\[]*)=(.*)", part)  # an = in brackets is that of a setting
+        name, target = (s.strip() for s in named.groups()) if named else (part, part)
         if name in models:
             raise InputError(f"the model '{name}' stands twice", mend="name it once")
-        if equals and ":" in target:
+        if named and ":" in target:
             models[name] = _build(_load(target), name, {})
         else:
-            models[name] = make(target if equals else name)
+            models[name] = make(target)
     return models
 
 

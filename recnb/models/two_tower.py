@@ -540,8 +540,7 @@ class TwoTower(Recommender):
     def _words(self, texts: list[str]) -> np.ndarray:
         """TF-IDF of the item texts in `words` dimensions of its singular value decomposition, rows of length 1."""
         vectors, self.terms_, self.idf_ = tfidf_vectors(texts, 2, 0.5, 2)
-        k = min(self.words, min(vectors.shape) - 1)
-        self.turn_ = singular_vectors(vectors, k)[:, ::-1].astype(np.float32)
+        self.turn_ = singular_vectors(vectors, self.words)[:, ::-1].astype(np.float32)
         return unit(vectors @ self.turn_)
 
     def _keep(self, network: TwoTowerNetwork, facts: Any) -> None:

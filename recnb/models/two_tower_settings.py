@@ -85,11 +85,12 @@ def _check_fusion(model: Any) -> None:
 
     for name in ("image_encoder", "audio_encoder"):
         value = getattr(model, name)
-        if not isinstance(value, (str, Path)) or str(value) != "cnn" == str(value).lower():
+        miscased = str(value) != "cnn" and str(value).lower() == "cnn"
+        if miscased or not isinstance(value, (str, Path)):
             raise InputError(f"{name}={value!r}", mend="'cnn', a folder or a hub name")
     share = model.modality_dropout
     if not (isinstance(share, (int, float)) and 0 <= share < 1):
-        raise InputError(f"modality_dropout={model.modality_dropout!r}", mend="0 or more, below 1")
+        raise InputError(f"modality_dropout={share!r}", mend="0 or more, below 1")
     if not model._modalities().names:
         return
     if model.head in LAYERED:

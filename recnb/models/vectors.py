@@ -43,7 +43,8 @@ def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_columns, at most k), float64
-        Orthonormal columns, the largest value first; fewer than `k` where the matrix has a lower rank.
+        Orthonormal columns, the largest value first; fewer than `k` where the matrix has a lower rank, or is no
+        larger than `k`.
 
     Notes
     -----
@@ -56,7 +57,7 @@ def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
     ((3, 2), (3, 1))
     """
     given = sparse.csr_matrix(matrix, dtype=float)
-    start = np.ones(min(given.shape))
+    k, start = min(k, min(given.shape) - 1), np.ones(min(given.shape))
     _, values, right = svds(given, k=k, v0=start, solver="arpack")
     if values.min() > _NONE * values.max():
         return right[::-1].T.copy()

@@ -39,14 +39,19 @@ def digits_of(row: Row) -> int:
 
 def readers(ev: Evaluation) -> list[str]:
     """The models that read text with a language model, by their names or their settings."""
-    held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
+    held = _settings(ev)
     return [m for m in ev.models if uses_language_model(m, held.get(m))]
 
 
 def mixed(ev: Evaluation) -> list[str]:
     """The readers that have pictures, sounds, vectors or attributes beside the text."""
-    held = {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
+    held = _settings(ev)
     return [m for m in readers(ev) if reads_more_than_text(m, held.get(m))]
+
+
+def _settings(ev: Evaluation) -> dict[str, Any]:
+    """The settings of each model, where they are told."""
+    return {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
 
 
 def headline_rows(ev: Evaluation) -> pd.DataFrame:

@@ -289,6 +289,7 @@ def test_audit_prints_and_writes_findings(folder: Path):
     [
         (("--help",), "demo"),
         (("evaluate", "--help"), "Examples"),
+        (("evaluate", "--help"), "'fusion[modalities=text+image]'"),
         (("data", "list"), "grocery"),
         (("data", "describe", "mine"), "density"),
         (("check",), "numpy"),
