@@ -35,7 +35,7 @@ lab: .venv/.installed  ## the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
 notebooks: .venv/.installed  ## run every notebook cleanly and store its outputs
-	$(BIN)/python -m recnb.course.store
+	$(BIN)/python -m tools.notebooks.store
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -3,7 +3,7 @@
     RECNB_DATA=folder python benchmarks/fewshot_ml100k.py
 
 The folder holds `ml-100k` (its own tables, or `u.data` as published). The rows are rebuilt from the
-file by :mod:`recnb.data.fewshot`; where the folder also holds `fewshot.parquet`, the published
+file by :mod:`recnb.evaluation.fewshot`; where the folder also holds `fewshot.parquet`, the published
 equivalent, they must be equal to it row by row. Four rules that train nothing are judged by AUC,
 with an interval that resamples users (16 stand behind the 1,000 test rows), beside the published
 values of a language model of 7 billion parameters with LoRA. Results go to
@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 
 from recnb import load
 from recnb.data.catalog import find
-from recnb.data.fewshot import few_shot_rows, ratings_in_file_order, untrained_scores
+from recnb.evaluation.fewshot import few_shot_rows, ratings_in_file_order, untrained_scores
 from recnb.evaluation.versions import versions
 from recnb.metrics import bootstrap, clustered, grouped_auc
 

@@ -124,7 +124,7 @@ def plain(steps: int) -> dict[str, Any]:
     import torch
 
     from recnb.encoders import TextEncoder
-    from recnb.encoders.pooling import pool
+    from recnb.encoders.text.pooling import pool
 
     split, _ = setting()
     encoder = TextEncoder(max_tokens=MAX_TOKENS)
@@ -234,7 +234,7 @@ def library(steps: int) -> dict[str, Any]:
 
 def quality(seed: int, epochs: int, checkpoint: str) -> dict[str, Any]:
     """Validation MSE of the plain loop's batches, by steps of equal gradients."""
-    import recnb.models.two_tower as two_tower
+    import recnb.models.two_tower.model as two_tower
     from recnb.training import batches
 
     split, common = setting()

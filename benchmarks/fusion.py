@@ -53,16 +53,16 @@ from recnb.data import Text, splits
 from recnb.data.catalog import find
 from recnb.data.media import from_vectors, noise, shuffled, thinned
 from recnb.data.readers.tags import tag_text
-from recnb.data.world import generate, write_world
 from recnb.encoders import TextEncoder
 from recnb.evaluation import Protocol
 from recnb.evaluation.versions import versions
 from recnb.metrics.intervals import bootstrap, holm, paired, resampled_means
 from recnb.metrics.shapley import shapley, subsets
 from recnb.models import TwoTower, make
-from recnb.models.fusion_network import FUSIONS
-from recnb.models.modalities import Modalities
-from recnb.models.vectors import singular_vectors, tfidf_vectors, unit
+from recnb.models.common.item_tables import singular_vectors, tfidf_vectors, unit
+from recnb.models.two_tower.fusion import FUSIONS
+from recnb.models.two_tower.modalities import Modalities
+from recnb.world import generate, write_world
 
 WORLD: dict[str, Any] = {
     "n_users": 600,

@@ -33,7 +33,7 @@ from recnb.encoders import TextEncoder
 from recnb.evaluation.versions import versions
 from recnb.metrics import bootstrap, holm, mae, paired, rmse
 from recnb.models import make
-from recnb.models.hybrid_ratings import TextBFM
+from recnb.models.ratings.text_bfm import TextBFM
 
 SEEDS, DRAWS, PEER = (0, 1, 2), 2000, 0.8964
 CHOSEN = (

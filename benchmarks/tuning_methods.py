@@ -47,7 +47,7 @@ from recnb.evaluation.versions import versions
 from recnb.metrics.equivalence import equivalence
 from recnb.metrics.intervals import bootstrap, holm, paired
 from recnb.models import TwoTower
-from recnb.models.tuning import METHODS, method_of
+from recnb.tuning.methods import METHODS, method_of
 
 RANKING: dict[str, Any] = {
     "loss": "softmax",

@@ -39,8 +39,8 @@ def init(
     """Write a template of a data folder, with a README and a small generated example in it."""
     import json
 
-    from recnb.data.world import generate
     from recnb.errors import InputError
+    from recnb.world import generate
 
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise InputError(

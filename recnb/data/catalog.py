@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from recnb.data import door
+from recnb.data.checks import tables as door
 from recnb.data.dataset import Dataset
 from recnb.errors import InputError
 
@@ -217,8 +217,8 @@ def available(source: Source) -> bool:
     return find(source.name) is not None
 
 
-def load(data: str | Path, **settings) -> Dataset:
-    """Load a data set by catalogue name, folder, or file of interactions.
+def read(data: str | Path, **settings) -> Dataset:
+    """Read a data set by catalogue name, folder, or file of interactions.
 
     Parameters
     ----------
@@ -226,13 +226,14 @@ def load(data: str | Path, **settings) -> Dataset:
         A name (`recnb data list`), a folder with `interactions` or in a published layout (see
         :func:`recnb.data.readers.detect.detect`), or one csv or parquet file.
     **settings
-        Passed to :meth:`Dataset.from_frames` (`feedback`, `scale`, `duplicates`, `relevant_from`), or to the
-        generator (`n_users`, `n_items`, `seed`) or the reader (`min_households`, `tag_users`) of the set.
+        Passed to :meth:`Dataset.from_frames` (`feedback`, `scale`, `duplicates`, `relevant_from`), or to the reader
+        (`min_households`, `tag_users`) of the set.
 
     Raises
     ------
     InputError
-        No such name or path, or the tables are wrong.
+        No such name or path, the tables are wrong, or the name is that of a generated world, which
+        :func:`recnb.load` makes.
     """
     name = str(data)
     source = SOURCES.get(name)
@@ -241,7 +242,7 @@ def load(data: str | Path, **settings) -> Dataset:
 
         return load_grocery(**settings)
     if source and source.kind == "generated":
-        return _generated(name, **settings)
+        raise InputError(f"'{name}' is generated, not read", mend=f"recnb.load('{name}')")
     path = Path(data)
     if source and not path.exists():
         found = find(name)
@@ -277,22 +278,3 @@ def _folder(path: Path, **settings) -> Dataset:
         if layout is not None:
             return layout.read(**settings)
     return Dataset.from_folder(path, **settings)
-
-
-def _generated(name: str, **settings) -> Dataset:
-    from recnb.data.world import generate
-
-    door = ("feedback", "scale", "duplicates", "relevant_from", "name")
-    world = generate(
-        name.removeprefix("generated-"), **{k: v for k, v in settings.items() if k not in door}
-    )
-    declared = {
-        "feedback": world.feedback,
-        "scale": world.scale,
-        "name": name,
-        "duplicates": "keep",
-    }
-    given = {k: v for k, v in settings.items() if k in door}
-    return Dataset.from_frames(
-        world.interactions, world.items, world.users, **{**declared, **given}
-    ).with_notes(SOURCES[name].note)

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.data import door, media, tables
+from recnb.data import media
+from recnb.data.checks import cells as tables
+from recnb.data.checks import tables as door
 from recnb.data.media import Media
 from recnb.errors import InputError
 

@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
-from recnb.data import tables
-from recnb.data.hashing import hash_ids, mix
+from recnb.data.checks import cells as tables
 from recnb.errors import InputError
+from recnb.hashing import hash_ids, mix
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recnb.data.checks.cells import PARTS, ids, require
 from recnb.data.dataset import Dataset
-from recnb.data.hashing import hash_ids, mix
-from recnb.data.tables import PARTS, ids, require
 from recnb.errors import InputError
+from recnb.hashing import hash_ids, mix
 
 TRAIN, VALID, TEST, GIVEN, VALID_GIVEN = 0, 1, 2, 3, 4
 

@@ -17,8 +17,7 @@ from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Column, Evaluation
 from recnb.evaluation.versions import versions
-from recnb.lists import Lists, read_lists
-from recnb.recommender import Recommender
+from recnb.recommender import Lists, Recommender, read_lists
 
 TIE_SEEDS = 4
 Progress = Callable[[str, int, int], None]

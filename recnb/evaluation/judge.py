@@ -13,11 +13,10 @@ from recnb.errors import InputError
 from recnb.evaluation.costs import Meter
 from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
-from recnb.lists import Lists
-from recnb.metrics.ranking import UNCUT, auc, evaluate_lists
+from recnb.metrics.ranking.measures import UNCUT, auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
-from recnb.recommender import Recommender, top_k_scores
-from recnb.topk import check_scores, user_blocks
+from recnb.recommender import Lists, Recommender, top_k_scores
+from recnb.recommender.blocks import check_scores, user_blocks
 
 Judgeable = Recommender | np.ndarray | Lists
 

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics.ranking import Truth, resolve
+from recnb.metrics.ranking.measures import Truth, resolve
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")

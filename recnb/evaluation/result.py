@@ -315,7 +315,7 @@ class Evaluation:
         from importlib import import_module
 
         # The report stands on a higher floor and is found at run time.
-        return import_module("recnb.study.report").write_report(self, path)
+        return import_module("recnb.report").write_report(self, path)
 
     # ---------------------------------------------------------------- parts
 

@@ -17,10 +17,10 @@ from recnb.metrics.beyond_accuracy import (
 )
 from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
-from recnb.metrics.frames import evaluate_frames
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
-from recnb.metrics.ranking import (
+from recnb.metrics.ranking.frames import evaluate_frames
+from recnb.metrics.ranking.measures import (
     METRICS,
     UNCUT,
     Truth,
@@ -45,6 +45,7 @@ from recnb.metrics.ranking import (
     reciprocal_rank_all,
     resolve,
 )
+from recnb.metrics.ranking.sampled import sampled_ranks
 from recnb.metrics.rating import (
     PerUser,
     mae,
@@ -53,7 +54,6 @@ from recnb.metrics.rating import (
     per_user_squared_error,
     rmse,
 )
-from recnb.metrics.sampled import sampled_ranks
 
 __all__ = [
     "METRICS",

@@ -30,7 +30,7 @@ def miscalibration(
         At least 0: how much each of the user's own items weighs (times bought, or ones); row i belongs to row i of
         `lists`.
     categories : sparse or dense, of shape (n_items, n_categories)
-        Shares of each item, at least 0, such as :func:`recnb.data.behaviour.item_categories` gives.
+        Shares of each item, at least 0, such as :func:`recnb.behaviour.item_categories` gives.
     divergence : {"kl", "js"}
         "kl": sum of p ln(p / q'), in nats, with q' = (1 - alpha) q + alpha p, so that it is finite. "js": the
         Jensen-Shannon divergence in bits, from 0 to 1, with q itself.

@@ -2,65 +2,50 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from recnb.models.registry import describe, make, names, parse_models, register
 
-_CLASSES = {
-    "Random": "popularity",
-    "Popularity": "popularity",
-    "RecentPopularity": "popularity",
-    "ItemKNN": "neighbours",
-    "UserKNN": "neighbours",
-    "EASE": "linear",
-    "ALS": "factorisation",
-    "BPR": "factorisation",
-    "MF": "variational",
-    "SVDpp": "variational",
-    "BFM": "bayesian",
-    "Baseline": "ratings",
-    "KNNBaseline": "rating_neighbours",
-    "TfIdf": "content",
-    "Attributes": "content",
-    "TextFrozen": "content",
-    "TextJoint": "content",
-    "TextBFM": "hybrid_ratings",
-    "TwoTower": "two_tower",
-    "Blend": "blend",
-    "Switch": "blend",
-}
-__all__ = [*_CLASSES, "describe", "make", "names", "parse_models", "register"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "blends": ["Blend", "Switch"],
+        "classical.factorisation": ["ALS", "BPR"],
+        "classical.linear": ["EASE"],
+        "classical.neighbours": ["ItemKNN", "UserKNN"],
+        "classical.popularity": ["Popularity", "Random", "RecentPopularity"],
+        "content.base": ["Attributes", "TextFrozen", "TextJoint", "TfIdf"],
+        "ratings.baseline": ["Baseline"],
+        "ratings.bayesian": ["BFM"],
+        "ratings.neighbours": ["KNNBaseline"],
+        "ratings.text_bfm": ["TextBFM"],
+        "ratings.variational": ["MF", "SVDpp"],
+        "two_tower.model": ["TwoTower"],
+    },
+)
+__all__ += ["describe", "make", "names", "parse_models", "register"]
 
 if TYPE_CHECKING:
-    from recnb.models.bayesian import BFM as BFM
-    from recnb.models.blend import Blend as Blend
-    from recnb.models.blend import Switch as Switch
-    from recnb.models.content import Attributes as Attributes
-    from recnb.models.content import TextFrozen as TextFrozen
-    from recnb.models.content import TextJoint as TextJoint
-    from recnb.models.content import TfIdf as TfIdf
-    from recnb.models.factorisation import ALS as ALS
-    from recnb.models.factorisation import BPR as BPR
-    from recnb.models.hybrid_ratings import TextBFM as TextBFM
-    from recnb.models.linear import EASE as EASE
-    from recnb.models.neighbours import ItemKNN as ItemKNN
-    from recnb.models.neighbours import UserKNN as UserKNN
-    from recnb.models.popularity import Popularity as Popularity
-    from recnb.models.popularity import Random as Random
-    from recnb.models.popularity import RecentPopularity as RecentPopularity
-    from recnb.models.rating_neighbours import KNNBaseline as KNNBaseline
-    from recnb.models.ratings import Baseline as Baseline
-    from recnb.models.two_tower import TwoTower as TwoTower
-    from recnb.models.variational import MF as MF
-    from recnb.models.variational import SVDpp as SVDpp
-
-
-def __getattr__(name: str):
-    if name in _CLASSES:
-        return getattr(importlib.import_module(f"recnb.models.{_CLASSES[name]}"), name)
-    raise AttributeError(f"module 'recnb.models' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from recnb.models.blends import Blend as Blend
+    from recnb.models.blends import Switch as Switch
+    from recnb.models.classical.factorisation import ALS as ALS
+    from recnb.models.classical.factorisation import BPR as BPR
+    from recnb.models.classical.linear import EASE as EASE
+    from recnb.models.classical.neighbours import ItemKNN as ItemKNN
+    from recnb.models.classical.neighbours import UserKNN as UserKNN
+    from recnb.models.classical.popularity import Popularity as Popularity
+    from recnb.models.classical.popularity import Random as Random
+    from recnb.models.classical.popularity import RecentPopularity as RecentPopularity
+    from recnb.models.content.base import Attributes as Attributes
+    from recnb.models.content.base import TextFrozen as TextFrozen
+    from recnb.models.content.base import TextJoint as TextJoint
+    from recnb.models.content.base import TfIdf as TfIdf
+    from recnb.models.ratings.baseline import Baseline as Baseline
+    from recnb.models.ratings.bayesian import BFM as BFM
+    from recnb.models.ratings.neighbours import KNNBaseline as KNNBaseline
+    from recnb.models.ratings.text_bfm import TextBFM as TextBFM
+    from recnb.models.ratings.variational import MF as MF
+    from recnb.models.ratings.variational import SVDpp as SVDpp
+    from recnb.models.two_tower.model import TwoTower as TwoTower

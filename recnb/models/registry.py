@@ -16,29 +16,29 @@ from recnb.recommender import Recommender
 
 # Where each class lives; loaded when asked for, so that listing names costs nothing.
 _HOMES: dict[str, str | type[Recommender]] = {
-    "random": "recnb.models.popularity:Random",
-    "popularity": "recnb.models.popularity:Popularity",
-    "recent_popularity": "recnb.models.popularity:RecentPopularity",
-    "itemknn": "recnb.models.neighbours:ItemKNN",
-    "userknn": "recnb.models.neighbours:UserKNN",
-    "ease": "recnb.models.linear:EASE",
-    "als": "recnb.models.factorisation:ALS",
-    "bpr": "recnb.models.factorisation:BPR",
-    "mf": "recnb.models.variational:MF",
-    "svdpp": "recnb.models.variational:SVDpp",
-    "bfm": "recnb.models.bayesian:BFM",
-    "bfm_text": "recnb.models.hybrid_ratings:TextBFM",
-    "baseline": "recnb.models.ratings:Baseline",
-    "knnbaseline": "recnb.models.rating_neighbours:KNNBaseline",
-    "tfidf": "recnb.models.content:TfIdf",
-    "attributes": "recnb.models.content:Attributes",
-    "text_frozen": "recnb.models.content:TextFrozen",
-    "text_joint": "recnb.models.content:TextJoint",
-    "text_weighted_sum": "recnb.models.two_tower:TwoTower",
-    "text_dot": "recnb.models.two_tower:TwoTower",
-    "text_mlp": "recnb.models.two_tower:TwoTower",
-    "hybrid": "recnb.models.two_tower:TwoTower",
-    "fusion": "recnb.models.two_tower:TwoTower",
+    "random": "recnb.models.classical.popularity:Random",
+    "popularity": "recnb.models.classical.popularity:Popularity",
+    "recent_popularity": "recnb.models.classical.popularity:RecentPopularity",
+    "itemknn": "recnb.models.classical.neighbours:ItemKNN",
+    "userknn": "recnb.models.classical.neighbours:UserKNN",
+    "ease": "recnb.models.classical.linear:EASE",
+    "als": "recnb.models.classical.factorisation:ALS",
+    "bpr": "recnb.models.classical.factorisation:BPR",
+    "mf": "recnb.models.ratings.variational:MF",
+    "svdpp": "recnb.models.ratings.variational:SVDpp",
+    "bfm": "recnb.models.ratings.bayesian:BFM",
+    "bfm_text": "recnb.models.ratings.text_bfm:TextBFM",
+    "baseline": "recnb.models.ratings.baseline:Baseline",
+    "knnbaseline": "recnb.models.ratings.neighbours:KNNBaseline",
+    "tfidf": "recnb.models.content.base:TfIdf",
+    "attributes": "recnb.models.content.base:Attributes",
+    "text_frozen": "recnb.models.content.base:TextFrozen",
+    "text_joint": "recnb.models.content.base:TextJoint",
+    "text_weighted_sum": "recnb.models.two_tower.model:TwoTower",
+    "text_dot": "recnb.models.two_tower.model:TwoTower",
+    "text_mlp": "recnb.models.two_tower.model:TwoTower",
+    "hybrid": "recnb.models.two_tower.model:TwoTower",
+    "fusion": "recnb.models.two_tower.model:TwoTower",
 }
 # Names that stand for a class with other defaults.
 _SETTINGS: dict[str, dict] = {
@@ -112,7 +112,7 @@ def make(name: str, **settings) -> Recommender:
     """
     blended = _split(name, "+")
     if len(blended) > 1:
-        from recnb.models.blend import Blend
+        from recnb.models.blends import Blend
 
         parts = [make(part.strip()) for part in blended]
         return _build(Blend, name, {"models": parts, **settings})

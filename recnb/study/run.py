@@ -184,7 +184,7 @@ def _titles(ev: Evaluation, ds: Dataset) -> dict[str, str]:
     """Titles of the items that the report's examples show."""
     if "title" not in ds.items:
         return {}
-    from recnb.study.report import example_users
+    from recnb.report import example_users
 
     users = example_users(ev)
     shown = set(ev.lists.loc[ev.lists["user_id"].isin(users), "item_id"])

@@ -14,8 +14,7 @@ import recnb
 from recnb.data import Split
 from recnb.evaluation import Protocol
 from recnb.evaluation.judge import Judged, plain_settings
-from recnb.lists import Lists
-from recnb.recommender import Recommender
+from recnb.recommender import Lists, Recommender
 
 _SCHEMA = 2  # of the kept files; another one is not read
 

@@ -12,10 +12,10 @@ from typing import Any
 from recnb.errors import InputError
 from recnb.training.optimiser import make_optimiser, rate
 from recnb.training.processes import own_accelerator, share_of
+from recnb.training.progress import Keeper, put
 from recnb.training.randomness import kept, repeatable
 from recnb.training.settings import Training
-from recnb.training.shell import fewer_activations, loss_of
-from recnb.training.state import Keeper, put
+from recnb.training.wrapping import fewer_activations, loss_of
 
 
 @dataclass(frozen=True)

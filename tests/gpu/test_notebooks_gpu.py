@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recnb.course import run_notebook
-from recnb.course.expected import compare
 from recnb.course.notebook import find_notebooks
+from tools.notebooks.expected import compare
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = ROOT / "tests" / "notebooks" / "expected"
@@ -29,7 +29,7 @@ def test_a_gpu_computes() -> None:
 def test_recorded_values_are_as_expected(path: Path, tmp_path: Path) -> None:
     file = EXPECTED / f"{path.name[:2]}.json"
     if not file.exists():
-        command = f"python -m recnb.course.expected {path.name[:2]}"
+        command = f"python -m tools.notebooks.expected {path.name[:2]}"
         pytest.fail(f"no values are expected yet; measure them here: {command}", pytrace=False)
     expected = json.loads(file.read_text(encoding="utf-8"))
     run = run_notebook(

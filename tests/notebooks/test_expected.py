@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recnb.course.expected import BASELINES, weak_rows
 from recnb.course.notebook import find_notebooks
+from tools.notebooks.expected import BASELINES, weak_rows
 
 HERE = Path(__file__).parent
 NONE = pytest.param(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recnb.course.notebook import find_notebooks
-from recnb.course.structure import check
+from tools.notebooks.structure import check
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from recnb.data import Dataset
 from recnb.models import ALS, BPR, EASE, ItemKNN
-from recnb.models.factorisation import quiet_blas, solve_rows
+from recnb.models.classical.factorisation import quiet_blas, solve_rows
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from recnb.data import Dataset, splits
 from recnb.metrics.intervals import bootstrap
-from recnb.metrics.ranking import evaluate_lists
+from recnb.metrics.ranking.measures import evaluate_lists
 from recnb.metrics.rating import rmse
 from recnb.models import make
 from recnb.recommender import top_k

@@ -1,4 +1,4 @@
-"""LoRA, IA3, prefix and bottleneck written out on three architectures beside `recnb.models.tuning.tune`."""
+"""LoRA, IA3, prefix and bottleneck written out on three architectures beside `recnb.tuning.methods.tune`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import nn  # noqa: E402
 from transformers import AttentionInterface, AutoModel  # noqa: E402
 from transformers.masking_utils import AttentionMaskInterface, eager_mask  # noqa: E402
 
-from recnb.models.tuning import counts, merged, tune  # noqa: E402
+from recnb.tuning.methods import counts, merged, tune  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 
 KINDS = ("bert", "gpt2", "qwen2")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data import door
+from recnb.data.checks import tables as door
 from recnb.data.dataset import Dataset
 from recnb.data.readers.lines import AGAIN, check_widths, read_lines
 from recnb.errors import InputError

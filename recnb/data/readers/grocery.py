@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers import till
+from recnb.data.readers import grocery_words as till
 from recnb.errors import InputError
 
 SAID = (

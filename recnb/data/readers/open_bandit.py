@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data import tables
+from recnb.data.checks import cells as tables
 from recnb.data.readers.lines import AGAIN, require
 from recnb.errors import InputError
 

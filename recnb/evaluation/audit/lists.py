@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recnb.data.hashing import hash_ids
 from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import Task
 from recnb.evaluation.result import Evaluation
+from recnb.hashing import hash_ids
 
 REPEATS = 0.9
 _SAYS_SO = ("popularity", "recent_popularity")

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from recnb.course.store import execute_in_place
 from recnb.course.template import BOOTSTRAP, badge
+from tools.notebooks.store import execute_in_place
 
 NAME = "00_small.ipynb"
 PARAMETERS = """\

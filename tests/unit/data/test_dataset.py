@@ -9,7 +9,7 @@ import pytest
 from recnb import InputError
 from recnb.data import Dataset
 from recnb.data.describe import describe, gini, tied_last
-from recnb.data.hashing import hash_ids, mix, scramble
+from recnb.hashing import hash_ids, mix, scramble
 
 
 def make(n=200, seed=0, **settings):

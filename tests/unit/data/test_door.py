@@ -10,7 +10,7 @@ import pytest
 
 from recnb import InputError, load
 from recnb.data import Dataset
-from recnb.data.tables import times
+from recnb.data.checks.cells import times
 
 GOOD = "user_id,item_id,rating\na,x,5\nb,y,1\n"
 ITEMS = "item_id,title\nx,X\ny,Y\n"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from recnb.data.media import open_audio
-from recnb.encoders import AudioEncoder, media
+from recnb.encoders import AudioEncoder
+from recnb.encoders.media import encoder as media
 from recnb.errors import InputError
 
 pytest.importorskip("transformers", reason="the extra recnb[text] is not installed")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recnb.encoders import ImageEncoder, media
+from recnb.encoders import ImageEncoder
+from recnb.encoders.media import encoder as media
 from recnb.errors import InputError
 
 pytest.importorskip("transformers", reason="the extra recnb[text] is not installed")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recnb.encoders.batches import pad, token_batches
 from recnb.encoders.device import choose_device, choose_precision
-from recnb.encoders.pooling import pool
-from recnb.encoders.scripts import spelled_out
-from recnb.encoders.whitening import whiten
+from recnb.encoders.text.batches import pad, token_batches
+from recnb.encoders.text.pooling import pool
+from recnb.encoders.text.scripts import spelled_out
+from recnb.encoders.text.whitening import whiten
 from recnb.errors import InputError
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recnb.encoders import TextEncoder, text
+from recnb.encoders import TextEncoder
+from recnb.encoders.text import encoder as text
 from recnb.errors import InputError
 
 pytest.importorskip("torch", reason="the extra recnb[text] is not installed")

@@ -11,8 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from recnb.encoders import TextEncoder, tower  # noqa: E402
-from recnb.encoders.tower import TextTower  # noqa: E402
+from recnb.encoders import TextEncoder  # noqa: E402
+from recnb.encoders.text import tower  # noqa: E402
+from recnb.encoders.text.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 

@@ -14,9 +14,8 @@ from recnb.evaluation import Protocol, Task
 from recnb.evaluation.audit import CHECKS, audit
 from recnb.evaluation.audit.models import effort
 from recnb.evaluation.audit.rows import later_shares
-from recnb.lists import read_lists
 from recnb.models import make
-from recnb.recommender import top_k
+from recnb.recommender import read_lists, top_k
 
 N_USERS, N_ITEMS, PER_USER = 300, 240, 24
 BASELINES = ("random", "popularity", "ease")

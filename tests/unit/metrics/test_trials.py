@@ -8,13 +8,13 @@ import pytest
 from scipy import stats
 
 from recnb.data import Dataset, splits
-from recnb.data.world import generate
-from recnb.data.world.outcomes import draw_outcomes
 from recnb.errors import InputError
 from recnb.metrics import bootstrap, evaluate_lists
 from recnb.metrics.trials import coverage_trials, null_trials
 from recnb.models import make
 from recnb.recommender import top_k
+from recnb.world import generate
+from recnb.world.outcomes import draw_outcomes
 
 TRIALS = 100
 METRICS = ("ndcg", "recall", "hit_rate")

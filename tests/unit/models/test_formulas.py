@@ -17,7 +17,7 @@ from recnb.models import (
     RecentPopularity,
     UserKNN,
 )
-from recnb.models.factorisation import solve_rows
+from recnb.models.classical.factorisation import solve_rows
 
 
 def test_ease_is_the_closed_form(ds):

@@ -19,7 +19,7 @@ from recnb.models import (
     register,
     registry,
 )
-from recnb.models.extras import need
+from recnb.optional import need
 from recnb.recommender import Recommender
 
 LISTED = [
@@ -112,7 +112,7 @@ def test_registering(homes):
 
 
 def test_parsing_the_command_line():
-    models = parse_models("random, ease+tfidf,mine=recnb.models.linear:EASE,best=itemknn")
+    models = parse_models("random, ease+tfidf,mine=recnb.models.classical.linear:EASE,best=itemknn")
     assert list(models) == ["random", "ease+tfidf", "mine", "best"]
     assert isinstance(models["mine"], EASE) and type(models["best"]).__name__ == "ItemKNN"
 
@@ -148,7 +148,7 @@ def test_settings_in_brackets():
         ("ease,,random", "an empty name"),
         ("ease,ease", "stands twice"),
         ("mine=no.such.module:Class", "cannot be imported"),
-        ("mine=recnb.models.linear:Nothing", "cannot be imported"),
+        ("mine=recnb.models.classical.linear:Nothing", "cannot be imported"),
         ("mine=builtins:dict", "no Recommender"),
         ("ease+nothing", "no model 'nothing'"),
     ],

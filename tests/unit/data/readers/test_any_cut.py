@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from recnb import InputError, load
 from recnb.data import Dataset
-from recnb.data.readers.movielens_1m import read_movielens_1m
-from recnb.data.readers.movielens_100k import GENRES, read_movielens_100k
-from recnb.data.readers.movielens_latest import read_movielens_latest
+from recnb.data.readers.movielens.ml_1m import read_movielens_1m
+from recnb.data.readers.movielens.ml_100k import GENRES, read_movielens_100k
+from recnb.data.readers.movielens.ml_latest import read_movielens_latest
 
 # The tiny files of the other tests here, by layout.
 SETS = {

@@ -7,9 +7,9 @@ import pytest
 
 from recnb import InputError, load
 from recnb.data.readers.detect import detect
-from recnb.data.readers.movielens_1m import read_movielens_1m
-from recnb.data.readers.movielens_100k import GENRES, read_movielens_100k
-from recnb.data.readers.movielens_latest import read_movielens_latest, read_movielens_tags
+from recnb.data.readers.movielens.ml_1m import read_movielens_1m
+from recnb.data.readers.movielens.ml_100k import GENRES, read_movielens_100k
+from recnb.data.readers.movielens.ml_latest import read_movielens_latest, read_movielens_tags
 
 
 def movie(ident, title, *genres, date="01-Jan-1995"):

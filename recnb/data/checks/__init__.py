@@ -1,0 +1,1 @@
+"""What the door checks: single cells, and whole tables."""

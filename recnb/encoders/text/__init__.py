@@ -1,0 +1,1 @@
+"""Text encoders: pooled states, their cache, single layers."""

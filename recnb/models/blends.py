@@ -1,0 +1,359 @@
+"""Hybrids: several models weighed together, and one model where another has nothing to go by."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from recnb.data import Dataset, splits
+from recnb.errors import InputError
+from recnb.hashing import hash_ids
+from recnb.metrics.ranking.measures import hits, ndcg
+from recnb.models.common.liked import counts
+from recnb.recommender import Recommender
+from recnb.recommender.blocks import top_k_rows
+
+SCALES = ("zscore", "rank")
+_MOST = 4
+_CELLS = 2 * 10**7  # of one score matrix while the weights are chosen
+_USERS = 1000
+
+
+class Hybrid(Recommender):
+    """A model made of others, given unfitted; it fits clones of them.
+
+    Subclasses name their parts in ``_parts``: names of settings that hold a model or a list of models.
+    """
+
+    _parts: tuple[str, ...] = ()
+    seed: int | None
+
+    def _given(self) -> list[Recommender]:
+        out: list[Recommender] = []
+        for name in self._parts:
+            value = getattr(self, name)
+            out += value if isinstance(value, (list, tuple)) else [value]
+        return out
+
+    @property
+    def cheap(self) -> bool:  # type: ignore[override]
+        return all(m.cheap for m in self._given())
+
+    @property
+    def seeded(self) -> bool:  # type: ignore[override]
+        return any(m.seeded for m in self._given())
+
+    @property
+    def needs_text(self) -> bool:  # type: ignore[override]
+        return any(m.needs_text for m in self._given())
+
+    @property
+    def uses_valid(self) -> bool:  # type: ignore[override]
+        return any(m.uses_valid for m in self._given())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Settings; with `deep` those of the parts too, in lists as ``models__0__l2``."""
+        out = super().get_params(deep=deep)
+        for name in self._parts if deep else ():
+            value = getattr(self, name)
+            for i, model in enumerate(value if isinstance(value, (list, tuple)) else ()):
+                out |= {f"{name}__{i}__{k}": v for k, v in model.get_params().items()}
+        return out
+
+    def set_params(self, **params: Any) -> Hybrid:
+        """Change settings, by the names of :meth:`get_params`."""
+        own, inner = {}, {}
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            number, _, setting = rest.partition("__")
+            if name in self._parts and number.isdigit() and setting:
+                inner[name, int(number), setting] = value
+            else:
+                own[key] = value
+        super().set_params(**own)
+        for (name, i, setting), value in inner.items():
+            getattr(self, name)[i].set_params(**{setting: value})
+        return self
+
+    def _fitted(self, model: Recommender, train: Dataset, valid: Dataset | None) -> Recommender:
+        model = clone(model)
+        if self.seed is not None and model.seeded:
+            model.set_params(seed=self.seed)
+        return model.fit(train, valid)
+
+    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Hybrid:
+        """An unfitted copy whose parts are what `change` makes of them (a search, say)."""
+        new: dict[str, Any] = {}
+        for name in self._parts:
+            value = getattr(self, name)
+            many = isinstance(value, (list, tuple))
+            new[name] = [change(m) for m in value] if many else change(value)
+        return clone(self).set_params(**new)
+
+    def parts(self) -> list[Recommender]:
+        """The fitted models."""
+        out: list[Recommender] = []
+        for name in self._parts:
+            # A model read from disk holds its fitted parts as settings.
+            value = getattr(self, f"{name}_", getattr(self, name))
+            out += value if isinstance(value, (list, tuple)) else [value]
+        return out
+
+    def parameters(self) -> tuple[int, int]:
+        """Numbers that the fitted models hold: (trainable, total)."""
+        pairs = [m.parameters() for m in self.parts()]
+        return sum(p[0] for p in pairs), sum(p[1] for p in pairs)
+
+    def save(self, path: str | Path) -> None:
+        """As :meth:`Recommender.save`; the fitted parts take the place of the unfitted ones."""
+        out: Any = copy.copy(self)
+        for name in self._parts:
+            if hasattr(self, f"{name}_"):
+                setattr(out, name, getattr(self, f"{name}_"))
+                delattr(out, f"{name}_")
+        Recommender.save(out, path)
+
+    def with_items(self, items) -> Recommender:
+        """A copy that also scores new items, where every part can.
+
+        Raises
+        ------
+        InputError
+            A part cannot.
+        """
+        out: Any = copy.copy(self)
+        for name in self._parts:
+            value = getattr(self, f"{name}_", getattr(self, name))
+            many = isinstance(value, (list, tuple))
+            grown = []
+            for model in value if many else [value]:
+                if not hasattr(model, "with_items"):
+                    raise InputError(
+                        f"{type(model).__name__} cannot score new items", mend="fit it again"
+                    )
+                grown.append(model.with_items(items))
+            setattr(out, f"{name}_", grown if many else grown[0])
+        out.item_ids_ = out.parts()[0].item_ids_
+        return out
+
+
+class Blend(Hybrid):
+    """A weighted sum of the scores of several models, each brought to one scale per user.
+
+    Parameters
+    ----------
+    models : list of Recommender
+        Two to four, unfitted.
+    weights : sequence of float, optional
+        One per model. None: the weights of a grid in steps of a tenth that give the highest NDCG@10 on
+        `valid`; equal ones
+        without `valid`.
+    scale : {"zscore", "rank"}
+        Scores less their mean over their deviation, or their rank among all items from 0 to 1.
+    seed : int, optional
+        Set on the models that have one.
+
+    Notes
+    -----
+    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights; of equal
+    grid points the one nearest to equal weights wins.
+
+    References
+    ----------
+    Burke (2002), "Hybrid recommender systems", UMUAI, section 3.1.
+    """
+
+    _parts = ("models",)
+
+    def __init__(
+        self,
+        models: list[Recommender],
+        weights: tuple[float, ...] | None = None,
+        scale: str = "zscore",
+        seed: int | None = None,
+    ) -> None:
+        self.models = models
+        self.weights = weights
+        self.scale = scale
+        self.seed = seed
+
+    @property
+    def uses_valid(self) -> bool:  # type: ignore[override]
+        return self.weights is None or any(m.uses_valid for m in self._given())
+
+    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
+        n = len(self.models)
+        if not 2 <= n <= _MOST:
+            raise InputError(f"a blend of {n} models", mend=f"give two to {_MOST}")
+        if self.scale not in SCALES:
+            raise InputError(f"scale='{self.scale}'", mend=f"one of {', '.join(SCALES)}")
+        if self.weights is not None and len(self.weights) != n:
+            raise InputError(f"{len(self.weights)} weights for {n} models", mend="one per model")
+        self.models_ = [self._fitted(m, train, valid) for m in self.models]
+        if self.weights is not None:
+            self.weights_ = np.array(self.weights, dtype=np.float32)
+        elif valid is None:
+            self.weights_ = np.full(n, 1 / n, dtype=np.float32)
+        else:
+            self.weights_ = self._choose(train, valid)
+
+    def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
+        history, asked = splits.fold_in(train, valid)
+        relevant, known = asked.positives(), history.pairs()
+        users = np.flatnonzero(np.diff(relevant.indptr))
+        if not len(users):
+            return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
+        most = max(1, min(_USERS, _CELLS // train.n_items))
+        user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
+        users = np.sort(users[np.argsort(user_hash[users])[:most]])
+        told = None if history is train else history
+        parts = [self._scaled(m, users, told) for m in self.models_]
+        rows, columns = known[users].nonzero()
+        relevant = relevant[users]
+        number = np.diff(relevant.indptr)
+        best, best_value = None, -1.0
+        for weights in _grid(len(parts)):
+            scores = _sum(weights, parts)
+            scores[rows, columns] = -np.inf
+            lists = top_k_rows(scores, 10, user_hash[users], item_hash)
+            value = float(ndcg(hits(lists, relevant), number, 10).mean())
+            if value > best_value + 1e-12:
+                best, best_value = weights, value
+        return np.array(best, dtype=np.float32)
+
+    def chosen(self) -> dict[str, Any]:
+        """The weights, and what the parts have chosen."""
+        parts = [clone(m).set_params(**m.chosen()) for m in self.parts()]
+        return {"weights": tuple(round(float(w), 6) for w in self.weights_), "models": parts}
+
+    def _scaled(self, model: Recommender, users: np.ndarray, history: Dataset | None) -> np.ndarray:
+        scores = model.score(users, history)
+        return by_rank(scores, hash_ids(self.item_ids_)) if self.scale == "rank" else zscore(scores)
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        out = np.zeros((len(users), len(self.item_ids_)), np.float32)
+        for weight, model in zip(self.weights_, self.parts()):
+            if weight:
+                out += weight * self._scaled(model, users, history)
+        return out
+
+
+class Switch(Hybrid):
+    """One model for what is known, another for users and items without enough rows.
+
+    Parameters
+    ----------
+    warm : Recommender
+        For users and items with rows, unfitted; a collaborative model.
+    cold : Recommender
+        For the rest, unfitted; a content model.
+    min_user, min_item : int
+        Relevant training pairs that a user and an item need for `warm`.
+    seed : int, optional
+        Set on the models that have one.
+
+    Notes
+    -----
+    Both are z-scored per user; a row of a cold user is that of `cold`, and so is the column of a cold item.
+    With a history the users' rows are counted there.
+
+    References
+    ----------
+    Burke (2002), "Hybrid recommender systems", UMUAI, section 3.2.
+    """
+
+    _parts = ("warm", "cold")
+
+    def __init__(
+        self,
+        warm: Recommender,
+        cold: Recommender,
+        min_user: int = 1,
+        min_item: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        self.warm = warm
+        self.cold = cold
+        self.min_user = min_user
+        self.min_item = min_item
+        self.seed = seed
+
+    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
+        liked = train.positives()
+        self.user_rows_ = np.diff(liked.indptr)
+        self.item_rows_ = counts(liked)
+        self.warm_ = self._fitted(self.warm, train, valid)
+        self.cold_ = self._fitted(self.cold, train, valid)
+
+    def chosen(self) -> dict[str, Any]:
+        """What the parts have chosen."""
+        warm, cold = (clone(m).set_params(**m.chosen()) for m in self.parts())
+        return {"warm": warm, "cold": cold}
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        warm, cold = self.parts()
+        rows = self.user_rows_[users]
+        if history is not None:
+            rows = np.diff(history.positives()[users].indptr)
+        new_user, new_item = rows < self.min_user, self.item_rows_ < self.min_item
+        out = zscore(cold.score(users, history))
+        known = np.flatnonzero(~new_user)
+        if len(known):
+            other = zscore(warm.score(users[known], history))
+            out[np.ix_(known, ~new_item)] = other[:, ~new_item]
+        return out
+
+    def with_items(self, items) -> Recommender:
+        """Not offered: a copy would need a `warm` model that knows the new items."""
+        raise InputError("Switch cannot score new items", mend="fit it again with them")
+
+
+def _sum(weights: Sequence[float], parts: Sequence[np.ndarray]) -> np.ndarray:
+    out = np.zeros(parts[0].shape, np.float32)
+    for weight, part in zip(weights, parts):
+        out += np.float32(weight) * part
+    return out
+
+
+def zscore(scores: np.ndarray) -> np.ndarray:
+    """Each row less its mean, over its standard deviation; a constant row becomes zero. float32.
+
+    Examples
+    --------
+    >>> zscore(np.array([[1., 3.], [5., 5.]])).tolist()
+    [[-1.0, 1.0], [0.0, 0.0]]
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    away = scores - scores.mean(axis=1, keepdims=True)
+    spread = away.std(axis=1, keepdims=True)
+    return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0).astype(np.float32)
+
+
+def by_rank(scores: np.ndarray, column_hash: np.ndarray) -> np.ndarray:
+    """Rank of each score in its row from 0 (lowest) to 1 (highest); equal scores by hash. float32.
+
+    Examples
+    --------
+    >>> by_rank(np.array([[5., 9., 1.]]), np.arange(3)).tolist()
+    [[0.5, 1.0, 0.0]]
+    """
+    out = np.empty(scores.shape, np.float32)
+    last = max(scores.shape[1] - 1, 1)
+    for row, values in enumerate(scores):
+        out[row, np.lexsort((column_hash, values))] = np.arange(len(values)) / last
+    return out
+
+
+def _grid(n: int) -> list[tuple[float, ...]]:
+    """Weights in tenths that sum to 1, the most equal first."""
+    points = [p for p in product(range(11), repeat=n) if sum(p) == 10]
+    points.sort(key=lambda p: (sum(x * x for x in p), tuple(-x for x in p)))
+    return [tuple(x / 10 for x in p) for p in points]

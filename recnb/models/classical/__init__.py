@@ -1,0 +1,1 @@
+"""Models of who used what: popularity, neighbours, linear models, factorisation."""

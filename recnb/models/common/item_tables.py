@@ -1,0 +1,222 @@
+"""Item tables to vectors: weighted words and one-hot attributes."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from recnb.errors import InputError
+
+_BINS = 10
+_NONE = 1e-6  # of the largest singular value: what lies below is rounding
+_FEW = 100  # items below which a share says nothing
+_LONG = 60  # characters: a longer string is prose, not an attribute
+
+
+def unit(vectors: np.ndarray | sparse.spmatrix):
+    """Rows scaled to length 1; a zero row stays zero. float32.
+
+    Examples
+    --------
+    >>> unit(np.array([[3., 4.], [0., 0.]])).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    if sparse.issparse(vectors):
+        out = sparse.csr_matrix(vectors, dtype=np.float32)
+        length = np.sqrt(np.asarray(out.multiply(out).sum(axis=1)).ravel())
+        scale = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+        out = (sparse.diags(scale) @ out).tocsr().astype(np.float32)
+        out.sort_indices()
+        return out
+    dense = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(dense, axis=1, keepdims=True)
+    return np.divide(dense, length, out=np.zeros_like(dense), where=length > 0)
+
+
+def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
+    """Right singular vectors of the largest singular values, the same in every run.
+
+    Returns
+    -------
+    ndarray of shape (n_columns, at most k), float64
+        Orthonormal columns, the largest value first; fewer than `k` where the matrix has a lower rank, or is no
+        larger than `k`.
+
+    Notes
+    -----
+    Where the rank is below `k`, ARPACK starts again from random vectors, and a fixed start does not help.
+
+    Examples
+    --------
+    >>> twice = sparse.csr_matrix(np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 2.0]]))
+    >>> singular_vectors(twice, 2).shape, singular_vectors(sparse.csr_matrix(np.ones((4, 3))), 2).shape
+    ((3, 2), (3, 1))
+    """
+    given = sparse.csr_matrix(matrix, dtype=float)
+    k, start = min(k, min(given.shape) - 1), np.ones(min(given.shape))
+    _, values, right = svds(given, k=k, v0=start, solver="arpack")
+    if values.min() > _NONE * values.max():
+        return right[::-1].T.copy()
+    wide = given.shape[0] <= given.shape[1]
+    gram = (given @ given.T if wide else given.T @ given).toarray()
+    squares, vectors = np.linalg.eigh(gram)
+    kept = np.flatnonzero(squares > (_NONE * values.max()) ** 2)[::-1][:k]
+    found = vectors[:, kept]
+    return given.T @ found / np.sqrt(squares[kept]) if wide else found
+
+
+def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
+    """Right singular vectors of the training pairs: ndarray of shape (n_items, at most k), orthonormal columns."""
+    if min(k, min(liked.shape) - 1) < 1:
+        raise InputError(f"{liked.shape} pairs have no factors", mend="use mapping=None")
+    return singular_vectors(liked, k)
+
+
+def tfidf_vectors(
+    sentences: list[str],
+    min_items: int = 2,
+    max_share: float = 1.0,
+    ngrams: int = 1,
+    analyzer: str = "word",
+    terms: np.ndarray | None = None,
+    idf: np.ndarray | None = None,
+) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
+    """TF-IDF rows of sentences, with the vocabulary and weights given or learned.
+
+    Returns
+    -------
+    vectors : csr_matrix of shape (n, n_terms), float32
+    terms : ndarray of str objects
+    idf : ndarray of shape (n_terms,), float64
+
+    Raises
+    ------
+    InputError
+        No term is left.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    settings = {
+        "analyzer": analyzer,
+        "ngram_range": (1, ngrams) if analyzer == "word" else (2, 4),
+        "sublinear_tf": True,
+        "dtype": np.float32,
+    }
+    if terms is None or idf is None:
+        most = max_share * len(sentences) if len(sentences) >= _FEW else len(sentences)
+        vectoriser = TfidfVectorizer(min_df=min_items, max_df=max(int(most), min_items), **settings)
+        try:
+            vectors = vectoriser.fit_transform(sentences)
+        except ValueError as error:
+            raise InputError(
+                f"the item texts have no term in {min_items} items ({error})",
+                column="text",
+                mend="lower min_items or add text",
+            ) from None
+        terms = vectoriser.get_feature_names_out().astype(object)
+        return vectors.tocsr(), terms, np.asarray(vectoriser.idf_, dtype=np.float64)
+    vectoriser = TfidfVectorizer(vocabulary=list(terms), **settings)
+    vectoriser.idf_ = idf
+    return vectoriser.transform(sentences).tocsr(), terms, idf
+
+
+def attribute_columns(items: pd.DataFrame, named: tuple[str, ...] | None = None) -> list[str]:
+    """The columns to use: those named, else all but title and text whose values repeat and are no prose.
+
+    Raises
+    ------
+    InputError
+        A named column is missing, or none is left.
+    """
+    if named is not None:
+        for name in named:
+            if name not in items:
+                raise InputError(
+                    f"the items have no column '{name}'",
+                    column=name,
+                    mend="name one that they have",
+                )
+        return list(named)
+    found = [str(c) for c in items if c not in ("title", "text") and _repeats(items[c])]
+    if not found:
+        raise InputError(
+            "the items have no attributes (columns beside title and text whose values repeat)",
+            mend="add such columns or use tfidf",
+        )
+    return found
+
+
+def attribute_names(
+    items: pd.DataFrame, columns: list[str]
+) -> tuple[np.ndarray, np.ndarray, dict[str, list[float]]]:
+    """The coordinates: their names ``column=value``, weights, and the edges of the bins of numeric columns."""
+    bins: dict[str, list[float]] = {}
+    for column in columns:
+        if pd.api.types.is_numeric_dtype(items[column]) and items[column].nunique() > _BINS:
+            edges = items[column].astype(float).quantile(np.arange(1, _BINS) / _BINS)
+            bins[column] = sorted({float(e) for e in edges})
+    names, df = np.unique(
+        [v for row in _values(items, columns, bins) for v in set(row)], return_counts=True
+    )
+    return names.astype(object), 1 + np.log(len(items) / df), bins
+
+
+def one_hot(
+    items: pd.DataFrame,
+    columns: list[str],
+    names: np.ndarray,
+    idf: np.ndarray,
+    bins: dict[str, list[float]],
+) -> sparse.csr_matrix:
+    """Rows of weighted ones, csr of shape (n, n_names); values never seen are left out."""
+    place = {name: i for i, name in enumerate(names)}
+    rows = [sorted({place[v] for v in row if v in place}) for row in _values(items, columns, bins)]
+    indices = np.array([i for row in rows for i in row], dtype=np.int32)
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    return sparse.csr_matrix((idf[indices], indices, indptr), shape=(len(rows), len(names)))
+
+
+def _values(items: pd.DataFrame, columns: list[str], bins: dict[str, list[float]]):
+    rows: list[list[str]] = [[] for _ in range(len(items))]
+    for column in columns:
+        if column in bins:
+            numbers = items[column].astype(float).to_numpy()
+            codes = np.searchsorted(bins[column], numbers, side="right")
+            parts = [[] if np.isnan(x) else [str(c)] for x, c in zip(numbers, codes)]
+        else:
+            parts = [split_value(v) for v in items[column]]
+        for row, found in zip(rows, parts):
+            row.extend(f"{column}={v}" for v in found)
+    return rows
+
+
+def split_value(value: object) -> list[str]:
+    """The parts of an attribute: a list's members, a string between commas, bars or semicolons.
+
+    Examples
+    --------
+    >>> split_value("Crime, Thriller"), split_value(["a", "b"]), split_value(None), split_value(1995.0)
+    (['crime', 'thriller'], ['a', 'b'], [], ['1995'])
+    """
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [p for v in value for p in split_value(v)]
+    if value is None or value is pd.NA or value != value:
+        return []
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return [p.strip().lower() for p in re.split(r"[,|;]", str(value)) if p.strip()]
+
+
+def _repeats(column: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column):
+        return bool(column.notna().any())
+    if column.map(lambda v: isinstance(v, str) and len(v) > 3 * _LONG).mean() > 0.1:
+        return False
+    parts = [split_value(v) for v in column]
+    flat = [p for row in parts for p in row]
+    few = 0 < len(set(flat)) <= 0.5 * len(flat)
+    return few and sum(map(len, flat)) <= _LONG * len(flat)

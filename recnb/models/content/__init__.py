@@ -1,0 +1,1 @@
+"""Content models: items as vectors of what they are, users as the mean of what they like."""

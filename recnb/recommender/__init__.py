@@ -1,0 +1,10 @@
+"""The contract of a model: fit and score; how it is saved, how its lists are made, lists of other libraries."""
+
+from __future__ import annotations
+
+from recnb.recommender.contract import Recommender
+from recnb.recommender.lists import Lists, read_lists
+from recnb.recommender.saving import load_model
+from recnb.recommender.topk import top_k, top_k_scores
+
+__all__ = ["Lists", "Recommender", "load_model", "read_lists", "top_k", "top_k_scores"]

@@ -1,0 +1,156 @@
+"""The contract of every model, from popularity to a tuned language model: fit, score, and abilities it may have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.recommender.packing import pack
+
+SCHEMA = 1  # of a saved model's folder
+
+
+class Recommender(BaseEstimator):
+    """A scikit-learn estimator that scores every item for a user.
+
+    A subclass takes its settings in ``__init__`` (stored under the same names, not changed), implements
+    :meth:`_fit` and :meth:`score`, and stores what it learns in attributes that end with an underscore.
+
+    Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``,
+    ``with_items(items)``.
+
+    Attributes
+    ----------
+    cheap : bool
+        Fits in seconds; evaluated again under other tie orders.
+    cheap_items : int or None
+        The largest catalogue for which that holds; None means any.
+    seeded : bool
+        Fitting draws random numbers, so several seeds say more than one. Such a model has a setting `seed`.
+    uses_valid : bool
+        Fitting with `valid` chooses something (epochs, a weight): it is fitted on train with valid first, and then
+        again on all that is known with what :meth:`chosen` says.
+    needs_text : bool
+        It cannot be fitted without item text.
+    """
+
+    cheap = False
+    cheap_items: int | None = None
+    seeded = False
+    uses_valid = False
+    needs_text = False
+
+    def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
+        """Learn from `train`; a model that stops early watches `valid` and leaves `n_epochs_`.
+
+        Returns
+        -------
+        self
+        """
+        if not isinstance(train, Dataset):
+            raise InputError(
+                f"fit expects a recnb Dataset, got {type(train).__name__}",
+                mend="Dataset.from_frames(frame)",
+            )
+        self.remember(train)
+        self._fit(train, valid)
+        return self
+
+    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
+        raise NotImplementedError(f"{type(self).__name__} implements neither fit nor _fit")
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        """Scores of all items for some users.
+
+        Parameters
+        ----------
+        users : ndarray of shape (n,), int
+            User codes; callers pass blocks.
+        history : Dataset, optional
+            What is known of the users now, over the same users and items; None means the training data.
+
+        Returns
+        -------
+        ndarray of shape (n, n_items), float32
+            Higher is better. Every value is finite.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement score")
+
+    def remember(self, train: Dataset) -> None:
+        """Keep the ids and the digest of the training data, so that lists and saved models can name them."""
+        self.user_ids_ = train.user_ids
+        self.item_ids_ = train.item_ids
+        self.dataset_identity_ = train.identity
+        self.dataset_digest_ = train.digest
+
+    def check_installed(self) -> None:
+        """Raise, naming the extra, where a package that the model needs is missing; before any fitting."""
+
+    def chosen(self) -> dict[str, Any]:
+        """Settings that fitting with `valid` found, by name: those to keep when refitting.
+
+        The base class knows `n_epochs_`, for a model with a setting `n_epochs`.
+        """
+        found = getattr(self, "n_epochs_", None)
+        return {"n_epochs": int(found)} if found and "n_epochs" in self.get_params() else {}
+
+    def parameters(self) -> tuple[int, int]:
+        """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""
+        total = 0
+        for name, value in vars(self).items():
+            if not name.endswith("_"):
+                continue
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Recommender):
+                    total += part.parameters()[1]
+                elif sparse.issparse(part):
+                    total += part.nnz
+                elif isinstance(part, np.ndarray) and part.dtype.kind == "f":
+                    total += part.size
+        return total, total
+
+    @property
+    def fitted(self) -> bool:
+        """Whether :meth:`fit` has been called."""
+        return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write a folder of json and safetensors; nothing in it runs code when it is read.
+
+        Raises
+        ------
+        InputError
+            The model is not fitted, or holds something that has no safe form.
+        """
+        if not self.fitted:
+            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
+        self._write(Path(path))
+
+    def _write(self, path: Path) -> None:
+        # A model that another one holds may be its setting, and not fitted.
+        path.mkdir(parents=True, exist_ok=True)
+        plain: dict[str, Any] = {}
+        arrays: dict[str, np.ndarray] = {}
+        models: dict[str, Recommender] = {}
+        state = {k: v for k, v in vars(self).items() if k.endswith("_")}
+        for name, value in {**state, **self.get_params(deep=False)}.items():
+            pack(name, value, plain, arrays, models)
+        from safetensors.numpy import save_file
+
+        save_file(arrays, path / "model.safetensors")
+        for name, model in models.items():
+            (model.save if model.fitted else model._write)(path / name)
+        head = {
+            "schema": SCHEMA,
+            "class": f"{type(self).__module__}:{type(self).__qualname__}",
+            "values": plain,
+            "models": sorted(models),
+        }
+        (path / "model.json").write_text(json.dumps(head, indent=1), encoding="utf-8")

@@ -1,9 +1,0 @@
-"""The report of an evaluation: one HTML file that asks for nothing outside itself."""
-
-from __future__ import annotations
-
-from recnb.study.report.answer import Answer, answer
-from recnb.study.report.examples import example_users
-from recnb.study.report.write import write_report
-
-__all__ = ["Answer", "answer", "example_users", "write_report"]

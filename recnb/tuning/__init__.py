@@ -1,0 +1,1 @@
+"""Ways of tuning a language model: methods, adapters, bases in fewer bits, several adapters on one base."""

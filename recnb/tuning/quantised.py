@@ -1,0 +1,74 @@
+"""A frozen transformer in 8 or 4 bits a weight, for small parts trained on top."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from recnb.errors import InputError
+
+KINDS = ("int8", "nf4")
+
+
+def quantise(network: Any, kind: str) -> Any:
+    """Store the matrices of a transformer's layers in fewer bits; they are frozen.
+
+    Parameters
+    ----------
+    network : transformers.PreTrainedModel
+        Changed in place. Embeddings, biases and norms stay as they are.
+    kind : {"int8", "nf4"}
+        8 bits with a scale for each row (T. Dettmers et al., LLM.int8(), NeurIPS 2022), or 4 bits, the quantiles of
+        a normal distribution with a scale for each block (T. Dettmers et al., QLoRA, NeurIPS 2023, section 3).
+
+    Returns
+    -------
+    torch.nn.Module
+        `network`.
+
+    Raises
+    ------
+    InputError
+        `bitsandbytes` is not installed, or it has no such kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"quantise={kind!r}", mend=f"one of {', '.join(KINDS)}")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise InputError(
+            "quantised weights need bitsandbytes, not installed here",
+            mend='run: pip install "recnb[quantised]"',
+        )
+    import torch
+    from torch import nn
+
+    from recnb.encoders.text.tower import layer_list
+
+    network.requires_grad_(False)
+    for layer in layer_list(network):
+        for module in list(layer.modules()):
+            for name, child in list(module.named_children()):
+                if type(child) is nn.Linear:
+                    # a new layer draws weights, then drops them
+                    with torch.random.fork_rng(devices=[]):
+                        setattr(module, name, _smaller(child, kind))
+    # what peft asks to choose its layers
+    setattr(network, "is_loaded_in_8bit" if kind == "int8" else "is_loaded_in_4bit", True)
+    return network
+
+
+def _smaller(linear: Any, kind: str) -> Any:
+    import bitsandbytes as bnb
+    from torch import nn
+
+    shape = (linear.in_features, linear.out_features, linear.bias is not None)
+    weight, device = linear.weight.detach().clone(), linear.weight.device
+    out: Any
+    if kind == "int8":
+        out = bnb.nn.Linear8bitLt(*shape, has_fp16_weights=False, threshold=0.0)
+        out.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+    else:
+        out = bnb.nn.Linear4bit(*shape, compute_dtype=weight.dtype, quant_type="nf4")
+        out.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+    if linear.bias is not None:
+        out.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
+    return out.to(device)

@@ -1,0 +1,163 @@
+"""Content models and their vectors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from recnb.data import Text
+from recnb.errors import InputError
+from recnb.models import Attributes, TextFrozen, TfIdf
+from recnb.models.common.item_tables import (
+    attribute_columns,
+    attribute_names,
+    one_hot,
+    singular_vectors,
+    tfidf_vectors,
+)
+
+
+def test_tfidf_scores_are_cosines_to_the_mean_of_the_liked(ds):
+    model = TfIdf(text=Text("title", "text"), ngrams=1).fit(ds)
+    texts = Text("title", "text")(ds)
+    v = TfidfVectorizer(sublinear_tf=True, min_df=2).fit_transform(texts).toarray()
+    x = ds.positives().toarray()[:38]
+    mean = (x @ v) / x.sum(axis=1, keepdims=True)
+    expected = (mean / np.linalg.norm(mean, axis=1, keepdims=True)) @ v.T
+    np.testing.assert_allclose(model.score(np.arange(38)), expected, atol=1e-5)
+
+
+def test_ridge_maps_to_the_factors_of_the_pairs(ds):
+    model = TfIdf(mapping="ridge", n_factors=3, l2=0.5).fit(ds)
+    v = model.vectors_.toarray()[:28].astype(float)
+    q = model.item_factors_[:28].astype(float)
+    expected = np.linalg.solve(v.T @ v + 0.5 * np.eye(v.shape[1]), v.T @ q)
+    np.testing.assert_allclose(model.map_, expected, atol=1e-4)
+    # The factors span the leading singular directions of the pairs.
+    right = np.linalg.svd(ds.positives().toarray())[2][:3]
+    np.testing.assert_allclose(np.abs(model.item_factors_.T @ right.T), np.eye(3), atol=1e-4)
+
+
+def test_items_nobody_has_used_are_scored_by_content(ds):
+    scores = TfIdf(mapping="ridge", n_factors=3).fit(ds).score(np.arange(38))
+    assert (scores[0::2, 28] > scores[0::2, 29]).mean() > 0.8  # item 28 is of the even taste
+    assert (scores[1::2, 29] > scores[1::2, 28]).mean() > 0.8
+
+
+def test_common_words_are_left_out_of_large_catalogues_only():
+    many = [f"the film w{i % 60} x{i % 50}" for i in range(120)]
+    assert "the" not in set(tfidf_vectors(many, max_share=0.2)[1])
+    assert "the" in set(tfidf_vectors(many[:60] * 1, 1, max_share=0.2)[1])
+    vectors, terms, idf = tfidf_vectors(many)
+    np.testing.assert_allclose(
+        tfidf_vectors(many[:3], terms=terms, idf=idf)[0].toarray(), vectors[:3].toarray()
+    )
+
+
+def test_texts_without_a_common_term_are_an_error():
+    with pytest.raises(InputError, match="no term in 2 items"):
+        tfidf_vectors(["alpha", "beta"], min_items=2)
+
+
+def test_attributes_take_lists_numbers_and_strings():
+    items = pd.DataFrame(
+        {
+            "title": list("abcd"),
+            "genres": [["Crime", "Drama"], ["Drama"], ["Comedy"], ["Comedy"]],
+            "brand": ["X, Y", "x", "Y", None],
+            "year": [1990.0, 1991.0, 1990.0, np.nan],
+            "plot": ["a long story " * 30] * 4,
+        }
+    )
+    items = pd.concat([items, items], ignore_index=True)
+    columns = attribute_columns(items)
+    assert columns == ["genres", "brand", "year"]
+    names, idf, bins = attribute_names(items, columns)
+    got = one_hot(items, columns, names, idf, bins).toarray()
+    row = dict(zip(names, got[0]))
+    assert row["genres=crime"] == pytest.approx(1 + np.log(4)) and row["brand=y"] > 0
+    assert row["year=1990"] == pytest.approx(1 + np.log(2)) and row["genres=comedy"] == 0
+    assert (got[3] > 0).sum() == 1 and bins == {}
+    numbers = pd.DataFrame({"price": np.arange(100.0)})
+    assert len(attribute_names(numbers, ["price"])[0]) == 10
+    with pytest.raises(InputError, match="no column 'colour'"):
+        attribute_columns(items, ("colour",))
+    with pytest.raises(InputError, match="no attributes"):
+        attribute_columns(items[["title", "plot"]])
+
+
+def test_attributes_keep_their_bins_for_new_items(ds):
+    wide = ds.items.assign(price=np.linspace(1, 100, 30))
+    from dataclasses import replace
+
+    model = Attributes(columns=("price", "kind")).fit(replace(ds, items=wide))
+    new = pd.DataFrame({"item_id": ["n"], "price": [1.0], "kind": ["science"]})
+    grown = model.with_items(new)
+    np.testing.assert_allclose(grown.vectors_[30].toarray(), model.vectors_[0].toarray(), atol=1e-6)
+
+
+def test_text_frozen_uses_the_encoder_it_is_given(ds, monkeypatch, tmp_path):
+    import recnb.encoders as encoders
+
+    asked = []
+
+    class Fake:
+        def __init__(self, name="default"):
+            asked.append(name)
+
+        def encode(self, texts):
+            return np.array(
+                [["laser" in t or "space" in t, len(t) % 3, 1] for t in texts], np.float32
+            )
+
+    monkeypatch.setattr(encoders, "TextEncoder", Fake)
+    model = TextFrozen(encoder="some-folder", mapping=None).fit(ds)
+    assert asked == ["some-folder"]
+    assert model.shift_.shape == (3,) and abs(model.shift_[2] - 1) < 1e-6
+    scores = model.score(np.arange(38))
+    assert scores.shape == (38, 30) and np.isfinite(scores).all()
+    model.save(tmp_path)
+    from recnb.recommender import load_model
+
+    np.testing.assert_array_equal(load_model(tmp_path).score(np.arange(38)), scores)
+    assert TextFrozen.needs_text and TextFrozen(mapping="ridge", n_factors=2).fit(ds).score(
+        np.arange(2)
+    ).shape == (2, 30)
+
+
+def test_unknown_mappings_are_named(ds):
+    with pytest.raises(InputError, match="mapping='lasso'"):
+        TfIdf(mapping="lasso").fit(ds)
+
+
+SAME = """
+import hashlib
+import numpy as np
+from scipy import sparse
+from recnb.models.common.item_tables import singular_vectors
+few = sparse.random(90, 60, 0.03, random_state=1, format="csr")
+few = sparse.hstack([few, few, few]).tocsr()  # rank 60 at most
+print(hashlib.sha256(singular_vectors(few, 80).tobytes()).hexdigest())
+"""
+
+
+def test_singular_vectors_are_the_same_in_every_run_and_no_more_than_there_are():
+    told = [
+        subprocess.run([sys.executable, "-c", SAME], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert told[0].stdout == told[1].stdout
+    rng = np.random.default_rng(0)
+    for low in (rng.normal(size=(40, 5)) @ rng.normal(size=(5, 70)), rng.normal(size=(70, 40))):
+        for matrix in (low, low.T):
+            found = singular_vectors(sparse.csr_matrix(matrix), 12)
+            right = np.linalg.svd(matrix)[2]
+            k = min(12, np.linalg.matrix_rank(matrix))
+            assert found.shape == (matrix.shape[1], k)
+            np.testing.assert_allclose(np.abs(np.sum(found * right[:k].T, axis=0)), 1, atol=1e-6)

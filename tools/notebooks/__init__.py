@@ -1,0 +1,1 @@
+"""How notebooks are checked and stored; not shipped with the package."""
