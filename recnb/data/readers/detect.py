@@ -51,8 +51,8 @@ class Layout:
 
 # A file that only this layout has, then its title, module and reader.
 _BY_FILE = (
-    ("u.data", "MovieLens 100K", "movielens_100k", "read_movielens_100k"),
-    ("ratings.dat", "MovieLens 1M", "movielens_1m", "read_movielens_1m"),
+    ("u.data", "MovieLens 100K", "movielens.ml_100k", "read_movielens_100k"),
+    ("ratings.dat", "MovieLens 1M", "movielens.ml_1m", "read_movielens_1m"),
     ("user_artists.dat", "Last.fm (HetRec 2011)", "lastfm", "read_lastfm"),
     ("BX-Book-Ratings.csv", "Book-Crossing", "book_crossing", "read_book_crossing"),
     ("train.ascii", "Coat", "coat", "read_coat"),
@@ -82,7 +82,7 @@ def _layout(folder: Path) -> Layout | None:
         if (folder / name).is_file():
             return Layout(title, folder, home, function)
     if (folder / "ratings.csv").is_file() and (folder / "movies.csv").is_file():
-        return Layout("MovieLens (latest)", folder, "movielens_latest", "read_movielens_latest")
+        return Layout("MovieLens (latest)", folder, "movielens.ml_latest", "read_movielens_latest")
     if any(folder.glob("*/behaviors.tsv")):
         return Layout("MIND", folder, "mind", "read_mind")
     from recnb.data.readers.amazon_2023 import is_amazon_2023, review_files

@@ -14,7 +14,7 @@ import pytest
 
 from recnb.course.template import BOOTSTRAP, REPOSITORY, VERSION
 
-PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
 
 
 def test_the_address_and_the_tag_are_those_of_the_project() -> None:

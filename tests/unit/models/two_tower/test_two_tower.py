@@ -357,7 +357,7 @@ small(method="top_layers", n_layers=1, n_epochs=3, checkpoint=sys.argv[1]).fit(w
 def test_killed_in_an_epoch_and_resumed(tmp_path):
     settings = {"method": "top_layers", "n_layers": 1, "n_epochs": 3}
     whole = small(**settings).fit(world())
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[4])
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "run")],
         env=dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=root),
