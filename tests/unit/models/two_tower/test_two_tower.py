@@ -20,7 +20,7 @@ from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.encoders.text import tower  # noqa: E402
 from recnb.encoders.text.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
-from recnb.metrics.ranking.measures import hits, ndcg  # noqa: E402
+from recnb.metrics import hits, ndcg  # noqa: E402
 from recnb.models.two_tower.batches import BatchMaker, UserFacts  # noqa: E402
 from recnb.models.two_tower.heads import LAYERED, make_head  # noqa: E402
 from recnb.models.two_tower.model import TwoTower  # noqa: E402
