@@ -17,7 +17,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "classical.neighbours": ["ItemKNN", "UserKNN"],
         "classical.popularity": ["Popularity", "Random", "RecentPopularity"],
         "common.histories": ["padded"],
-        "content.base": ["Attributes", "TextFrozen", "TextJoint", "TfIdf"],
+        "content.attributes": ["Attributes"],
+        "content.meaning": ["TextFrozen", "TextJoint"],
+        "content.words": ["TfIdf"],
         "ratings.baseline": ["Baseline"],
         "ratings.bayesian": ["BFM"],
         "ratings.neighbours": ["KNNBaseline"],
@@ -41,10 +43,10 @@ if TYPE_CHECKING:
     from recnb.models.classical.popularity import Random as Random
     from recnb.models.classical.popularity import RecentPopularity as RecentPopularity
     from recnb.models.common.histories import padded as padded
-    from recnb.models.content.base import Attributes as Attributes
-    from recnb.models.content.base import TextFrozen as TextFrozen
-    from recnb.models.content.base import TextJoint as TextJoint
-    from recnb.models.content.base import TfIdf as TfIdf
+    from recnb.models.content.attributes import Attributes as Attributes
+    from recnb.models.content.meaning import TextFrozen as TextFrozen
+    from recnb.models.content.meaning import TextJoint as TextJoint
+    from recnb.models.content.words import TfIdf as TfIdf
     from recnb.models.ratings.baseline import Baseline as Baseline
     from recnb.models.ratings.bayesian import BFM as BFM
     from recnb.models.ratings.neighbours import KNNBaseline as KNNBaseline

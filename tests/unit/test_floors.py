@@ -143,7 +143,7 @@ def test_the_exception_is_still_one():
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("models/classical/linear.py", "from recnb.models.content.base import TfIdf"),
+        ("models/classical/linear.py", "from recnb.models.content.words import TfIdf"),
         ("models/classical/linear.py", "from recnb.models import registry"),
         ("models/common/liked.py", "from recnb.models.classical.linear import EASE"),
         ("data/catalog.py", "from recnb.world import generate"),

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from recnb.data import Dataset, splits
 from recnb.hashing import hash_ids
-from recnb.metrics.ranking.measures import evaluate_lists, hits
+from recnb.metrics import evaluate_lists, hits
+from recnb.metrics.ranking.truth import Truth
 from recnb.recommender import Recommender
 from recnb.recommender.blocks import top_k_rows, user_blocks
 
@@ -112,6 +113,10 @@ class Validation:
     def _known(self) -> sparse.csr_matrix:
         return self.history.pairs()[self.users][:, self.items].tocsr()
 
+    @cached_property
+    def _truth(self) -> Truth:
+        return Truth(self.relevant)
+
     def lists(self, scores: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
         """Item codes of the best `k` of each user.
 
@@ -137,11 +142,12 @@ class Validation:
 
     def hits(self, lists: np.ndarray) -> np.ndarray:
         """Which places of the lists of all users hold something relevant: bool, the shape of `lists`."""
-        return hits(lists, self.relevant)
+        return hits(lists, self._truth)
 
     def value_of_lists(self, lists: np.ndarray) -> float:
         """The mean of the metric over the users."""
-        return float(evaluate_lists(lists, self.relevant, [self.metric], self.k)[self.metric].mean())
+        values = evaluate_lists(lists, self._truth, [self.metric], self.k)[self.metric]
+        return float(values.mean())
 
     def value_of_scores(self, scores: np.ndarray) -> float:
         """The value of scores of shape (n_users_asked, len(items))."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import linalg, sparse
@@ -97,7 +97,7 @@ def leading_directions(part: Vectors) -> tuple[np.ndarray | None, float]:
         )
         return right.T, float(values[-1] ** 2)
     given = part.astype(np.float64)
-    gram = given @ given.T if n <= d else given.T @ given
+    gram: Any = given @ given.T if n <= d else given.T @ given
     gram = gram.toarray() if sparse.issparse(gram) else gram
     squares, vectors = linalg.eigh(gram)
     squares, vectors = squares[::-1], vectors[:, ::-1]
@@ -108,6 +108,32 @@ def leading_directions(part: Vectors) -> tuple[np.ndarray | None, float]:
         basis = np.asarray(given.T @ basis) / np.sqrt(squares[:k])
     # A whole basis still leaves words that only new items have.
     return basis, float(squares[k - 1]) if k and not whole else 1e-12
+
+
+def distinct_rows(parts: Sequence[Vectors]) -> tuple[np.ndarray, np.ndarray]:
+    """Where each distinct row of the parts stands first, and the place of every row among these.
+
+    Examples
+    --------
+    >>> distinct_rows([np.array([[1.0], [0.0], [1.0]])])
+    (array([0, 1]), array([0, 1, 0]))
+    """
+    rows = [sparse.csr_matrix(part) if sparse.issparse(part) else part for part in parts]
+    places: dict[bytes, int] = {}
+    first: list[int] = []
+    place = np.empty(parts[0].shape[0], np.int64)
+    for i in range(len(place)):
+        place[i] = places.setdefault(b"|".join(_content(part, i) for part in rows), len(places))
+        if place[i] == len(first):
+            first.append(i)
+    return np.array(first, dtype=np.int64), place
+
+
+def _content(part: Any, row: int) -> bytes:
+    if not sparse.issparse(part):
+        return np.ascontiguousarray(part[row]).tobytes()
+    at = slice(part.indptr[row], part.indptr[row + 1])
+    return part.indices[at].tobytes() + part.data[at].tobytes()
 
 
 def project(parts: Sequence[Vectors], bases: Sequence[np.ndarray | None]) -> np.ndarray:
