@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -23,6 +22,7 @@ import pandas as pd
 from recnb.data.checks import cells as tables
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
+from recnb.optional import need
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -484,7 +484,7 @@ def _read_files(
 
 def _image(file: Path, decode: bool = False) -> Image:
     """An opened picture whose header makes sense; decoded where asked."""
-    pillow = _needs("PIL.Image", "pictures need Pillow")
+    pillow = need("PIL.Image", "a picture")
     size, _ = _start(file)
     formats = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
     try:
@@ -529,7 +529,7 @@ def _rgb(image: Image) -> Image:
 
 def _sound(file: Path) -> Any:
     """An opened sound whose header makes sense."""
-    soundfile = _needs("soundfile", "sounds need soundfile")
+    soundfile = need("soundfile", "a sound")
     size, head = _start(file)
     claimed = int.from_bytes(head[4:8], "little") + 8
     # libsndfile takes a short wav for a whole one. All ones: written to a pipe. A byte of padding may lack.
@@ -675,13 +675,6 @@ def _vectors_of(media: Media) -> np.ndarray:
     if media.vectors is None:
         raise InputError(f"{media} has no vectors", mend="encode it first")
     return media.vectors
-
-
-def _needs(module: str, what: str) -> Any:
-    try:
-        return import_module(module)
-    except (ImportError, OSError):  # OSError: the C library under it is missing
-        raise InputError(what, mend='pip install "recnb[media]"') from None
 
 
 def _start(file: Path) -> tuple[int, bytes]:
