@@ -16,7 +16,7 @@ from sklearn.base import clone
 from recnb.data import Split
 from recnb.errors import InputError
 from recnb.evaluation import Protocol, Task
-from recnb.metrics.ranking.measures import evaluate_lists, resolve
+from recnb.metrics import evaluate_lists, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
 from recnb.optional import need

@@ -81,7 +81,7 @@ class TwoTower(Recommender):
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower.network.TwoTowerNetwork`.
     items_per_batch, rows_per_batch, head_epochs, live_epochs
-        See :class:`recnb.training.batches.Plan`.
+        See :class:`recnb.training.batches.BatchPlan`.
     n_negatives : int
         Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
     temperature : float
@@ -208,7 +208,7 @@ class TwoTower(Recommender):
         from recnb.models.two_tower.batches import BatchMaker
         from recnb.training import Training
         from recnb.training import train as run
-        from recnb.training.batches import LIVE, Batches, Plan
+        from recnb.training.batches import LIVE, Batches, BatchPlan
 
         self.modalities_ = list(chosen(self.modalities, train))
         check(self, train)
@@ -225,7 +225,7 @@ class TwoTower(Recommender):
         facts = self._facts(told)
         self._network = network
         frozen = method_of(self.method).depth == "none"
-        plan = Plan(
+        plan = BatchPlan(
             items,
             items_per_batch=self.items_per_batch,
             rows_per_batch=self.rows_per_batch,
@@ -451,7 +451,7 @@ class TwoTower(Recommender):
 
         from recnb.models.two_tower.heads import LAYERED, make_head
         from recnb.models.two_tower.network import TwoTowerNetwork
-        from recnb.models.two_tower.users import UserSide
+        from recnb.models.two_tower.users import UserTower
         from recnb.tuning.adapters import SideAdapter
 
         settings: dict[str, Any] = {}
@@ -476,7 +476,7 @@ class TwoTower(Recommender):
             states,
             torch.from_numpy(self.places_),
             head,
-            UserSide(self._parts(), len(self.user_ids_), head.width, n_traits),
+            UserTower(self._parts(), len(self.user_ids_), head.width, n_traits),
             len(self.user_ids_),
             self.loss,
             torch.from_numpy(self.known_items_),

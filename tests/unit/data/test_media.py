@@ -23,7 +23,6 @@ from recnb.data import Dataset, splits
 from recnb.data.media import (
     Media,
     file_name,
-    find,
     from_vectors,
     noise,
     open_audio,
@@ -34,6 +33,7 @@ from recnb.data.media import (
     shuffled,
     thinned,
 )
+from recnb.data.media.store import find
 
 ITEMS = ["b", "a", "c/d", "e"]
 VECTORS = np.arange(6, dtype=np.float32).reshape(3, 2)
