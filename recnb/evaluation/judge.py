@@ -13,7 +13,7 @@ from recnb.errors import InputError
 from recnb.evaluation.costs import Meter
 from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
-from recnb.metrics.ranking.measures import UNCUT, auc, evaluate_lists
+from recnb.metrics import METRICS, auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
 from recnb.recommender import Lists, Recommender, top_k_scores
 from recnb.recommender.blocks import check_scores, user_blocks
@@ -137,7 +137,7 @@ def _same_data(name: str, model: Recommender, task: Task) -> None:
 
 def _list(name: str, model: Judgeable, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
     k, ds = max(task.protocol.ks), task.dataset
-    if not UNCUT.isdisjoint(task.protocol.metrics):
+    if any(METRICS[name].whole for name in task.protocol.metrics):
         k = ds.n_items
     if isinstance(model, Lists):
         return model.codes(ds, task.users, min(k, max(model.depth, max(task.protocol.ks))))

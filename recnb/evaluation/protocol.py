@@ -12,12 +12,12 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics.ranking.measures import Truth, resolve
+from recnb.metrics import METRICS, Truth, resolve
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
 RATING_METRICS = ("rmse", "mae")
-LOWER_IS_BETTER = frozenset({"rmse", "mae", "mse"})
+LOWER_IS_BETTER = frozenset(name for name, metric in METRICS.items() if metric.lower_is_better)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Protocol:
             object.__setattr__(self, "k", tuple(self.k))
         if not metrics:
             raise InputError("no metric", mend="name at least one")
-        resolve([m for m in metrics if m != "auc"])
+        resolve(metrics, needs=("lists", "scores"))
         if not self.ks or any(not isinstance(k, (int, np.integer)) or k < 1 for k in self.ks):
             raise InputError(f"k={self.k}", mend="whole numbers of at least 1")
         if self.repeats not in REPEATS:

@@ -10,16 +10,13 @@ from typing import Any
 from recnb.encoders.loading import DEFAULT_ENCODER
 from recnb.evaluation import Evaluation
 from recnb.evaluation.judge import plain_settings
-from recnb.metrics.ranking.auc import auc
-from recnb.metrics.ranking.measures import METRICS
-from recnb.metrics.rating import mae, mse, rmse
+from recnb.metrics import METRICS
 from recnb.models import make, names
 from recnb.plots.words import metric_name
 from recnb.report.numbers import amount
 from recnb.report.rows import readers
 from recnb.report.tables import Table
 
-_MEASURES = {**METRICS, "auc": auc, "rmse": rmse, "mae": mae, "mse": mse}
 _SIZES = {  # parameters of the defaults, counted from their weights
     DEFAULT_ENCODER: 22_713_216,
     "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
@@ -46,7 +43,7 @@ def definition(metric: str) -> str:
     >>> definition("precision")
     'Share of the first k places that are relevant: hits / k, also for shorter lists.'
     """
-    doc = inspect.getdoc(_MEASURES[metric]) if metric in _MEASURES else None
+    doc = inspect.getdoc(METRICS[metric].function) if metric in METRICS else None
     if not doc:
         return "A measure of one's own."
     body = re.split(r"\n\s*\n?[A-Z][A-Za-z ]+\n-{3,}", doc)[0]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import find_notebooks, find_root, needed, read, write_whole
+from recnb.course.notebook import find_notebooks, find_root, needed, read
 from recnb.errors import InputError
+from recnb.files import write_text
 
 MARK = "<!-- navigation: python -m tools.notebooks.links -->"
 
@@ -108,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in find_notebooks(numbers=asked.numbers or None):
             nb = read(path)
             with_navigation(nb, path)
-            write_whole(path, needed("nbformat").writes(nb).rstrip("\n") + "\n")
+            write_text(path, needed("nbformat").writes(nb).rstrip("\n") + "\n")
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
