@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,12 +12,12 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics.ranking.measures import Truth, resolve
+from recnb.metrics.needs import Measure, measures
+from recnb.metrics.ranking.measures import Truth
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
 RATING_METRICS = ("rmse", "mae")
-LOWER_IS_BETTER = frozenset({"rmse", "mae", "mse"})
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Protocol:
     k : int or sequence of int
         Cut-offs of the lists.
     metrics : sequence of str
-        Names of :data:`recnb.metrics.METRICS`, or "auc". The first one is the headline.
+        Names of :data:`recnb.metrics.needs.MEASURES` that need lists or scores; the first one is the headline. Errors
+        of ratings are measured beside them where a model predicts any.
     relevant_from : float, optional
         The rating from which a test item is relevant; None means the data set's own rule.
     repeats : {"exclude", "include"}
@@ -59,8 +60,11 @@ class Protocol:
             object.__setattr__(self, "k", tuple(self.k))
         if not metrics:
             raise InputError("no metric", mend="name at least one")
-        resolve([m for m in metrics if m != "auc"])
-        if not self.ks or any(not isinstance(k, (int, np.integer)) or k < 1 for k in self.ks):
+        measures(metrics, ("lists", "scores"))
+        whole = (int, np.integer)
+        if not self.ks or any(
+            isinstance(k, bool) or not isinstance(k, whole) or k < 1 for k in self.ks
+        ):
             raise InputError(f"k={self.k}", mend="whole numbers of at least 1")
         if self.repeats not in REPEATS:
             raise InputError(f"repeats='{self.repeats}'", mend=f"one of {', '.join(REPEATS)}")
@@ -71,6 +75,20 @@ class Protocol:
     def ks(self) -> tuple[int, ...]:
         """The cut-offs as a tuple."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
+
+    @property
+    def measures(self) -> list[Measure]:
+        """The metrics, with what each needs."""
+        return measures(self.metrics)
+
+    def keys(self, shelves: Iterable[str]) -> list[Key]:
+        """What is measured, the headline first: the shelf before the catalogue."""
+        return [
+            (measure.name, k, shelf)
+            for shelf in shelves
+            for measure in self.measures
+            for k in (self.ks if measure.cut else (None,))
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
@@ -119,6 +137,15 @@ class Task:
     def dataset(self) -> Dataset:
         """The whole data set, with the protocol's threshold of relevance."""
         return self.split.dataset
+
+    def room(self, shelf: str) -> np.ndarray:
+        """How many items a list of each user can hold: the candidates less what is never listed; (len(users),), int."""
+        codes = self.shelves[shelf]
+        n = self.dataset.n_items if codes is None else len(codes)
+        if self.excluded is None:
+            return np.full(len(self.users), n)
+        barred = self.excluded[self.users]
+        return n - np.diff((barred if codes is None else barred[:, codes].tocsr()).indptr)
 
     @cached_property
     def truth(self) -> Truth:
