@@ -239,12 +239,12 @@ def quality(seed: int, epochs: int, checkpoint: str) -> dict[str, Any]:
 
     split, common = setting()
 
-    class Plain(batches.Plan):
+    class Plain(batches.BatchPlan):
         def __call__(self, epoch: int) -> list[tuple[int, np.ndarray]]:
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.items))
             return [(batches.LIVE, order[k : k + BATCH]) for k in range(0, len(order), BATCH)]
 
-    batches.Plan = Plain  # type: ignore[misc]
+    batches.BatchPlan = Plain  # type: ignore[misc]
     build = two_tower.TwoTower._network_of
 
     def joint(self: Any, states: Any, tower: Any) -> Any:

@@ -1,8 +1,24 @@
-"""Data in: tables checked at the door, the catalogue, splits, text, and the generated world."""
+"""Data in: tables checked at the door, the catalogue, splits, text, pictures and sounds."""
 
-from recnb.data import splits
+from recnb.data import media, splits
+from recnb.data.catalog import find
 from recnb.data.dataset import Dataset
+from recnb.data.describe import gini, tied_last
+from recnb.data.media import Media
 from recnb.data.splits import Split
-from recnb.data.text import Text
+from recnb.data.text import Text, clean, history_sentences, rating_word
 
-__all__ = ["Dataset", "Split", "Text", "splits"]
+__all__ = [
+    "Dataset",
+    "Media",
+    "Split",
+    "Text",
+    "clean",
+    "find",
+    "gini",
+    "history_sentences",
+    "media",
+    "rating_word",
+    "splits",
+    "tied_last",
+]

@@ -16,7 +16,7 @@ from scipy import sparse
 from recnb.data import media
 from recnb.data.checks import cells as tables
 from recnb.data.checks import tables as door
-from recnb.data.media import Media
+from recnb.data.media import Media, store
 from recnb.errors import InputError
 
 FEEDBACK, DUPLICATES = door.FEEDBACK, door.DUPLICATES
@@ -165,7 +165,7 @@ class Dataset:
             files=files,  # type: ignore[arg-type]
             **{"name": folder.resolve().name, **declared, **settings},
         )
-        return ds.with_media(**media.find(folder, ds.item_ids))
+        return ds.with_media(**store.find(folder, ds.item_ids))
 
     @classmethod
     def from_file(cls, path: str | Path, **settings) -> Dataset:
@@ -183,7 +183,7 @@ class Dataset:
         A folder with media in it is refused: they may be the files that these come from.
         """
         folder = Path(folder)
-        if media.holds_media(folder):
+        if store.holds_media(folder):
             raise InputError(
                 "pictures, sounds or vectors are here already",
                 file=str(folder),
@@ -209,7 +209,7 @@ class Dataset:
         (folder / "dataset.json").write_text(
             json.dumps(declared, indent=1) + "\n", encoding="utf-8"
         )
-        media.write(folder, self.media, self.item_ids)
+        store.write(folder, self.media, self.item_ids)
 
     # ---------------------------------------------------------------- looking at it
 

@@ -1,9 +1,32 @@
 """Language models, images and sound as vectors."""
 
-from recnb.encoders.loading import DEFAULT_ENCODER, cited
-from recnb.encoders.media.audio import AudioEncoder
-from recnb.encoders.media.image import ImageEncoder
-from recnb.encoders.text.encoder import TextEncoder
-from recnb.encoders.text.whitening import whiten
+from __future__ import annotations
 
-__all__ = ["DEFAULT_ENCODER", "AudioEncoder", "ImageEncoder", "TextEncoder", "cited", "whiten"]
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+# Loaded at first use: torch only where something needs it.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "loading": ["DEFAULT_ENCODER", "cited"],
+        "media.audio": ["AudioEncoder"],
+        "media.image": ["ImageEncoder"],
+        "text.encoder": ["TextEncoder"],
+        "text.pooling": ["pool"],
+        "text.tower": ["TextTower", "layer_list"],
+        "text.whitening": ["whiten"],
+    },
+)
+
+if TYPE_CHECKING:
+    from recnb.encoders.loading import DEFAULT_ENCODER as DEFAULT_ENCODER
+    from recnb.encoders.loading import cited as cited
+    from recnb.encoders.media.audio import AudioEncoder as AudioEncoder
+    from recnb.encoders.media.image import ImageEncoder as ImageEncoder
+    from recnb.encoders.text.encoder import TextEncoder as TextEncoder
+    from recnb.encoders.text.pooling import pool as pool
+    from recnb.encoders.text.tower import TextTower as TextTower
+    from recnb.encoders.text.tower import layer_list as layer_list
+    from recnb.encoders.text.whitening import whiten as whiten

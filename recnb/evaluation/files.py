@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recnb import files
 from recnb.errors import InputError
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.record import Record
 from recnb.evaluation.result import Column, Evaluation, Key
-from recnb.metrics.needs import MEASURES
+from recnb.metrics import METRICS
 
 SCHEMA = 2
 _HEAD = ["model", "seed", "metric", "k", "candidates"]
@@ -68,7 +69,7 @@ def load(path: str | Path) -> Evaluation:
         columns[model, int(seed), (metric, None if pd.isna(k) else int(k), candidates)] = Column(
             at[rows],
             part["value"].to_numpy(),
-            weights if MEASURES[metric].needs == "ratings" else None,
+            weights if METRICS[metric].needs == "ratings" else None,
         )
     lists = pd.read_parquet(folder / "recommendations.parquet")
     titles = pd.read_parquet(folder / "titles.parquet").set_index("item_id")["title"]
@@ -107,15 +108,10 @@ def _plain(value: Any) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Write json whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(
-        json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8"
-    )
-    part.replace(path)
+    files.write_json(path, value, default=_plain)
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Write parquet whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    frame.to_parquet(part, index=False)
-    part.replace(path)
+    with files.whole(path) as part:
+        frame.to_parquet(part, index=False)

@@ -14,8 +14,7 @@ from recnb.evaluation.costs import Meter
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
 from recnb.evaluation.record import Record
-from recnb.metrics.ranking.auc import auc
-from recnb.metrics.ranking.measures import evaluate_lists
+from recnb.metrics import auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
 from recnb.recommender import Lists, Reads, Recommender, top_k_scores
 from recnb.recommender.blocks import check_scores, user_blocks
@@ -163,7 +162,7 @@ def _same_data(name: str, model: Recommender, task: Task) -> None:
 
 def _list(name: str, model: Judgeable, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
     k, ds = max(task.protocol.ks), task.dataset
-    if any(measure.whole for measure in task.protocol.measures):
+    if any(metric.whole for metric in task.protocol.table.values()):
         k = ds.n_items
     if isinstance(model, Lists):
         return model.codes(ds, task.users, min(k, max(model.depth, max(task.protocol.ks))))
@@ -190,8 +189,8 @@ def _measured(
     """Values per user of every metric for which the model gives what it needs."""
     values: dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {}
     needs: dict[str, list[str]] = {"lists": [], "scores": []}
-    for measure in task.protocol.measures:
-        needs[measure.needs].append(measure.name)
+    for metric, needed in task.protocol.table.items():
+        needs[needed.needs].append(metric)
     for shelf, (items, _) in lists.items():
         for k in task.protocol.ks if needs["lists"] else ():
             for metric, part in evaluate_lists(items, task.truth, needs["lists"], k).items():

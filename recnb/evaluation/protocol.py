@@ -12,12 +12,12 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics.needs import Measure, measures
-from recnb.metrics.ranking.measures import Truth
+from recnb.metrics import METRICS, Metric, Truth, resolve
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
 RATING_METRICS = ("rmse", "mae")
+LOWER_IS_BETTER = frozenset(name for name, metric in METRICS.items() if metric.lower_is_better)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Protocol:
     k : int or sequence of int
         Cut-offs of the lists.
     metrics : sequence of str
-        Names of :data:`recnb.metrics.needs.MEASURES` that need lists or scores; the first one is the headline. Errors
+        Names of :data:`recnb.metrics.METRICS` that need lists or scores; the first one is the headline. Errors
         of ratings are measured beside them where a model predicts any.
     relevant_from : float, optional
         The rating from which a test item is relevant; None means the data set's own rule.
@@ -60,7 +60,7 @@ class Protocol:
             object.__setattr__(self, "k", tuple(self.k))
         if not metrics:
             raise InputError("no metric", mend="name at least one")
-        measures(metrics, ("lists", "scores"))
+        resolve(metrics, needs=("lists", "scores"))
         whole = (int, np.integer)
         if not self.ks or any(
             isinstance(k, bool) or not isinstance(k, whole) or k < 1 for k in self.ks
@@ -77,17 +77,17 @@ class Protocol:
         return self.k if isinstance(self.k, tuple) else (self.k,)
 
     @property
-    def measures(self) -> list[Measure]:
-        """The metrics, with what each needs."""
-        return measures(self.metrics)
+    def table(self) -> dict[str, Metric]:
+        """The metrics by name, with what each needs."""
+        return resolve(self.metrics, needs=("lists", "scores"))
 
     def keys(self, shelves: Iterable[str]) -> list[Key]:
         """What is measured, the headline first: the shelf before the catalogue."""
         return [
-            (measure.name, k, shelf)
+            (name, k, shelf)
             for shelf in shelves
-            for measure in self.measures
-            for k in (self.ks if measure.cut else (None,))
+            for name, metric in self.table.items()
+            for k in (self.ks if metric.cut else (None,))
         ]
 
     def to_dict(self) -> dict[str, Any]:

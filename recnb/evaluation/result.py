@@ -14,10 +14,9 @@ import pandas as pd
 from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation.findings import Finding
-from recnb.evaluation.protocol import Key
+from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.evaluation.record import Record
 from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
-from recnb.metrics.needs import LOWER_IS_BETTER
 from recnb.recommender import Reads
 
 TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]

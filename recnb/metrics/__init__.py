@@ -19,33 +19,30 @@ from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
+from recnb.metrics.ranking.auc import auc
 from recnb.metrics.ranking.frames import evaluate_frames
+from recnb.metrics.ranking.lists import evaluate_lists
 from recnb.metrics.ranking.measures import (
-    METRICS,
-    UNCUT,
-    Truth,
-    auc,
     average_precision,
-    average_precision_hits,
-    average_precision_mean_precision,
-    average_precision_n,
-    capped_recall,
-    count_relevant,
-    evaluate_lists,
     f1,
     hit_rate,
-    hits,
     ndcg,
-    ndcg_fixed_ideal,
-    ndcg_rank2,
     precision,
     r_precision,
     recall,
     reciprocal_rank,
-    reciprocal_rank_all,
-    resolve,
 )
 from recnb.metrics.ranking.sampled import sampled_ranks
+from recnb.metrics.ranking.truth import Truth, count_relevant, hits
+from recnb.metrics.ranking.variants import (
+    average_precision_hits,
+    average_precision_mean_precision,
+    average_precision_n,
+    capped_recall,
+    ndcg_fixed_ideal,
+    ndcg_rank2,
+    reciprocal_rank_all,
+)
 from recnb.metrics.rating import (
     PerUser,
     mae,
@@ -54,12 +51,13 @@ from recnb.metrics.rating import (
     per_user_squared_error,
     rmse,
 )
+from recnb.metrics.table import METRICS, Metric, names_of, resolve
 
 __all__ = [
     "METRICS",
-    "UNCUT",
     "Difference",
     "GroupedAUC",
+    "Metric",
     "PerUser",
     "Truth",
     "auc",
@@ -87,6 +85,7 @@ __all__ = [
     "mae",
     "miscalibration",
     "mse",
+    "names_of",
     "ndcg",
     "ndcg_fixed_ideal",
     "ndcg_rank2",

@@ -12,10 +12,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "blends": ["Blend", "Switch"],
-        "classical.factorisation": ["ALS", "BPR"],
+        "classical.factorisation": ["ALS", "BPR", "solve_rows"],
         "classical.linear": ["EASE"],
         "classical.neighbours": ["ItemKNN", "UserKNN"],
         "classical.popularity": ["Popularity", "Random", "RecentPopularity"],
+        "common.histories": ["padded"],
         "content.base": ["Attributes", "TextFrozen", "TextJoint", "TfIdf"],
         "ratings.baseline": ["Baseline"],
         "ratings.bayesian": ["BFM"],
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from recnb.models.blends import Switch as Switch
     from recnb.models.classical.factorisation import ALS as ALS
     from recnb.models.classical.factorisation import BPR as BPR
+    from recnb.models.classical.factorisation import solve_rows as solve_rows
     from recnb.models.classical.linear import EASE as EASE
     from recnb.models.classical.neighbours import ItemKNN as ItemKNN
     from recnb.models.classical.neighbours import UserKNN as UserKNN
     from recnb.models.classical.popularity import Popularity as Popularity
     from recnb.models.classical.popularity import Random as Random
     from recnb.models.classical.popularity import RecentPopularity as RecentPopularity
+    from recnb.models.common.histories import padded as padded
     from recnb.models.content.base import Attributes as Attributes
     from recnb.models.content.base import TextFrozen as TextFrozen
     from recnb.models.content.base import TextJoint as TextJoint

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.metrics.ranking.measures import hits, ndcg
+from recnb.metrics import hits, ndcg
 from recnb.models.common.liked import counts
 from recnb.recommender import Reads, Recommender
 from recnb.recommender.blocks import top_k_rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recnb.metrics.needs import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, rows_height
 from recnb.plots.palette import style
 from recnb.plots.values import name_rows, one_measure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recnb.metrics.needs import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, quiet, rows_height
 from recnb.plots.differences import beside, interval, zero_line
 from recnb.plots.palette import style

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.metrics.needs import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, quiet, rows_height
 from recnb.plots.palette import style
 from recnb.plots.words import metric_axis, people, plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from recnb.evaluation import Evaluation
-from recnb.metrics.needs import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.differences import SIGNIFICANT
 from recnb.plots.words import decimals, metric_name, p_value, seconds
 from recnb.report.numbers import count, fixed, percent, signed

@@ -10,7 +10,7 @@ from typing import Any
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation
 from recnb.evaluation.judge import plain_settings
-from recnb.metrics.needs import MEASURES
+from recnb.metrics import METRICS
 from recnb.models import make
 from recnb.plots.words import metric_name
 from recnb.report.numbers import amount
@@ -38,7 +38,7 @@ def definition(metric: str) -> str:
     >>> definition("precision")
     'Share of the first k places that are relevant: hits / k, also for shorter lists.'
     """
-    doc = inspect.getdoc(MEASURES[metric].function) if metric in MEASURES else None
+    doc = inspect.getdoc(METRICS[metric].function) if metric in METRICS else None
     if not doc:
         return "A measure of one's own."
     body = re.split(r"\n\s*\n?[A-Z][A-Za-z ]+\n-{3,}", doc)[0]

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.protocol import Key
-from recnb.metrics.needs import LOWER_IS_BETTER
+from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.plots.words import decimals
 
 Row = dict[str, Any]

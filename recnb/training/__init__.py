@@ -1,9 +1,34 @@
-"""Training of networks: settings, one loop, checkpoints that survive a kill."""
+"""Training of networks: settings, one loop, the efficient step, checkpoints that survive a kill."""
 
 from __future__ import annotations
 
-from recnb.training.checkpoint import forget
-from recnb.training.loop import Trained, train
-from recnb.training.settings import Training
+from typing import TYPE_CHECKING
 
-__all__ = ["Trained", "Training", "forget", "train"]
+import lazy_loader
+
+# Loaded at first use: torch only where something needs it.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "batches": ["FRESH", "HEAD", "LIVE", "BatchPlan", "Batches"],
+        "checkpoint": ["forget"],
+        "loop": ["Trained", "train"],
+        "memory": ["SavedBytes", "state_bytes"],
+        "settings": ["Training"],
+        "wrapping": ["fewer_activations"],
+    },
+)
+
+if TYPE_CHECKING:
+    from recnb.training.batches import FRESH as FRESH
+    from recnb.training.batches import HEAD as HEAD
+    from recnb.training.batches import LIVE as LIVE
+    from recnb.training.batches import Batches as Batches
+    from recnb.training.batches import BatchPlan as BatchPlan
+    from recnb.training.checkpoint import forget as forget
+    from recnb.training.loop import Trained as Trained
+    from recnb.training.loop import train as train
+    from recnb.training.memory import SavedBytes as SavedBytes
+    from recnb.training.memory import state_bytes as state_bytes
+    from recnb.training.settings import Training as Training
+    from recnb.training.wrapping import fewer_activations as fewer_activations

@@ -14,7 +14,7 @@ HEAD, LIVE, FRESH = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """Which rows are in which batch of which epoch.
 
     The encoder is slow and a table of users is fast, so they keep two clocks. A *live* batch holds
@@ -38,7 +38,7 @@ class Plan:
 
     Examples
     --------
-    >>> plan = Plan(np.array([0, 0, 1, 2]), items_per_batch=2, rows_per_batch=4, head_epochs=2)
+    >>> plan = BatchPlan(np.array([0, 0, 1, 2]), items_per_batch=2, rows_per_batch=4, head_epochs=2)
     >>> [(kind, sorted(rows.tolist())) for kind, rows in plan(1)]
     [(1, [0, 1, 2]), (1, [3]), (0, [0, 1, 2, 3]), (2, [0, 1, 2, 3])]
     """

@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any
 
 from recnb.errors import InputError
+from recnb.training.accelerator import own_accelerator, share_of
 from recnb.training.optimiser import make_optimiser, rate
-from recnb.training.processes import own_accelerator, share_of
-from recnb.training.progress import Keeper, put
 from recnb.training.randomness import kept, repeatable
+from recnb.training.run_state import RunCheckpoint, put
 from recnb.training.settings import Training
 from recnb.training.wrapping import fewer_activations, loss_of
 
@@ -129,8 +129,10 @@ def _train(
     set_seed(settings.seed, device_specific=True)  # each process drops out other units
     with kept(device):
         first = share_of(batches, 0, accelerator)
-        keeper = Keeper(accelerator, module, optimiser, settings, first, data, validate is not None)
-    now = keeper.read()
+        run_checkpoint = RunCheckpoint(
+            accelerator, module, optimiser, settings, first, data, validate is not None
+        )
+    now = run_checkpoint.read()
     while not now.finished:
         # whatever makes the batches does not touch the random stream of the training
         with kept(device):
@@ -154,7 +156,7 @@ def _train(
             if settings.track:
                 accelerator.log({"loss": loss, "gradient": norm, "rate": factor}, step=now.steps)
             if settings.checkpoint_every and now.steps % settings.checkpoint_every == 0:
-                keeper.write(now)
+                run_checkpoint.write(now)
             if progress and accelerator.is_main_process:
                 progress(now.epoch + 1, step + 1, n_steps, loss)
         _share_buffers(accelerator, module)
@@ -166,7 +168,7 @@ def _train(
             accelerator.log(seen, step=row["epoch"])
         if now.finished and now.weights is not None:
             put(module, now.weights)
-        keeper.write(now)
+        run_checkpoint.write(now)
     optimiser.zero_grad(set_to_none=True)  # the gradients are as large as the model
     module.eval()
     return Trained(now.n_epochs, now.best, tuple(now.history))

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from recnb.data import Dataset, splits
+from recnb.metrics import evaluate_lists
 from recnb.metrics.intervals import bootstrap
-from recnb.metrics.ranking.measures import evaluate_lists
 from recnb.metrics.rating import rmse
 from recnb.models import make
 from recnb.recommender import top_k

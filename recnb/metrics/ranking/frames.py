@@ -14,9 +14,10 @@ from scipy import sparse
 
 from recnb.errors import InputError
 from recnb.metrics.ranking.codes import encode
-from recnb.metrics.ranking.measures import UNCUT, evaluate_lists, resolve
+from recnb.metrics.ranking.lists import evaluate_lists
 from recnb.metrics.ranking.top import check_k
 from recnb.metrics.ranking.truth import Truth
+from recnb.metrics.table import resolve
 
 
 def evaluate_frames(
@@ -56,7 +57,7 @@ def evaluate_frames(
     >>> evaluate_frames(lists, truth, ("reciprocal_rank",))["reciprocal_rank"].to_dict()
     {'u': 0.5, 'v': 0.0}
     """
-    functions = resolve(metrics)
+    wanted = resolve(metrics)
     check_k(k)
     for name, frame, needed in (
         ("lists", lists, ("user_id", "item_id", "rank")),
@@ -69,7 +70,9 @@ def evaluate_frames(
         raise InputError("truth has no rows, so no metric is defined")
     rank = _ranks(lists["rank"])
     kept = None
-    if UNCUT.isdisjoint(functions):  # most rows of long lists stop here, before any id is read
+    if not any(
+        m.whole for m in wanted.values()
+    ):  # most rows of long lists stop here, before any id is read
         kept = pc.less_equal(pa.array(rank), k)
         rank = rank[rank <= k]
     with ThreadPoolExecutor(2) as pool:  # both columns at once: pyarrow works without the lock
@@ -89,7 +92,7 @@ def evaluate_frames(
         raise InputError(f"user '{users[who]}' has two items at rank {at}", column="rank")
     relevant = Truth(_matrix(true_user, true_item, (n_users, len(items))))
     try:
-        values = evaluate_lists(places, relevant, functions, k)
+        values = evaluate_lists(places, relevant, wanted, k)
     except InputError:  # codes, shapes and counts are made here: only duplicates can be wrong
         who, code = _first_repeated(user, item)
         raise InputError(

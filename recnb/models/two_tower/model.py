@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from recnb.models.two_tower.flat_arrays import flat, unflat
 from recnb.models.two_tower.modalities import Modalities, chosen, media_of
 from recnb.models.two_tower.settings import POOLINGS, check
 from recnb.models.two_tower.validation import BLOCK, blocks_of, closeness, quality
+from recnb.optional import check_installed
 from recnb.recommender import LanguageModel, Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 
@@ -82,7 +82,7 @@ class TwoTower(Recommender):
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower.network.TwoTowerNetwork`.
     items_per_batch, rows_per_batch, head_epochs, live_epochs
-        See :class:`recnb.training.batches.Plan`.
+        See :class:`recnb.training.batches.BatchPlan`.
     n_negatives : int
         Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
     temperature : float
@@ -231,17 +231,14 @@ class TwoTower(Recommender):
         from recnb.encoders.loading import need_text_extra
 
         need_text_extra()
-        if self.method in PEFT and importlib.util.find_spec("peft") is None:
-            raise InputError(
-                f"'{self.method}' needs peft, not installed here",
-                mend='run: pip install "recnb[text]"',
-            )
+        if self.method in PEFT:
+            check_installed(f"'{self.method}'", "peft")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower.batches import BatchMaker
         from recnb.training import Training
         from recnb.training import train as run
-        from recnb.training.batches import LIVE, Batches, Plan
+        from recnb.training.batches import LIVE, Batches, BatchPlan
 
         self.modalities_ = list(chosen(self.modalities, train))
         check(self, train)
@@ -258,7 +255,7 @@ class TwoTower(Recommender):
         facts = self._facts(told)
         self._network = network
         frozen = method_of(self.method).depth == "none"
-        plan = Plan(
+        plan = BatchPlan(
             items,
             items_per_batch=self.items_per_batch,
             rows_per_batch=self.rows_per_batch,
@@ -484,7 +481,7 @@ class TwoTower(Recommender):
 
         from recnb.models.two_tower.heads import LAYERED, make_head
         from recnb.models.two_tower.network import TwoTowerNetwork
-        from recnb.models.two_tower.users import UserSide
+        from recnb.models.two_tower.users import UserTower
         from recnb.tuning.adapters import SideAdapter
 
         settings: dict[str, Any] = {}
@@ -509,7 +506,7 @@ class TwoTower(Recommender):
             states,
             torch.from_numpy(self.places_),
             head,
-            UserSide(self._parts(), len(self.user_ids_), head.width, n_traits),
+            UserTower(self._parts(), len(self.user_ids_), head.width, n_traits),
             len(self.user_ids_),
             self.loss,
             torch.from_numpy(self.known_items_),

@@ -10,7 +10,7 @@ from torch import nn
 from recnb.encoders.text.tower import TextTower
 from recnb.models.two_tower.fusion import Fuse
 from recnb.models.two_tower.heads import Head
-from recnb.models.two_tower.users import UserSide
+from recnb.models.two_tower.users import UserTower
 from recnb.training import losses
 from recnb.training.batches import FRESH, LIVE
 from recnb.tuning.methods import budget_of
@@ -28,7 +28,7 @@ class TwoTowerNetwork(nn.Module):
     place : Tensor of shape (n_items,), int64
         The text of each item.
     head : Head
-    users : UserSide
+    users : UserTower
     n_users : int
     loss : str
         Of :data:`recnb.training.losses.LOSSES`.
@@ -75,7 +75,7 @@ class TwoTowerNetwork(nn.Module):
         states: torch.Tensor,
         place: torch.Tensor,
         head: Head,
-        users: UserSide,
+        users: UserTower,
         n_users: int,
         loss: str,
         known_items: torch.Tensor,

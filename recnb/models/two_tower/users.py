@@ -106,7 +106,7 @@ class HistoryPool(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-class UserSide(nn.Module):
+class UserTower(nn.Module):
     """The sum of the parts of a user's vector.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 
 from recnb.data import Dataset
 from recnb.hashing import hash_ids
-from recnb.metrics.ranking.measures import hits, ndcg
+from recnb.metrics import hits, ndcg
 from recnb.recommender.blocks import top_k_rows
 
 BLOCK = 256  # users scored at once

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from recnb.training.batches import FRESH, HEAD, LIVE, Batches, Plan
+from recnb.training.batches import FRESH, HEAD, LIVE, Batches, BatchPlan
 
 ITEMS = np.random.default_rng(0).integers(0, 17, 200) * 3
 
@@ -20,7 +20,7 @@ def rows_of(plan: list, *kinds: int) -> np.ndarray:
 @pytest.mark.parametrize("head_epochs", [0, 1, 2, 3])
 @pytest.mark.parametrize("live_epochs", [0, 1, 2])
 def test_every_row_as_often_as_said(epoch: int, head_epochs: int, live_epochs: int) -> None:
-    plan = Plan(ITEMS, 4, 30, head_epochs, live_epochs, seed=1)(epoch)
+    plan = BatchPlan(ITEMS, 4, 30, head_epochs, live_epochs, seed=1)(epoch)
     heads = np.bincount(rows_of(plan, HEAD, FRESH), minlength=200)
     lives = np.bincount(rows_of(plan, LIVE), minlength=200)
     assert (heads == head_epochs).all() and (lives == live_epochs).all()
@@ -28,12 +28,12 @@ def test_every_row_as_often_as_said(epoch: int, head_epochs: int, live_epochs: i
 
 
 def test_part_of_an_epoch() -> None:
-    found = rows_of(Plan(ITEMS, 4, 30, head_epochs=0.5, live_epochs=0)(0), HEAD)
+    found = rows_of(BatchPlan(ITEMS, 4, 30, head_epochs=0.5, live_epochs=0)(0), HEAD)
     assert len(found) == len(set(found.tolist())) == 100
 
 
 def test_live_batches_hold_whole_items() -> None:
-    lives = [r for k, r in Plan(ITEMS, 4, 1000)(2) if k == LIVE]
+    lives = [r for k, r in BatchPlan(ITEMS, 4, 1000)(2) if k == LIVE]
     held = [set(ITEMS[r].tolist()) for r in lives]
     assert sum(map(len, held)) == len(set().union(*held)) == len(np.unique(ITEMS))
     assert all(len(h) <= 4 for h in held) and len(lives) == 5
@@ -41,14 +41,14 @@ def test_live_batches_hold_whole_items() -> None:
 
 def test_a_function_of_seed_and_epoch() -> None:
     def flat(seed: int, epoch: int) -> list:
-        return [(k, r.tolist()) for k, r in Plan(ITEMS, 4, 30, seed=seed)(epoch)]
+        return [(k, r.tolist()) for k, r in BatchPlan(ITEMS, 4, 30, seed=seed)(epoch)]
 
     assert flat(1, 3) == flat(1, 3)
     assert flat(1, 3) != flat(2, 3) and flat(1, 3) != flat(1, 4)
 
 
 def test_order_of_kinds() -> None:
-    plan = Plan(ITEMS, 4, 20, head_epochs=1)
+    plan = BatchPlan(ITEMS, 4, 20, head_epochs=1)
     first, later = ([kind for kind, _ in plan(e)] for e in (0, 1))
     assert first[:5] == [HEAD] * 5 and LIVE in first[5:]
     assert later[0] == LIVE
@@ -59,9 +59,9 @@ def test_order_of_kinds() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert Plan(np.zeros(0, int))(0) == []
-    assert Plan(ITEMS, head_epochs=0, live_epochs=0)(0) == []
-    assert [k for k, _ in Plan(np.array([7]), head_epochs=0)(0)] == [LIVE]
+    assert BatchPlan(np.zeros(0, int))(0) == []
+    assert BatchPlan(ITEMS, head_epochs=0, live_epochs=0)(0) == []
+    assert [k for k, _ in BatchPlan(np.array([7]), head_epochs=0)(0)] == [LIVE]
 
 
 def test_batches_are_made_when_asked_for() -> None:

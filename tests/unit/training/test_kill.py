@@ -20,7 +20,7 @@ import torch
 from tiny_training import Tiny, batches_of
 from recnb.training import Training, train
 from recnb.training import checkpoint
-from recnb.training.processes import own_accelerator
+from recnb.training.accelerator import own_accelerator
 
 torch.set_num_threads(1)
 # the first step imports much: once here, not in every child; no autograd, which does not survive a fork

@@ -409,7 +409,7 @@ def test_tensorboard(quick, tmp_path):
 
 
 def test_a_tracker_that_is_not_there(quick, monkeypatch):
-    monkeypatch.setattr("recnb.training.processes.find_spec", lambda name: None)
+    monkeypatch.setattr("recnb.training.accelerator.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"track='wandb' needs wandb; pip install"):
         train(Tiny(), batches_of, replace(quick, track="wandb"))
 

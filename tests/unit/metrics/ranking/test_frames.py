@@ -8,7 +8,9 @@ import pytest
 from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics import METRICS, evaluate_frames, evaluate_lists
+from recnb.metrics import evaluate_frames, evaluate_lists, names_of
+
+LIST_METRICS = names_of("lists")
 
 LISTS = pd.DataFrame(
     {
@@ -36,7 +38,7 @@ def test_equals_arrays_in_any_row_order(kind: str, k: int) -> None:
     lists = np.argsort(rng.random((n_users, n_items)), axis=1)[:, :20]
     dense = rng.random((n_users, n_items)) < 0.15
     dense[:, 3] = True
-    expected = evaluate_lists(lists, sparse.csr_array(dense), METRICS, k)
+    expected = evaluate_lists(lists, sparse.csr_array(dense), LIST_METRICS, k)
     user, item = np.nonzero(dense)
     table = pd.DataFrame(
         {
@@ -58,10 +60,10 @@ def test_equals_arrays_in_any_row_order(kind: str, k: int) -> None:
                 table.sample(frac=1, random_state=seed),
                 truth.sample(frac=1, random_state=2),
             )
-        values = evaluate_frames(table, truth, METRICS, k)
+        values = evaluate_frames(table, truth, LIST_METRICS, k)
         order = values.index.astype(int).to_numpy()
         assert sorted(order) == list(range(n_users))
-        for name in METRICS:
+        for name in LIST_METRICS:
             np.testing.assert_allclose(values[name], expected[name][order], rtol=0, atol=1e-12)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics import METRICS, UNCUT, Truth, evaluate_lists, hits, resolve
+from recnb.metrics import METRICS, Truth, evaluate_lists, hits, names_of, resolve
 
 # One user, hits at ranks 2, 3 and 6 of a list of six, five relevant items, k = 4. By hand:
 HITS = np.array([[False, True, True, False, False, True]])
@@ -46,7 +46,7 @@ BEST = {
         / sum(1 / log2(i + 1) for i in range(1, k + 1))
     ),
 }
-EVERY = pytest.mark.parametrize("name", METRICS)
+EVERY = pytest.mark.parametrize("name", names_of("lists"))
 
 
 def slowly(name: str, row: list[bool], n: int, k: int) -> float:
@@ -146,7 +146,7 @@ def test_evaluate_lists_equals_the_function(name: str, k: int) -> None:
 
 
 def test_the_table_covers_every_metric() -> None:
-    assert set(HAND) == set(METRICS) and set(METRICS) >= UNCUT
+    assert set(HAND) == set(names_of("lists"))
 
 
 @EVERY
@@ -189,3 +189,13 @@ def random_lists(
     dense = rng.random((n_users, n_items)) < 0.1
     dense[np.arange(n_users), rng.integers(0, n_items, n_users)] = True
     return lists, sparse.csr_array(dense)
+
+
+def test_the_table_says_what_each_metric_needs() -> None:
+    assert METRICS["auc"].needs == "scores" and METRICS["rmse"].needs == "ratings"
+    assert {n for n, m in METRICS.items() if m.whole} == {"r_precision", "reciprocal_rank_all"}
+    assert {n for n, m in METRICS.items() if m.lower_is_better} == {"rmse", "mae", "mse"}
+    assert list(resolve(("ndcg", "auc"), needs=("lists", "scores"))) == ["ndcg", "auc"]
+    for name, needs in (("auc", "lists"), ("rmse", ("lists", "scores"))):
+        with pytest.raises(InputError, match=f"'{name}' is not known for"):
+            resolve(name, needs=needs)

@@ -20,12 +20,12 @@ from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.encoders.text import tower  # noqa: E402
 from recnb.encoders.text.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
-from recnb.metrics.ranking.measures import hits, ndcg  # noqa: E402
+from recnb.metrics import hits, ndcg  # noqa: E402
 from recnb.models.two_tower.batches import BatchMaker, UserFacts  # noqa: E402
 from recnb.models.two_tower.heads import LAYERED, make_head  # noqa: E402
 from recnb.models.two_tower.model import TwoTower  # noqa: E402
 from recnb.models.two_tower.network import TwoTowerNetwork  # noqa: E402
-from recnb.models.two_tower.users import UserSide  # noqa: E402
+from recnb.models.two_tower.users import UserTower  # noqa: E402
 from recnb.recommender import load_model, top_k  # noqa: E402
 from recnb.training.batches import FRESH, HEAD, LIVE  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
@@ -94,7 +94,7 @@ def step(folder: Path, head: str, loss: str, joint: bool) -> tuple[TwoTowerNetwo
         made.all_states(),
         made.place,
         top,
-        UserSide(("id", "mean"), 6, top.width, spread=0.5),
+        UserTower(("id", "mean"), 6, top.width, spread=0.5),
         6,
         loss,
         torch.ones(12, dtype=torch.bool),

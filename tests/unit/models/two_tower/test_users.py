@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from recnb.models.two_tower.users import POOLINGS, HistoryPool, UserSide  # noqa: E402
+from recnb.models.two_tower.users import POOLINGS, HistoryPool, UserTower  # noqa: E402
 
 WIDTH = 8
 ITEMS = torch.randn(6, WIDTH, generator=torch.Generator().manual_seed(0))
@@ -70,7 +70,7 @@ def test_mean_is_the_mean() -> None:
 
 
 def test_the_parts_add_up() -> None:
-    side = UserSide(("id", "mean", "text"), 5, WIDTH, n_traits=2)
+    side = UserTower(("id", "mean", "text"), 5, WIDTH, n_traits=2)
     torch.nn.init.normal_(side.traits.weight)
     users, texts, traits = torch.tensor([4, 0, 2]), ITEMS[:3], torch.eye(3)[:, :2]
     known = torch.tensor([True, False, True])

@@ -13,7 +13,7 @@ from tiny_training import Tiny, batches_of
 
 from recnb.errors import InputError
 from recnb.training import Training, train
-from recnb.training.processes import Share, own_accelerator
+from recnb.training.accelerator import Share, own_accelerator
 
 SCRIPT = """
 import os, signal, sys
@@ -68,7 +68,7 @@ class Stream:
 
 def test_an_explicit_device_with_several_processes(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setattr("recnb.training.processes.choose_device", lambda d: d)
+    monkeypatch.setattr("recnb.training.accelerator.choose_device", lambda d: d)
     with (
         pytest.raises(InputError, match="device 'cuda:1' with several processes"),
         own_accelerator(Training(device="cuda:1")),

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recnb.training import checkpoint
-from recnb.training.processes import Share
+from recnb.training.accelerator import Share
 from recnb.training.randomness import random_states, set_random_states
 from recnb.training.settings import Training
 
 
 @dataclass
-class Now:
+class RunState:
     """How far a training is, from the start or from its checkpoint."""
 
     epoch: int = 0
@@ -40,7 +40,7 @@ class Now:
         self.finished = self.epoch == settings.last_epoch or not patient
 
 
-class Keeper:
+class RunCheckpoint:
     """Writes and reads the checkpoint of one training; does nothing where none is asked for.
 
     Parameters
@@ -74,19 +74,19 @@ class Keeper:
                 module, settings, accelerator, first, data, validated
             )
 
-    def read(self) -> Now:
+    def read(self) -> RunState:
         """Put everything back as it was; where there is no checkpoint, nothing is done yet."""
         state = None if self.folder is None else checkpoint.load(self.folder, self.identity)
         if state is None:
-            return Now()
+            return RunState()
         put(self.module, state["module"])
         if not state["now"]["finished"]:
             self.optimiser.load_state_dict(state["optimiser"])
         own = state["random"][self.accelerator.process_index]
         set_random_states(own, self.accelerator.device)
-        return Now(**state["now"])
+        return RunState(**state["now"])
 
-    def write(self, now: Now) -> None:
+    def write(self, now: RunState) -> None:
         """Keep everything; of a finished training only its result, the weights in the module."""
         if self.folder is None:
             return
