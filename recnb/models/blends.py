@@ -16,7 +16,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.models.common.liked import counts
 from recnb.models.common.validation import Validation
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 
 SCALES = ("zscore", "rank")
 _MOST = 4
@@ -54,6 +54,14 @@ class Hybrid(Recommender):
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
         return any(m.uses_valid for m in self._given())
+
+    @property
+    def uses_history(self) -> bool:  # type: ignore[override]
+        return any(m.uses_history for m in self._given())
+
+    def reads(self) -> Reads:
+        """What the parts read together; fitted parts know best."""
+        return Reads.joined(part.reads() for part in self.parts())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Settings; with `deep` those of the parts too, in lists as ``models__0__l2``."""

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from recnb.models.common.item_tables import attribute_columns, attribute_names, one_hot
 from recnb.models.content.model import ContentModel
+from recnb.recommender import Reads
 
 
 class Attributes(ContentModel):
@@ -38,6 +39,9 @@ class Attributes(ContentModel):
         self.l2 = l2
         self.rank = rank
         self.weights = weights
+
+    def reads(self) -> Reads:
+        return Reads(modalities=("attributes",))
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[sparse.csr_matrix, None]:
         if learn:

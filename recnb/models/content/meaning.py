@@ -11,6 +11,7 @@ from recnb.data.text import Text
 from recnb.models.common.item_tables import sentences, tfidf_vectors
 from recnb.models.content.kernel import Vectors
 from recnb.models.content.model import ContentModel
+from recnb.recommender import Reads
 
 
 class TextFrozen(ContentModel):
@@ -49,6 +50,11 @@ class TextFrozen(ContentModel):
         self.rank = rank
         self.centre = centre
         self.weights = weights
+
+    def reads(self) -> Reads:
+        from recnb.encoders.loading import cited
+
+        return Reads(modalities=("text",), language_models=(cited(self.encoder),))
 
     def check_installed(self) -> None:
         from recnb.encoders.loading import need_text_extra

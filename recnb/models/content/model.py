@@ -18,6 +18,7 @@ from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
 from recnb.models.content.choice import Plan, choose, plans
 from recnb.models.content.kernel import ItemKernel, Vectors, distinct_rows, project
+from recnb.recommender import Reads
 
 WAYS = ("auto", "mean", "ridge")
 PENALTIES = (10.0, 30.0, 3.0, 100.0, 1.0, np.inf)  # the usual one first; infinite is the mean
@@ -33,12 +34,13 @@ class ContentModel(FromHistory):
 
     Notes
     -----
-    ``way="mean"``: the score is the cosine between an item and the mean of the liked vectors. ``way="ridge"``: for each user a ridge regression of the likes on
-    the item vectors, ``r inv(K + l2 I) K`` with K the cosines between items. It is the same mean with the
-    directions that many items share damped (:class:`~recnb.models.content.kernel.ItemKernel`); a large `l2` leaves
-    the mean. With a `rank` the user's likes are first brought to that many factors of the training pairs, so that
-    items liked by the same people count too; on sparse data they are noise. Either way an item needs no user to
-    be scored; a user without history gets the popular items.
+    ``way="mean"``: the score is the cosine between an item and the mean of the liked vectors. ``way="ridge"``:
+    for each user a ridge regression of the likes on the item vectors, ``l2 r inv(K + l2 I) K`` over the number of
+    likes, with K the cosines between items. It is the mean cosine to the liked items with the directions that
+    many items share damped (:class:`~recnb.models.content.kernel.ItemKernel`); a large `l2` leaves the mean. With
+    a `rank` the user's likes are first brought to that many factors of the training pairs, so that what is liked
+    by the same people counts too; on sparse data the factors are noise. Either way an item needs no user to be
+    scored; a user without history gets the popular items.
 
     Settings that are "auto" are chosen by NDCG@10 on the validation part where `fit` is given one (new items among
     themselves where most of it are new), and then another than the usual one only where it is clearly better
@@ -51,6 +53,9 @@ class ContentModel(FromHistory):
     way: str
     l2: float | str
     rank: int | str | None
+
+    def reads(self) -> Reads:
+        return Reads(modalities=("text",))
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[Vectors | None, Vectors | None]:
         raise NotImplementedError
