@@ -39,6 +39,14 @@ def pack(name: str, value: Any, plain: dict, arrays: dict, models: dict) -> None
         arrays[name] = np.array(value, order="C")
     elif isinstance(value, np.generic):
         plain[name] = {"value": value.item()}
+    elif isinstance(value, dict) and _holds_arrays(value):
+        # each part under its own name, so that a dict of arrays is a dict of arrays again
+        parts: dict[str, Any] = {}
+        for key, part in value.items():
+            if not isinstance(key, str) or is_model(part):
+                raise _unsafe(name, f"a dict with {key!r}: {type(part).__name__}")
+            pack(f"{name}/{key}", part, parts, arrays, models)
+        plain[name] = {"dict": {key: parts[f"{name}/{key}"] for key in value}}
     elif hasattr(value, "to_json") and hasattr(type(value), "from_json"):
         kind = type(value)
         plain[name] = {"object": f"{kind.__module__}:{kind.__qualname__}", "json": value.to_json()}
@@ -53,6 +61,14 @@ def pack(name: str, value: Any, plain: dict, arrays: dict, models: dict) -> None
         plain[name] = {"tuple": list(value)} if isinstance(value, tuple) else {"value": value}
 
 
+def _holds_arrays(value: dict) -> bool:
+    """Whether a dict holds what json has no form for, in dicts inside it too."""
+    return any(
+        isinstance(part, np.ndarray) or (isinstance(part, dict) and _holds_arrays(part))
+        for part in value.values()
+    )
+
+
 def _unsafe(name: str, kind: str) -> InputError:
     return InputError(f"'{name}' ({kind}) has no safe form", mend="store arrays, text and numbers")
 
@@ -65,6 +81,8 @@ def unpack(name: str, packed: dict, arrays: dict) -> Any:
         return np.array(packed["ids"], dtype=object)
     if "array" in packed:
         return arrays[name]
+    if "dict" in packed:
+        return {k: unpack(f"{name}/{k}", part, arrays) for k, part in packed["dict"].items()}
     if "object" in packed:
         module, _, cls = packed["object"].partition(":")
         if not module.startswith("recnb."):

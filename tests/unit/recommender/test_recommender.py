@@ -287,7 +287,9 @@ def test_a_saved_model_is_the_same_model(saved):
     [
         {1, 2},
         lambda: 0,
-        {"a": np.zeros(2)},
+        {1: np.zeros(2)},
+        {"a": {"b": np.zeros(2)}, "c": [np.zeros(2)]},
+        {"a": np.zeros(2), "b": Table()},
         [np.zeros(2)],
         {1: "a"},
         np.array([object()]),
@@ -302,6 +304,29 @@ def test_what_has_no_safe_form_is_refused(saved, tmp_path, value):
     model.extra_ = value
     with pytest.raises(InputError, match=r"'extra_' .* has no safe form; store arrays"):
         model.save(tmp_path / "other")
+
+
+def test_a_dict_of_arrays_comes_back(saved, tmp_path):
+    model, _ = saved
+    model.extra_ = {
+        "weights": {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "none": np.zeros((0, 4))},
+        "codes": np.array([3, 1]),
+        "ids": np.array(["x", "y"], dtype=object),
+        "facts": {"dim": 3, "names": ["p", "q"]},
+        "nothing": None,
+    }
+    model.save(tmp_path / "other")
+    back = load_model(tmp_path / "other").extra_
+    assert list(back) == list(model.extra_) and list(back["weights"]) == ["a.b", "none"]
+    for got, want in (
+        (back["weights"]["a.b"], model.extra_["weights"]["a.b"]),
+        (back["weights"]["none"], model.extra_["weights"]["none"]),
+        (back["codes"], model.extra_["codes"]),
+        (back["ids"], model.extra_["ids"]),
+    ):
+        np.testing.assert_array_equal(got, want)
+        assert got.dtype == want.dtype
+    assert back["facts"] == model.extra_["facts"] and back["nothing"] is None
 
 
 def test_unfitted_models_are_not_saved(tmp_path):
