@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import needed, read, write_whole
+from recnb.course.notebook import needed, read
 from recnb.course.outputs import collect_records
 from recnb.course.parameters import check_parameters, declared_parameters, load_profile
 from recnb.course.watchdog import Watchdog, kernel_class, kernel_env
 from recnb.errors import InputError
+from recnb.files import write_text
 
 EXECUTED, RECORDS, FILES, LOG = "executed.ipynb", "records.json", "files", "kernel.log"
 
@@ -155,7 +156,7 @@ def run_notebook(
         failed = _replace(work, output / f"{path.stem}.failed")
         raise _explain(failure, path, failed / EXECUTED, watchdog) from failure
     records = collect_records(read(work / EXECUTED))
-    write_whole(work / RECORDS, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    write_text(work / RECORDS, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     (work / LOG).unlink(missing_ok=True)
     shutil.rmtree(output / f"{path.stem}.failed", ignore_errors=True)
     folder = _replace(work, output / path.stem)

@@ -13,6 +13,7 @@ from typing import Any
 
 from recnb.encoders.weights import checksum, weight_files
 from recnb.errors import InputError
+from recnb.optional import check_installed
 
 log = logging.getLogger(__name__)
 
@@ -49,19 +50,14 @@ class Source:
 
 
 def need_text_extra() -> None:
-    """Raise, naming the extra, where torch or transformers is missing.
+    """Raise where torch or transformers is missing.
 
     Raises
     ------
     InputError
         A package is not installed.
     """
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"a language model needs {' and '.join(missing)}, not installed here",
-            mend='run: pip install "recnb[text]"',
-        )
+    check_installed("a language model", "torch", "transformers")
 
 
 def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None = None) -> Source:

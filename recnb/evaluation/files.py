@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recnb import files
 from recnb.errors import InputError
 from recnb.evaluation.result import Column, Evaluation, Key
 
@@ -100,15 +101,10 @@ def _plain(value: Any) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     """Write json whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(
-        json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8"
-    )
-    part.replace(path)
+    files.write_json(path, value, default=_plain)
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Write parquet whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    frame.to_parquet(part, index=False)
-    part.replace(path)
+    with files.whole(path) as part:
+        frame.to_parquet(part, index=False)

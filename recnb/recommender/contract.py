@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from recnb.data import Dataset
 from recnb.errors import InputError
+from recnb.files import whole_folder, write_json
 from recnb.recommender.packing import pack
 
 SCHEMA = 1  # of a saved model's folder
@@ -127,15 +127,17 @@ class Recommender(BaseEstimator):
         Raises
         ------
         InputError
-            The model is not fitted, or holds something that has no safe form.
+            The model is not fitted, holds something that has no safe form, or the folder holds something else than
+            a saved model, whose place is taken.
         """
         if not self.fitted:
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        self._write(Path(path))
+        with whole_folder(path, ours="model.json") as part:
+            self._write(part)
 
     def _write(self, path: Path) -> None:
         # A model that another one holds may be its setting, and not fitted.
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
         plain: dict[str, Any] = {}
         arrays: dict[str, np.ndarray] = {}
         models: dict[str, Recommender] = {}
@@ -153,4 +155,4 @@ class Recommender(BaseEstimator):
             "values": plain,
             "models": sorted(models),
         }
-        (path / "model.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
+        write_json(path / "model.json", head)

@@ -8,6 +8,7 @@ from typing import Any
 
 from recnb.evaluation import Evaluation
 from recnb.evaluation.audit import by_severity
+from recnb.files import write_text
 from recnb.plots import plot_costs, plot_differences, plot_values
 from recnb.plots.canvas import rows_height
 from recnb.plots.words import people
@@ -47,12 +48,8 @@ def write_report(ev: Evaluation, path: str | Path) -> Path:
         keep_trailing_newline=True,
     )
     page = made.get_template("report.html.j2").render(**content(ev))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return path
+    write_text(path, page)
+    return Path(path)
 
 
 def content(ev: Evaluation) -> dict[str, Any]:

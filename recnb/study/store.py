@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import recnb
 from recnb.data import Split
 from recnb.evaluation import Protocol
 from recnb.evaluation.judge import Judged, plain_settings
+from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 
 _SCHEMA = 2  # of the kept files; another one is not read
@@ -84,10 +84,6 @@ class DiskStore:
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
-        folder = self.folder / self.key(judged.model, model, judged.seed)
-        part = folder.with_name(folder.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
         arrays: dict[str, np.ndarray] = {}
         for at, (users, values, weights) in enumerate(judged.values.values()):
             arrays |= {f"users{at}": users, f"values{at}": values}
@@ -95,8 +91,6 @@ class DiskStore:
                 arrays[f"weights{at}"] = weights
         for shelf, (items, scores) in judged.lists.items():
             arrays |= {f"items_{shelf}": items, f"scores_{shelf}": scores}
-        with open(part / "arrays.npz", "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
         head = {
             "model": judged.model,
             "seed": judged.seed,
@@ -107,11 +101,13 @@ class DiskStore:
             "keys": [list(key) for key in judged.values],
             "shelves": list(judged.lists),
         }
-        (part / "judged.json").write_text(json.dumps(head, default=_plain), encoding="utf-8")
         if self.models is not None and judged.fitted is not None:
-            self._save_model(judged)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+            judged.fitted.save(self._saved(judged.model, judged.seed))
+        folder = self.folder / self.key(judged.model, model, judged.seed)
+        with whole_folder(folder, ours="judged.json") as part:
+            with open(part / "arrays.npz", "wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            write_json(part / "judged.json", head, default=_plain)
 
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""
@@ -123,15 +119,6 @@ class DiskStore:
     def _saved(self, name: str, seed: int) -> Path:
         assert self.models is not None
         return self.models / f"{safe_name(name)}-{seed}"
-
-    def _save_model(self, judged: Judged) -> None:
-        assert judged.fitted is not None
-        target = self._saved(judged.model, judged.seed)
-        part = target.with_name(target.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        judged.fitted.save(part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
 
 
 def safe_name(name: str) -> str:

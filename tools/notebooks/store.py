@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import find_notebooks, find_root, needed, read, write_whole
+from recnb.course.notebook import find_notebooks, find_root, needed, read
 from recnb.course.outputs import ADDED, normalise, stamped, texts
 from recnb.course.parameters import declared_parameters
 from recnb.course.runner import FILES, NotebookError, run_notebook
 from recnb.errors import InputError
+from recnb.files import write_text
 from tools.notebooks.structure import check
 
 
@@ -64,7 +65,7 @@ def execute_in_place(
             for i, (one, other) in enumerate(zip(clean.cells, again.cells, strict=True))
             if one.get("outputs") != other.get("outputs")
         ]
-    write_whole(path, needed("nbformat").writes(clean).rstrip("\n") + "\n")
+    write_text(path, needed("nbformat").writes(clean).rstrip("\n") + "\n")
     return found
 
 

@@ -112,7 +112,7 @@ class ALS(Factors):
         self.mean_weight_ = float(weight.mean())
 
     def _implicit(self, x: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        als = need("implicit.als", "als")
+        als = need("implicit.als", "'als'")
         with quiet_blas():
             model = als.AlternatingLeastSquares(
                 factors=self.n_factors,
@@ -204,7 +204,7 @@ class BPR(Factors):
         liked = taste(train)
         x = liked[u][:, i].tocsr()
         x.sort_indices()
-        bpr = need("implicit.bpr", "bpr")
+        bpr = need("implicit.bpr", "'bpr'")
         with quiet_blas():
             model = bpr.BayesianPersonalizedRanking(
                 factors=self.n_factors,

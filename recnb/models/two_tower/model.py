@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from recnb.models.two_tower.flat_arrays import flat, unflat
 from recnb.models.two_tower.modalities import Modalities, chosen, media_of
 from recnb.models.two_tower.settings import POOLINGS, check
 from recnb.models.two_tower.validation import BLOCK, blocks_of, closeness, quality
+from recnb.optional import check_installed
 from recnb.recommender import Recommender
 from recnb.tuning.methods import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 
@@ -201,11 +201,8 @@ class TwoTower(Recommender):
         from recnb.encoders.loading import need_text_extra
 
         need_text_extra()
-        if self.method in PEFT and importlib.util.find_spec("peft") is None:
-            raise InputError(
-                f"'{self.method}' needs peft, not installed here",
-                mend='run: pip install "recnb[text]"',
-            )
+        if self.method in PEFT:
+            check_installed(f"'{self.method}'", "peft")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower.batches import BatchMaker
