@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from recnb.course.baskets import baskets, middle_user
 from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.notebook import find_notebooks
+from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
 from recnb.course.records import record
 from recnb.course.results import recorded
@@ -21,9 +23,12 @@ __all__ = [
     "NotebookStatus",
     "NotebookStopped",
     "NotebookTimeout",
+    "Notes",
     "Progress",
     "RunResult",
+    "baskets",
     "find_notebooks",
+    "middle_user",
     "normalise",
     "record",
     "recorded",

@@ -66,7 +66,12 @@ class Notes:
 
     def difference(self, metric: str, difference: Difference, **what: Any) -> dict[str, Any]:
         """Keep a paired difference with its interval and p."""
-        row = {"metric": metric, "value": difference.difference, "low": difference.low, "high": difference.high}
+        row = {
+            "metric": metric,
+            "value": difference.difference,
+            "low": difference.low,
+            "high": difference.high,
+        }
         self.rows.append({**what, **row, "p": difference.p, "n_users": difference.n})
         return self.rows[-1]
 
@@ -75,7 +80,8 @@ class Notes:
         kept = [
             row
             for row in self.rows
-            if row["metric"] == metric and all(row.get(name) == wanted for name, wanted in only.items())
+            if row["metric"] == metric
+            and all(row.get(name) == wanted for name, wanted in only.items())
         ]
         frame = pd.DataFrame(kept).set_index(by)
         columns = [name for name in ("value", "low", "high", "p", "n_users") if name in frame]

@@ -47,7 +47,11 @@ def plot_candidates(rank: int, n_candidates: int, drawn: ArrayLike, ax: Axes | N
         ax.vlines(rank, y - 0.28, y + 0.28, color=VERMILION, linewidth=3)
         ax.annotate(f"rank {place:,} of {of:,}", (rank, y + 0.3), ha="left", color=VERMILION)
     ax.set_yticks([0, 1], [f"{len(ranks):,} drawn", "catalogue"])
-    ax.set(xlim=(0, n_candidates + 1), ylim=(-0.4, 1.75), xlabel="Rank in the catalogue (1 = best score)")
+    ax.set(
+        xlim=(0, n_candidates + 1),
+        ylim=(-0.4, 1.75),
+        xlabel="Rank in the catalogue (1 = best score)",
+    )
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -73,7 +77,13 @@ def plot_negatives(frame: pd.DataFrame, ax: Axes | None = None, marked: int | No
     ax = axes(ax)
     for model, part in frame.groupby("model", sort=False):
         look = style(str(model))
-        ax.plot(part["n_negatives"], part["value"], linestyle=look.line, label=plain(model), **look.marks(5))
+        ax.plot(
+            part["n_negatives"],
+            part["value"],
+            linestyle=look.line,
+            label=plain(model),
+            **look.marks(5),
+        )
     if marked is not None:
         ax.axvline(marked, color=BLACK, linestyle="--", linewidth=1)
     plain_log(ax, "x")

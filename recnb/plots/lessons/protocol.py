@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from recnb.data import Split
 
-BOXES = (("train", 0.0, 7.0, "#b9cfe0"), ("validation", 7.0, 8.0, "#f0d9a8"), ("test", 8.0, 10.0, "#f3c3a3"))
+BOXES = (
+    ("train", 0.0, 7.0, "#b9cfe0"),
+    ("validation", 7.0, 8.0, "#f0d9a8"),
+    ("test", 8.0, 10.0, "#f3c3a3"),
+)
 STEPS = (  # text, from, to, colour
     ("1  fit every model", 0.0, 7.0, BLUE),
     ("2  choose settings", 7.0, 8.0, ORANGE),
@@ -42,11 +46,15 @@ def plot_protocol(ax: Axes | None = None) -> Axes:
     """
     ax = ax if ax is not None else _wide(3.2)
     for name, start, end, colour in BOXES:
-        ax.barh(0, end - start, left=start, height=0.8, color=colour, edgecolor="white", linewidth=2)
+        ax.barh(
+            0, end - start, left=start, height=0.8, color=colour, edgecolor="white", linewidth=2
+        )
         ax.annotate(name, ((start + end) / 2, 0), ha="center", va="center", fontweight="bold")
     for line, (text, start, end, colour) in enumerate(STEPS):
         y = -1.0 - 0.62 * line
-        ax.annotate("", (end, y), (start, y), arrowprops={"arrowstyle": "<->", "color": colour, "lw": 2})
+        ax.annotate(
+            "", (end, y), (start, y), arrowprops={"arrowstyle": "<->", "color": colour, "lw": 2}
+        )
         right = start < 5
         ax.annotate(
             text,
@@ -63,7 +71,9 @@ def plot_protocol(ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_cuts(splits: Mapping[str, Split], n_users: int = 7, axes: Sequence[Axes] | None = None) -> Any:
+def plot_cuts(
+    splits: Mapping[str, Split], n_users: int = 7, axes: Sequence[Axes] | None = None
+) -> Any:
     """Several splits of one data set: a line per user, a tick per moment, coloured and sized by its part.
 
     Parameters
@@ -145,7 +155,10 @@ def _ticks(ax: Axes, split: Split, rows: pd.DataFrame, users: list[int]) -> None
             ax.scatter(x, np.full(len(x), line), marker="|", s=tall, color=colour, linewidth=1.2)
     ax.set(yticks=[])
     span = rows["when"].quantile([0.02, 0.98])
-    ax.set_xticks(span, ["first days", "last days"] if split.dataset.order == "timestamp" else ["first", "last"])
+    ax.set_xticks(
+        span,
+        ["first days", "last days"] if split.dataset.order == "timestamp" else ["first", "last"],
+    )
     ax.spines[["top", "right", "left"]].set_visible(False)
 
 

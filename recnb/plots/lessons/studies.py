@@ -48,7 +48,11 @@ def plot_studies(
 
 
 def plot_width(
-    n_users: ArrayLike, half_width: ArrayLike, gap: float, ax: Axes | None = None, label: str = "the gap"
+    n_users: ArrayLike,
+    half_width: ArrayLike,
+    gap: float,
+    ax: Axes | None = None,
+    label: str = "the gap",
 ) -> Axes:
     """Half an interval's width over the number of users, and the gap that one would like to see.
 
@@ -72,7 +76,9 @@ def plot_width(
     ax = axes(ax)
     ax.plot(users, half, "o-", color=BLUE, linewidth=2)
     ax.axhline(gap, color=VERMILION, linestyle="--")
-    ax.annotate(label, (users.max(), gap), (0, 4), textcoords="offset points", ha="right", color=VERMILION)
+    ax.annotate(
+        label, (users.max(), gap), (0, 4), textcoords="offset points", ha="right", color=VERMILION
+    )
     ax.fill_between(users, 0, half, color=BLUE, alpha=0.1, linewidth=0)
     plain_log(ax, "x")
     ax.set_ylim(0, None)
