@@ -12,11 +12,13 @@ from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
 from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
 from recnb.plots.lessons.studies import plot_studies, plot_width
 from recnb.plots.palette import Style, style
+from recnb.plots.tuning import plot_by_parameters, plot_lora, plot_spectra
 from recnb.plots.values import plot_values
 
 __all__ = [
     "Style",
     "plot_activity",
+    "plot_by_parameters",
     "plot_candidates",
     "plot_costs",
     "plot_cuts",
@@ -25,9 +27,11 @@ __all__ = [
     "plot_groups",
     "plot_learning",
     "plot_long_tail",
+    "plot_lora",
     "plot_negatives",
     "plot_protocol",
     "plot_ratings",
+    "plot_spectra",
     "plot_studies",
     "plot_timeline",
     "plot_values",

@@ -39,7 +39,11 @@ def test_a_negative_start_counts_back_from_the_first_test_row(split):
 
 def test_a_moment_through_which_the_cut_runs_names_both_sides(split):
     cut = splits.user_time(split.dataset, test=0.1, valid=0.1)
-    assert set(baskets(cut, "a", first=-1, n=1)["part"].iloc[0].split(" and ")) <= {"validation", "train", "test"}
+    assert set(baskets(cut, "a", first=-1, n=1)["part"].iloc[0].split(" and ")) <= {
+        "validation",
+        "train",
+        "test",
+    }
     assert any(" and " in part for part in baskets(cut, "a")["part"])
 
 

@@ -46,7 +46,9 @@ def test_cuts_draw_every_moment_of_a_line_in_the_colour_of_its_part(ds):
     users = 3 + 2  # two cold ones on top
     sizes = np.bincount(ds.interactions["user"], minlength=ds.n_users)
     assert users * sizes.min() <= drawn <= users * sizes.max()
-    by_part = {tuple(p.get_edgecolor()[0]) if len(p.get_edgecolor()) else () for p in panels[0].collections}
+    by_part = {
+        tuple(p.get_edgecolor()[0]) if len(p.get_edgecolor()) else () for p in panels[0].collections
+    }
     assert len(by_part) >= 3  # train, valid and test
     latest = {}
     for points in panels[0].collections:
@@ -54,7 +56,9 @@ def test_cuts_draw_every_moment_of_a_line_in_the_colour_of_its_part(ds):
             colour = tuple(np.round(points.get_facecolor()[0], 3))
             latest.setdefault(colour, []).extend(points.get_offsets()[:, 0])
     spans = sorted((min(x), max(x)) for x in latest.values())
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:])), "one stroke divides the parts"
+    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:])), (
+        "one stroke divides the parts"
+    )
 
 
 def test_the_head_is_one_definition(ds):
@@ -71,7 +75,9 @@ def test_a_sample_keeps_those_before_and_tells_both_ranks():
 
 
 def test_negatives_draw_a_line_per_model():
-    frame = pd.DataFrame({"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.9, 0.3, 0.8]})
+    frame = pd.DataFrame(
+        {"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.9, 0.3, 0.8]}
+    )
     ax = plot_negatives(frame, marked=100)
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0.9, 0.3], [0.8]]
 
@@ -83,7 +89,9 @@ def test_studies_count_those_that_hold_the_truth():
 
 def test_the_drawing_of_the_protocol_judges_last():
     texts = [text.get_text() for text in plot_protocol().texts if text.get_text()]
-    assert "4  judge, once" in texts and texts.index("1  fit every model") < texts.index("4  judge, once")
+    assert "4  judge, once" in texts and texts.index("1  fit every model") < texts.index(
+        "4  judge, once"
+    )
 
 
 def test_width_marks_the_gap():
