@@ -40,7 +40,7 @@ def baskets(split: Split, user: str, first: int = 0, n: int = 8, longest: int = 
     >>> from recnb.data import Dataset, splits
     >>> rows = pd.DataFrame({"user_id": list("aaa"), "item_id": list("xyz"), "timestamp": [0, 0, 86400]})
     >>> baskets(splits.leave_one_out(Dataset.from_frames(rows)), "a")["part"].tolist()
-    ['train', 'test']
+    ['train and validation', 'test']
     """
     ds = split.dataset
     if ds.order is None:

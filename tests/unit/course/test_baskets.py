@@ -54,7 +54,7 @@ def test_the_middle_user_has_rows_on_both_sides(split):
 def test_data_without_order_and_unknown_users_are_refused(split):
     with pytest.raises(InputError, match="no user 'z'"):
         baskets(split, "z")
-    rows = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
+    rows = pd.DataFrame({"user_id": list("aabbc" * 2), "item_id": list("vwxyzzyvwx")})
     with pytest.raises(InputError, match="no order"):
         baskets(splits.random(Dataset.from_frames(rows)), "a")
 

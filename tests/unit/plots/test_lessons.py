@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -56,9 +58,7 @@ def test_cuts_draw_every_moment_of_a_line_in_the_colour_of_its_part(ds):
             colour = tuple(np.round(points.get_facecolor()[0], 3))
             latest.setdefault(colour, []).extend(points.get_offsets()[:, 0])
     spans = sorted((min(x), max(x)) for x in latest.values())
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:])), (
-        "one stroke divides the parts"
-    )
+    assert all(one[1] <= other[0] for one, other in pairwise(spans)), "one stroke divides the parts"
 
 
 def test_the_head_is_one_definition(ds):
