@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from recnb.course.baskets import baskets, middle_user
 from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
+from recnb.course.exercise import check
+from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.notebook import find_notebooks
+from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
+from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
 from recnb.course.results import recorded
 from recnb.course.runner import (
@@ -17,16 +22,27 @@ from recnb.course.runner import (
 
 __all__ = [
     "CourseResult",
+    "Finding",
+    "Findings",
     "NotebookError",
     "NotebookStatus",
     "NotebookStopped",
     "NotebookTimeout",
+    "Notes",
     "Progress",
     "RunResult",
+    "baskets",
+    "browse",
+    "check",
+    "example_user",
     "find_notebooks",
+    "findings",
+    "lists_of",
+    "middle_user",
     "normalise",
     "record",
     "recorded",
     "run_course",
     "run_notebook",
+    "table_rows",
 ]
