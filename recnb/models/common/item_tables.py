@@ -73,7 +73,7 @@ def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
 def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
     """Right singular vectors of the training pairs: ndarray of shape (n_items, at most k), orthonormal columns."""
     if min(k, min(liked.shape) - 1) < 1:
-        raise InputError(f"{liked.shape} pairs have no factors", mend="use mapping=None")
+        raise InputError(f"{liked.shape} pairs have no factors", mend="use rank=None")
     return singular_vectors(liked, k)
 
 

@@ -30,6 +30,7 @@ class TextFrozen(ContentModel):
         What a pair of count data weighs.
     """
 
+    packages = ("torch", "transformers")
     needs_text = True
     shares: ClassVar[tuple[float, ...]] = (1.0,)
 
@@ -55,11 +56,6 @@ class TextFrozen(ContentModel):
         from recnb.encoders.loading import cited
 
         return Reads(modalities=("text",), language_models=(cited(self.encoder),))
-
-    def check_installed(self) -> None:
-        from recnb.encoders.loading import need_text_extra
-
-        need_text_extra()
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[Vectors | None, Vectors | None]:
         if learn:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.item_tables import singular_vectors, unit
+from recnb.models.common.item_tables import item_factors, unit
 from recnb.models.common.liked import FromHistory
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
@@ -130,7 +130,7 @@ class ContentModel(FromHistory):
             if basis is not None:
                 setattr(self, f"basis_{i}_", basis.astype(np.float32))
         if plan.rank is not None:
-            self.factors_ = singular_vectors(self.liked_, plan.rank)
+            self.factors_ = item_factors(self.liked_, plan.rank)
             self._spread_factors()
 
     def _spread_factors(self) -> None:
@@ -181,7 +181,7 @@ class ContentModel(FromHistory):
         features = kernel.features[columns].T
         for rank in dict.fromkeys(plan.rank for plan in asked):
             if rank is not None:
-                factors = singular_vectors(self.liked_, rank)
+                factors = item_factors(self.liked_, rank)
                 rows = (rows @ factors) @ factors.T
             left = rows @ kernel.features
             whole = [
