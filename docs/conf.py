@@ -51,7 +51,7 @@ html_static_path = ["_static"]
 html_css_files = ["recnb.css"]
 html_theme_options = {
     "navbar_align": "left",
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "show_prev_next": True,
     "navigation_with_keys": False,
     "show_toc_level": 2,

@@ -244,7 +244,7 @@ def data() -> None:
 
 
 def _linked(text: str, repository: str) -> str:
-    """Markdown of the repository as the site can show it: links that leave the folder, and anchors as Jupyter makes them."""
+    """Markdown of the repository as the site shows it: links that leave the folder, anchors as Jupyter makes them."""
     text = re.sub(r"\]\(\.\./([^)\s]+)\)", rf"]({repository}/blob/main/\1)", text)
     return re.sub(r"\]\(#([^)\s]+)\)", lambda found: f"](#{_slug(found[1])})", text)
 
