@@ -1,4 +1,4 @@
-"""The site builds without a warning and without network; its numbers are those of `results/`; its links lead somewhere."""
+"""The site builds without warnings and network; its numbers are those of `results/`; its links lead somewhere."""
 
 from __future__ import annotations
 
