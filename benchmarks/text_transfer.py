@@ -143,8 +143,7 @@ def interval(table: np.ndarray) -> tuple[float, float, float]:
         return float((total[count > 0] / count[count > 0]).mean())
 
     draws = [
-        mean(rng.integers(0, n_users, n_users), rng.integers(0, n_splits, n_splits))
-        for _ in range(DRAWS)
+        mean(rng.choice(n_users, n_users), rng.choice(n_splits, n_splits)) for _ in range(DRAWS)
     ]
     low, high = np.quantile(draws, [0.025, 0.975])
     return mean(np.arange(n_users), np.arange(n_splits)), float(low), float(high)

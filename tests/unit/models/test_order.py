@@ -65,4 +65,4 @@ def test_equal_texts_have_equal_scores_in_every_block(model):
         used = model.popularity_  # equal scores are ordered by popularity, by 1e-9
         for group in (slice(0, None, 2), slice(1, None, 2)):
             same = scores[:, group][:, used[group] == 0]
-            assert same.shape[1] > 3 and (same == same[:, :1]).all()
+            assert same.shape[1] >= 2 and (same == same[:, :1]).all()
