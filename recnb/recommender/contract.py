@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from sklearn.base import BaseEstimator
 
 from recnb.data import Dataset
 from recnb.errors import InputError
+from recnb.files import whole_folder, write_json
 from recnb.recommender.packing import pack
+from recnb.recommender.reads import Reads
 
 SCHEMA = 1  # of a saved model's folder
 
@@ -39,6 +40,8 @@ class Recommender(BaseEstimator):
         again on all that is known with what :meth:`chosen` says.
     needs_text : bool
         It cannot be fitted without item text.
+    uses_history : bool
+        A history given to :meth:`score` counts, so that a user unknown to `fit` is served without retraining.
     """
 
     cheap = False
@@ -46,6 +49,7 @@ class Recommender(BaseEstimator):
     seeded = False
     uses_valid = False
     needs_text = False
+    uses_history = False
 
     def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
         """Learn from `train`; a model that stops early watches `valid` and leaves `n_epochs_`.
@@ -90,6 +94,14 @@ class Recommender(BaseEstimator):
         self.dataset_identity_ = train.identity
         self.dataset_digest_ = train.digest
 
+    def reads(self) -> Reads:
+        """What the model reads, by its settings, or as it was fitted: ids, modalities, language models, traits.
+
+        A class that does not say is reported as unknown, and stands on neither side of "with and without a
+        language model".
+        """
+        return Reads.unknown()
+
     def check_installed(self) -> None:
         """Raise, naming the extra, where a package that the model needs is missing; before any fitting."""
 
@@ -127,15 +139,17 @@ class Recommender(BaseEstimator):
         Raises
         ------
         InputError
-            The model is not fitted, or holds something that has no safe form.
+            The model is not fitted, holds something that has no safe form, or the folder holds something else than
+            a saved model, whose place is taken.
         """
         if not self.fitted:
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        self._write(Path(path))
+        with whole_folder(path, ours="model.json") as part:
+            self._write(part)
 
     def _write(self, path: Path) -> None:
         # A model that another one holds may be its setting, and not fitted.
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
         plain: dict[str, Any] = {}
         arrays: dict[str, np.ndarray] = {}
         models: dict[str, Recommender] = {}
@@ -153,4 +167,4 @@ class Recommender(BaseEstimator):
             "values": plain,
             "models": sorted(models),
         }
-        (path / "model.json").write_text(json.dumps(head, indent=1), encoding="utf-8")
+        write_json(path / "model.json", head)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.audit import by_severity
+from recnb.files import write_text
 from recnb.plots import plot_costs, plot_differences, plot_values
 from recnb.plots.canvas import rows_height
 from recnb.plots.words import people
@@ -16,7 +16,7 @@ from recnb.report.answer import Answer, answer
 from recnb.report.examples import examples
 from recnb.report.figures import Figure, figure
 from recnb.report.numbers import count
-from recnb.report.rows import cost_table, headline_rows, readers
+from recnb.report.rows import cost_table, headline_rows, popular, readers, unknown
 
 _HERE = Path(__file__).parent
 
@@ -47,12 +47,8 @@ def write_report(ev: Evaluation, path: str | Path) -> Path:
         keep_trailing_newline=True,
     )
     page = made.get_template("report.html.j2").render(**content(ev))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return path
+    write_text(path, page)
+    return Path(path)
 
 
 def content(ev: Evaluation) -> dict[str, Any]:
@@ -81,7 +77,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "unshown": len(ev.models) - len(groups.shown(ev, found)),
         "costs": tables.costs_table(ev),
         "costs_figure": _costs_figure(ev),
-        "findings": by_severity(ev.findings),
+        "findings": ev.findings,
         "alarm": beware.alarm(ev),
         "checks": beware.checks(),
         "limits": beware.limits(ev, found),
@@ -109,10 +105,10 @@ def _differences(ev: Evaluation, found: Answer) -> list[tuple[str, tables.Table,
     """A table and a forest against the reference, and against popularity where that is another model."""
     if found.reference is None:
         return []
-    rest = [m for m in ev.models if m not in readers(ev)]
+    rest = [m for m in ev.models if m not in readers(ev) + unknown(ev)]
     strongest = ev.best(among=rest) if found.asked else ev.best()
     out: list[tuple[str, tables.Table, Figure]] = []
-    for to in dict.fromkeys([strongest, *(["popularity"] if "popularity" in ev.models else [])]):
+    for to in dict.fromkeys(filter(None, (strongest, popular(ev)))):
         rows = ev.compare(to)
         said = (
             f"Each model less {to}, paired by user. A thick line and a star: p after Holm under 0.05. "

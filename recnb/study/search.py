@@ -19,6 +19,7 @@ from recnb.evaluation import Protocol, Task
 from recnb.metrics import evaluate_lists, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
+from recnb.optional import need
 from recnb.recommender import Recommender, top_k
 
 Progress = Callable[[int, int], None]
@@ -232,12 +233,7 @@ def _plain(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _study(seed: int, lower: bool):
-    try:
-        import optuna
-    except ImportError:
-        raise InputError(
-            "search needs the package optuna", mend='pip install "recnb[classical]"'
-        ) from None
+    optuna = need("optuna", "search")
     optuna.logging.set_verbosity(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)

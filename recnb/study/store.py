@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,13 @@ import numpy as np
 import recnb
 from recnb.data import Split
 from recnb.evaluation import Protocol
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged, plain_settings
+from recnb.evaluation.record import Record
+from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 
-_SCHEMA = 2  # of the kept files; another one is not read
+_SCHEMA = 3  # of the kept files; another one is not read
 
 
 class DiskStore:
@@ -36,7 +38,7 @@ class DiskStore:
     def __init__(
         self, folder: Path, split: Split, protocol: Protocol, models: Path | None = None
     ) -> None:
-        self.folder, self.models = Path(folder), models
+        self.folder, self.models, self.protocol = Path(folder), models, protocol
         self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
         self.reused: list[str] = []
 
@@ -77,17 +79,15 @@ class DiskStore:
             }
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
         self.reused.append(f"{name}, seed {seed}")
-        settings, costs, findings, kind = (
-            head[n] for n in ("settings", "costs", "findings", "kind")
-        )
-        return Judged(name, seed, settings, costs, values, lists, findings, None, kind)
+        findings = [Finding(**one) for one in head["findings"]]
+        return Judged(Record.from_dict(head["record"]), values, lists, findings)
+
+    def beside(self, split: Split) -> DiskStore:
+        """The same folder for another order of tied times, whose models are not saved."""
+        return DiskStore(self.folder, split, self.protocol)
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
-        folder = self.folder / self.key(judged.model, model, judged.seed)
-        part = folder.with_name(folder.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
         arrays: dict[str, np.ndarray] = {}
         for at, (users, values, weights) in enumerate(judged.values.values()):
             arrays |= {f"users{at}": users, f"values{at}": values}
@@ -95,23 +95,19 @@ class DiskStore:
                 arrays[f"weights{at}"] = weights
         for shelf, (items, scores) in judged.lists.items():
             arrays |= {f"items_{shelf}": items, f"scores_{shelf}": scores}
-        with open(part / "arrays.npz", "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
         head = {
-            "model": judged.model,
-            "seed": judged.seed,
-            "kind": judged.kind,
-            "settings": judged.settings,
-            "costs": judged.costs,
-            "findings": judged.findings,
+            "record": judged.record.to_dict(),
+            "findings": [one.to_dict() for one in judged.findings],
             "keys": [list(key) for key in judged.values],
             "shelves": list(judged.lists),
         }
-        (part / "judged.json").write_text(json.dumps(head, default=_plain), encoding="utf-8")
         if self.models is not None and judged.fitted is not None:
-            self._save_model(judged)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+            judged.fitted.save(self._saved(judged.model, judged.seed))
+        folder = self.folder / self.key(judged.model, model, judged.seed)
+        with whole_folder(folder, ours="judged.json") as part:
+            with open(part / "arrays.npz", "wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            write_json(part / "judged.json", head, default=_plain)
 
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""
@@ -123,15 +119,6 @@ class DiskStore:
     def _saved(self, name: str, seed: int) -> Path:
         assert self.models is not None
         return self.models / f"{safe_name(name)}-{seed}"
-
-    def _save_model(self, judged: Judged) -> None:
-        assert judged.fitted is not None
-        target = self._saved(judged.model, judged.seed)
-        part = target.with_name(target.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        judged.fitted.save(part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
 
 
 def safe_name(name: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
 from recnb.encoders.device import choose_device, choose_precision
 from recnb.encoders.loading import need_text_extra
 from recnb.errors import InputError
+from recnb.optional import check_installed
 from recnb.training.settings import Training
 
 
@@ -76,9 +76,7 @@ def own_accelerator(settings: Training) -> Iterator[Any]:
 
 def _need_trackers(settings: Training) -> None:
     for name in settings.track:
-        if find_spec(name) is None:
-            what = "recnb[track]" if name == "tensorboard" else name
-            raise InputError(f"track='{name}' needs {name}", mend=f'pip install "{what}"')
+        check_installed(f"track='{name}'", name)
 
 
 class Share:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from recnb.errors import InputError
+from recnb.files import leftovers, whole
 from recnb.training.settings import Training
 
 FILE = "checkpoint.pt"
-PART = ".checkpoint.part"
 
 
 def save(folder: str | os.PathLike[str], state: dict[str, Any]) -> None:
@@ -33,13 +33,8 @@ def save(folder: str | os.PathLike[str], state: dict[str, Any]) -> None:
     """
     import torch
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / PART, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(folder / PART, folder / FILE)
+    with whole(Path(folder) / FILE) as part:
+        torch.save(state, part)
 
 
 def load(folder: str | os.PathLike[str], identity: dict[str, Any]) -> dict[str, Any] | None:
@@ -94,8 +89,9 @@ def forget(folder: str | os.PathLike[str]) -> None:
     >>> forget("no/such/folder")
     """
     folder = Path(folder)
-    for name in (FILE, PART):
-        (folder / name).unlink(missing_ok=True)
+    (folder / FILE).unlink(missing_ok=True)
+    for part in leftovers(folder / FILE):  # of a kill
+        part.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 

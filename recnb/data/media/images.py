@@ -56,7 +56,7 @@ def open_image(file: str | Path) -> Image:
 
 def _image(file: Path, decode: bool = False) -> Image:
     """An opened picture whose header makes sense; decoded where asked."""
-    pillow = need("PIL.Image", "a picture", "media")
+    pillow = need("PIL.Image", "a picture")
     size, _ = start(file)
     formats = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
     try:

@@ -90,7 +90,7 @@ def open_audio(file: str | Path, rate: int, seconds: float) -> np.ndarray:
 
 def _sound(file: Path) -> Any:
     """An opened sound whose header makes sense."""
-    soundfile = need("soundfile", "a sound", "media")
+    soundfile = need("soundfile", "a sound")
     size, head = start(file)
     claimed = int.from_bytes(head[4:8], "little") + 8
     # libsndfile takes a short wav for a whole one. All ones: written to a pipe. A byte of padding may lack.

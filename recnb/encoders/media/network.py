@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recnb.encoders.loading import Source, need_text_extra
 from recnb.encoders.text.network import quiet
 from recnb.errors import InputError
+from recnb.optional import install_line
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +105,7 @@ def open_processor(source: Source, kind: str) -> Any:
     except ImportError as error:
         raise InputError(
             f"a package that prepares the input is missing ({_first_line(error)})",
-            mend='run: pip install "recnb[media]"',
+            mend=install_line("PIL", "soundfile"),
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from recnb.data.describe import tied_last
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 LEAK = 0.01
 FEW = 100
 
 
-def audit_rows(task: Task) -> list[dict[str, Any]]:
+def audit_rows(task: Task) -> list[Finding]:
     """Findings about the rows of a split."""
     return [
         *future_leak(task),
@@ -48,7 +46,7 @@ def later_shares(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
     return newer, after
 
 
-def future_leak(task: Task) -> list[dict[str, Any]]:
+def future_leak(task: Task) -> list[Finding]:
     """Known rows that are newer than what is judged."""
     shares = later_shares(task)
     if shares is None:
@@ -61,7 +59,7 @@ def future_leak(task: Task) -> list[dict[str, Any]]:
         f"; {own:.1%} of the test users have known rows of their own that are newer" if own else ""
     )
     return [
-        finding(
+        Finding(
             "future_leak",
             "warning",
             float(newer.mean()),
@@ -81,7 +79,7 @@ def _own_future(task: Task) -> float:
     return float((known[both] > test[both]).mean()) if len(both) else 0.0
 
 
-def overlap(task: Task) -> list[dict[str, Any]]:
+def overlap(task: Task) -> list[Finding]:
     """Rows, and pairs, that stand on both sides."""
     split = task.split
     known, test = split.history.pairs(), split.test.pairs()
@@ -95,7 +93,7 @@ def overlap(task: Task) -> list[dict[str, Any]]:
     out = []
     if len(both) and split.dataset.order is not None:
         out.append(
-            finding(
+            Finding(
                 "overlap",
                 "error",
                 len(both) / len(split.test.interactions),
@@ -112,7 +110,7 @@ def overlap(task: Task) -> list[dict[str, Any]]:
         said = "buying again counts as a hit"
         mend = "read the result as the repeat and the new purchase together"
     out.append(
-        finding(
+        Finding(
             "repeated_pairs",
             "note",
             share,
@@ -124,14 +122,14 @@ def overlap(task: Task) -> list[dict[str, Any]]:
     return out
 
 
-def tied(task: Task) -> list[dict[str, Any]]:
+def tied(task: Task) -> list[Finding]:
     """Users whose last rows share one time, where a split by time depends on it."""
     split = task.split
     if not split.tied_users or split.name == "global_time":
         return []
     share = tied_last(task.dataset)
     return [
-        finding(
+        Finding(
             "tied_last",
             "note",
             share,
@@ -143,7 +141,7 @@ def tied(task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def cold_users(task: Task) -> list[dict[str, Any]]:
+def cold_users(task: Task) -> list[Finding]:
     """Test users without history."""
     n = np.diff(task.split.history.pairs().indptr)[task.users]
     cold = int((n == 0).sum())
@@ -151,7 +149,7 @@ def cold_users(task: Task) -> list[dict[str, Any]]:
         return []
     share = cold / len(n)
     return [
-        finding(
+        Finding(
             "cold_users",
             "warning" if share > 0.2 else "note",
             share,
@@ -163,13 +161,13 @@ def cold_users(task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def few_users(task: Task) -> list[dict[str, Any]]:
+def few_users(task: Task) -> list[Finding]:
     """Too few users to tell models apart."""
     n = len(task.users)
     if n >= FEW:
         return []
     return [
-        finding(
+        Finding(
             "few_users",
             "warning",
             float(n),

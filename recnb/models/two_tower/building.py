@@ -59,9 +59,7 @@ class Blueprint:
             n_layers = n_layers if side is None else 1
             fuse = self._fuse(n_layers)
             head = self._head(n_layers, fuse)
-            users = UserTower(
-                self.settings.users.parts, self.n_users, head.width, self.n_traits
-            )
+            users = UserTower(self.settings.users.parts, self.n_users, head.width, self.n_traits)
             return TwoTowerNetwork(
                 states,
                 torch.from_numpy(self.items.places),

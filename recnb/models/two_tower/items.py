@@ -82,7 +82,9 @@ class ItemFacts:
         if not self.tables:
             raise InputError("the model reads one modality", mend="fit one with several")
         if name not in names:
-            raise InputError(f"no modality '{name}' in the model", mend=f"one of {', '.join(names)}")
+            raise InputError(
+                f"no modality '{name}' in the model", mend=f"one of {', '.join(names)}"
+            )
         return names.index(name)
 
 
@@ -182,11 +184,15 @@ class ItemReader:
             "modalities": self.modalities.state(),
         }
 
-    def restore(self, state: dict[str, Any]) -> ItemReader:
-        """Take in what :meth:`state` gave."""
-        self.columns, self.vocabulary = state["columns"], state["vocabulary"]
-        self.modalities.restore(state["modalities"])
-        return self
+    @classmethod
+    def restored(
+        cls, settings: Settings, state: dict[str, Any], open_encoder: Callable[[], Any]
+    ) -> ItemReader:
+        """The inverse of :meth:`state`."""
+        reader = cls(settings, tuple(state["names"]), open_encoder)
+        reader.columns, reader.vocabulary = state["columns"], state["vocabulary"]
+        reader.modalities.restore(state["modalities"])
+        return reader
 
     def _sentences(self, items: pd.DataFrame) -> list[str]:
         if not self.reads_text:

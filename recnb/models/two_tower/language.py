@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recnb.data.media import FOLDERS
+from recnb.encoders.loading import cited
 from recnb.errors import InputError
 from recnb.models.two_tower.settings import Settings, Tuning
+from recnb.recommender import LanguageModel, Reads
 from recnb.tuning.methods import counts, merged
 
 if TYPE_CHECKING:
@@ -58,9 +61,7 @@ class Language:
         return {k: getattr(self, k) for k in ("name", "checksum", "dim", "n_parameters")}
 
 
-def new_tower(
-    encoder: Any, settings: Settings, texts: Sequence[str]
-) -> tuple[TextTower, Language]:
+def new_tower(encoder: Any, settings: Settings, texts: Sequence[str]) -> tuple[TextTower, Language]:
     """A language model at its start, changed for the method, over some texts."""
     import torch
 
@@ -104,6 +105,32 @@ def tuned_tower(
         )
     depth = tuning.depth(encoder.n_layers)
     return TextTower(encoder, texts, language.layers, depth, tuned=tuned, adapt=tuning.adapt())
+
+
+def reads_of(settings: Settings, state: dict[str, Any] | None) -> Reads:
+    """What a two tower reads: by its settings, and where it is fitted by its state."""
+    asked = (settings.fusion.modalities or "text").replace("auto", "text+media")
+    names = tuple(part.strip() for part in asked.split("+"))
+    columns, language = {"text"}, cited(settings.reading.encoder)
+    unsure = False
+    if state is None:
+        unsure = bool(set(names) - {"text", "id", "attributes", "media", *FOLDERS})
+    else:
+        names = tuple(state["reader"]["names"]) or names
+        facts = state["reader"]["modalities"]["facts"]
+        columns |= {name for name, fact in facts.items() if fact["kind"] == "column"}
+        if state["language"]["n_parameters"]:
+            opened = state["language"]
+            language = LanguageModel(opened["name"], opened["n_parameters"])
+    in_words = bool(set(names) & columns) or settings.users.in_words
+    ids = settings.scoring.item_id or "id" in names or "id" in settings.users.parts
+    return Reads(
+        "pairs" if ids else "none",
+        tuple(name for name in names if name != "id"),
+        (language,) * in_words,
+        settings.users.traits,
+        not unsure,
+    )
 
 
 def tuned_size(tuned: dict[str, np.ndarray]) -> int:

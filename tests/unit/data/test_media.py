@@ -426,12 +426,13 @@ def test_folders_that_are_none_or_not_of_these_items(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "read"), [("PIL.Image", read_images), ("soundfile", read_audio)]
+    ("module", "package", "read"),
+    [("PIL.Image", "pillow", read_images), ("soundfile", "soundfile", read_audio)],
 )
-def test_a_missing_package_is_named(tmp_path, module, read, monkeypatch):
+def test_a_missing_package_is_named(tmp_path, module, package, read, monkeypatch):
     picture(tmp_path / "a.png"), tone(tmp_path / "a.wav")
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(InputError, match=r'pip install "recnb\[media\]"'):
+    with pytest.raises(InputError, match=f"pip install {package}"):
         read(tmp_path, ITEMS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -346,9 +347,18 @@ def change(path, **values):
     [
         ({"class": "os:system"}, "os:system is no Recommender"),
         ({"class": "builtins:eval"}, "is no Recommender"),
-        ({"class": "no.such.module:M"}, "cannot be imported"),
+        ({"class": "no.such.module:M"}, "not imported, and to import it runs its code"),
+        ({"class": "recnb.no_such:M"}, "cannot be imported"),
+        ({"class": "..x:Y"}, "no module:Class"),
+        ({"class": "os.path:.."}, "no module:Class"),
+        ({"models": ["a.b"]}, "names no part of the model"),
+        ({"models": ["a.1.2"]}, "names no part of the model"),
+        ({"values": {"__class__": {"value": "x"}}}, "broken at '__class__'"),
+        ({"values": {"w_": 3}}, "broken at 'w_'"),
+        ({"values": {"w_": {}}}, "arrays cannot be read"),
+        ({"values": {"item_ids_": {"value": "abc"}}}, "'item_ids_' holds no ids"),
         ({"class": "recnb.recommender:Nothing"}, "cannot be imported"),
-        ({"class": ""}, "cannot be imported"),
+        ({"class": ""}, "no module:Class"),
         ({"class": 3}, "broken"),
         ({"models": ["../../elsewhere"]}, "names no part of the model"),
         ({"models": None}, "broken"),
@@ -366,6 +376,40 @@ def test_a_tampered_folder_is_refused(saved, values, message):
     with pytest.raises(InputError, match=message) as caught:
         load_model(path)
     assert "\n" not in str(caught.value) and caught.value.mend
+
+
+def test_loading_runs_no_code_that_the_reader_did_not_import(tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text(
+        "import pathlib\n"
+        "from recnb import Recommender\n"
+        "pathlib.Path(__file__).with_name('ran').touch()\n"
+        "class Model(Recommender):\n"
+        "    def _fit(self, train, valid): self.w_ = 1.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    Table(seed=3).fit(data()).save(tmp_path / "model")
+    change(tmp_path / "model", **{"class": "stranger:Model", "values": {"w_": {"value": 2.0}}})
+    with pytest.raises(InputError, match="to import it runs its code; import stranger first, or"):
+        load_model(tmp_path / "model")
+    assert not (tmp_path / "ran").exists()
+    assert load_model(tmp_path / "model", trust=True).w_ == 2.0 and (tmp_path / "ran").exists()
+    assert load_model(tmp_path / "model").w_ == 2.0  # imported by now
+    monkeypatch.delitem(sys.modules, "stranger")
+
+
+def test_saving_is_whole_or_not_at_all(tmp_path):
+    model = Table(seed=3).fit(data())
+    model.save(tmp_path / "model")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()}
+    model.extra_ = {1, 2}  # found out only while it is written
+    with pytest.raises(InputError, match="no safe form"):
+        model.save(tmp_path / "model")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="holds something else; name a new folder"):
+        Table(seed=3).fit(data()).save(tmp_path / "mine")
 
 
 def test_a_broken_folder_is_refused(saved, tmp_path):

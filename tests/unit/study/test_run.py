@@ -29,7 +29,9 @@ def test_without_torch_the_language_model_is_left_out_and_named(monkeypatch: pyt
     )
     models, left_out = choose_models(None, data(title=["One", "Two"]))
     assert "text_frozen" not in models and "tfidf" in models
-    assert len(left_out) == 1 and "text_frozen" in left_out[0] and "recnb[text]" in left_out[0]
+    assert (
+        len(left_out) == 1 and "text_frozen" in left_out[0] and "pip install torch" in left_out[0]
+    )
 
 
 def test_without_text_the_content_models_are_left_out_and_named():

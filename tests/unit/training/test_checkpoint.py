@@ -11,7 +11,7 @@ from tiny_training import Tiny, batches_of, same
 
 from recnb.errors import InputError
 from recnb.training import forget, train
-from recnb.training.checkpoint import FILE, PART, fingerprint
+from recnb.training.checkpoint import FILE, fingerprint
 
 
 class Stop(Exception):
@@ -121,7 +121,7 @@ def test_a_finished_training_is_not_done_again(quick, tmp_path):
 
 
 def test_forget_leaves_what_is_not_its_own(tmp_path):
-    for name in (FILE, PART, "notes.txt"):
+    for name in (FILE, ".checkpoint.a1b2.pt", "notes.txt"):
         (tmp_path / name).touch()
     forget(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]

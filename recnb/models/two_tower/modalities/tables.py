@@ -148,6 +148,11 @@ class Modalities:
         self.facts, self.arrays = state["facts"], state["arrays"]
         return self
 
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that were learned, those of small networks among them."""
+        return sum(value.size for held in self.arrays.values() for value in held.values())
+
     def _learned(self, name: str, train: Dataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if name == "attributes":
             columns = attribute_columns(train.items)
@@ -164,7 +169,7 @@ class Modalities:
         encoder = self._encoders[media.kind]
         if encoder != "cnn":
             return {"kind": media.kind, "encoder": encoder}, {}
-        from recnb.models.two_tower.cnn import fit_cnn, read_inputs
+        from recnb.models.two_tower.modalities.cnn import fit_cnn, read_inputs
 
         rows = media.rows(train.item_ids)
         items = np.flatnonzero(rows >= 0)
@@ -217,7 +222,7 @@ class Modalities:
             return encoder.encode(files) if files else np.zeros((0, encoder.dim), np.float32)
         import torch
 
-        from recnb.models.two_tower.cnn import SmallCNN, cnn_features, read_inputs
+        from recnb.models.two_tower.modalities.cnn import SmallCNN, cnn_features, read_inputs
 
         network = SmallCNN(facts["kind"], facts["n_factors"], facts["width"])
         state = {k: torch.from_numpy(v) for k, v in arrays.items()}
