@@ -17,7 +17,6 @@ from recnb.models.common.new_items import new_items
 from recnb.models.two_tower.items import ItemReader
 from recnb.models.two_tower.language import reads_of
 from recnb.models.two_tower.settings import Settings, flat
-from recnb.optional import check_installed
 from recnb.recommender import Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT
 
@@ -73,12 +72,14 @@ class TwoTower(Recommender):
         """By its settings; what "auto" means, and which names are columns of text, is known once it is fitted."""
         return reads_of(self.settings, vars(self).get("state_"))
 
-    def check_installed(self) -> None:
-        from recnb.encoders.loading import need_text_extra
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        peft = ("peft",) if self.settings.tuning.method in PEFT else ()
+        return ("torch", "transformers", *peft)
 
-        need_text_extra()
-        if self.settings.tuning.method in PEFT:
-            check_installed(f"'{self.settings.tuning.method}'", "peft")
+    @property
+    def needs_ratings(self) -> bool:  # type: ignore[override]
+        return self.settings.scoring.predicts_ratings
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -102,6 +103,7 @@ class TwoTower(Recommender):
         from recnb.models.two_tower.batches import rows_of, sentence_length
         from recnb.models.two_tower.training import fit_network
 
+        self.__dict__.pop("_network", None)  # of an earlier fit
         settings = self.settings
         reader = ItemReader.for_data(settings, train, self.open_encoder)
         settings.check(train, reader.names)
