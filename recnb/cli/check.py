@@ -53,9 +53,7 @@ def check() -> None:
         out.print("GPU: unknown, torch is not installed")
     for extra, packages in lacking.items():
         if extra != "core":
-            out.print(
-                f'without {", ".join(packages)}: pip install "recnb\\[{extra}]"', soft_wrap=True
-            )
+            out.print(f"for {extra}: pip install {' '.join(packages)}", soft_wrap=True)
     _fits(out, memory.total)
     if missing_core:
         raise typer.Exit(1)
@@ -65,9 +63,12 @@ def _fits(out, memory: int) -> None:
     """Which notebooks will not fit, by the memory that their profile file states."""
     from pathlib import Path
 
-    import yaml
+    from recnb.optional import has, need
 
     folder = Path("notebooks") / "profiles"
+    if not has("yaml"):
+        return
+    yaml = need("yaml", "the notebooks' profiles")
     too_large = []
     for path in sorted(folder.glob("[0-9][0-9].yaml")):
         needs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("memory_gib", 0)
