@@ -357,9 +357,9 @@ def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
         head = frame[name].dropna().astype(str).iloc[:2000]
         if name == but or head.empty:
             continue
-        letters = head.str.contains(r"[^\W\d_]{3,}").mean() * ~head.str.match(
-            r"\w+://"
-        ).mean().astype(bool)
+        letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
+        if head.str.match(r"\w+://").any():  # addresses
+            letters = 0.0
         dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
         scores[name] = letters * head.nunique() / len(head) * (1 - dated)
     best = max(scores, key=lambda n: scores[n], default=None)

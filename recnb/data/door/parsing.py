@@ -225,7 +225,7 @@ def _read(
         with warnings.catch_warnings():
             # pandas only warns where it drops what stands beyond the last column.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            return pd.read_csv(  # type: ignore[call-overload]
                 io.StringIO(text),
                 sep=separator,
                 header=None,
@@ -234,7 +234,7 @@ def _read(
                 dtype=str,
                 keep_default_na=False,
                 na_values=[""],
-                quoting=quoting,  # type: ignore[arg-type]
+                quoting=quoting,
                 escapechar=escape,
                 skipinitialspace=separator not in ("\t", _STAND_IN),
             )
@@ -253,7 +253,7 @@ def _rows(
     reader = csv.reader(
         (line + "\n" for line in lines),
         delimiter=separator,
-        quoting=quoting,  # type: ignore[arg-type]
+        quoting=quoting,
         escapechar=escape,
         strict=True,
     )

@@ -39,7 +39,7 @@ def test_two_candidates_for_an_item(tmp_path):
 
 
 def test_zero_that_stands_too_often_is_asked_about(tmp_path):
-    zeros = ratings(0, 0, 0, 0, 1, 2, 3, 4, 5)
+    zeros = ratings(0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5)
     path = table(tmp_path / "a.csv", "user,item,rating", users(), items(), zeros)
     with pytest.raises(Undecided, match=r"--unrated 0, or .* --unrated none"):
         load(path)
