@@ -1,4 +1,4 @@
-"""Checks of what was listed: known items, sampled candidates, hits first among ties, the popular items again."""
+"""Checks of what was listed: known items, sampled candidates, hits first among ties, popular items, too many hits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from recnb.evaluation.audit.reference import Reference, too_good
+from recnb.evaluation.audit.vectors import vector_lists
 from recnb.evaluation.findings import finding
 from recnb.evaluation.protocol import Task
 from recnb.evaluation.result import Evaluation
@@ -19,6 +22,8 @@ _SAYS_SO = ("popularity", "recent_popularity")
 def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
     """Findings about the lists of every model."""
     out: list[dict[str, Any]] = []
+    hits: dict[str, sparse.csr_matrix] = {}
+    reference = Reference(task, max(task.protocol.ks))
     head: Any
     for head, rows in ev.lists.groupby(["model", "seed", "candidates"], sort=False):
         model, _, shelf = head
@@ -28,7 +33,43 @@ def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
         out += optimistic_ties(task, model, coded)
         if shelf == "catalogue" and model not in _SAYS_SO:
             out += repeats_popularity(task, model, coded)
+        out += follows_test(task, model, coded)
+        if shelf == "catalogue" and model not in hits:
+            hits[model] = _cells(reference, coded)
+    return out + better_than_known(reference, hits)
+
+
+def audit_vectors(task: Task) -> list[dict[str, Any]]:
+    """Findings about vectors and texts of items, read in the plainest way: the mean of what the user had."""
+    reference = Reference(task, max(task.protocol.ks))
+    if not len(reference.users):
+        return []
+    return better_than_known(reference, dict(vector_lists(task, reference.users, reference.k)))
+
+
+def better_than_known(
+    reference: Reference, lists: dict[str, sparse.csr_matrix]
+) -> list[dict[str, Any]]:
+    """Who finds more than the known rows allow; a model that does not raises the bar for the next."""
+    out: list[dict[str, Any]] = []
+    if not len(reference.users):
+        return out
+    share = {name: float(reference.hits_of(cells).mean()) for name, cells in lists.items()}
+    cleared: dict[str, float] = {}
+    for name in sorted(share, key=lambda n: share[n]):
+        above = too_good(reference, name, lists[name], cleared)
+        out += above
+        if not above:
+            cleared[name] = share[name]
     return out
+
+
+def _cells(reference: Reference, rows: pd.DataFrame) -> sparse.csr_matrix:
+    """Lists of the reference's users as a matrix, a row per user."""
+    inside = rows[rows["user"].isin(reference.users)]
+    place = np.searchsorted(reference.users, inside["user"])
+    cells = (np.ones(len(inside), np.float32), (place, inside["item"]))
+    return sparse.csr_matrix(cells, shape=reference.targets.shape)
 
 
 def _coded(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -77,22 +118,21 @@ def sampled_candidates(
     task: Task, model: str, rows: pd.DataFrame, shelf: str
 ) -> list[dict[str, Any]]:
     """Lists that hold all test items of all users: no model finds them all in a catalogue."""
-    codes = task.shelves.get(shelf)
-    size = task.dataset.n_items if codes is None else len(codes)
+    size = int(np.median(task.left(shelf)))
     depth = int(rows["rank"].max())
-    found = rows.groupby("user")["hit"].sum()
-    wanted = pd.Series(np.diff(task.relevant.indptr), index=task.users)
-    share = float((found.reindex(wanted.index).fillna(0) == wanted).mean())
-    if share < 0.95 or depth > 0.5 * size or len(wanted) < 20:
+    hits = rows.groupby("user")["hit"].sum()
+    targets = pd.Series(np.diff(task.relevant.indptr), index=task.users)
+    share = float((hits.reindex(targets.index).fillna(0) == targets).mean())
+    if share < 0.95 or depth > 0.5 * size or len(targets) < 20:
         return []
     return [
         finding(
             "sampled_candidates",
             "error",
             share,
-            len(wanted),
+            len(targets),
             f"{model}: the lists of {share:.0%} of the users hold every one of their test items within {depth} places "
-            f"of {size:,} items; they rank a sample that was built around the answer",
+            f"of the {size:,} items left for a user; they rank a sample that was built around the answer",
             "rank the whole catalogue: sampled metrics reorder models",
         )
     ]
@@ -158,3 +198,31 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[
             "call it popularity; look whether it learned anything",
         )
     ]
+
+
+def follows_test(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Lists in the order of the test counts, or of the counts of all rows: popularity that knows the answer."""
+    n_items = task.dataset.n_items
+    known = np.bincount(task.split.known.interactions["item"], minlength=n_items)
+    test = np.bincount(task.split.test.interactions["item"], minlength=n_items)
+    ordered = rows.sort_values(["user", "rank"])
+    user, item = ordered["user"].to_numpy(), ordered["item"].to_numpy()
+    beside = user[1:] == user[:-1]
+
+    def order(counts: np.ndarray) -> float:
+        steps = np.sign(counts[item[:-1]] - counts[item[1:]])[beside]
+        return float((steps > 0).sum() / max((steps != 0).sum(), 1))
+
+    if len(np.unique(item)) < 8 or beside.sum() < 50:
+        return []
+    by_known = order(known)
+    for what, counts in (("test counts", test), ("counts of all rows", known + test)):
+        share = order(counts)
+        if share > 0.98 and by_known < 0.95:
+            evidence = (
+                f"{model}: {share:.1%} of neighbouring places stand in the order of the {what}, {by_known:.1%} in that "
+                "of the known counts"
+            )
+            mend = "count popularity in the known rows"
+            return [finding("follows_test", "error", share, len(rows), evidence, mend)]
+    return []
