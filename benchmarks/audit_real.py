@@ -88,7 +88,7 @@ def run(name: str, split_name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "split_digest": split.digest,
         "n_users": int(ev.table()["n_users"].iloc[0]),
         "seconds": round(time.perf_counter() - start, 1),
-        "findings": ev.findings,
+        "findings": [finding.to_dict() for finding in ev.findings],
     }
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from recnb import hooks
+
 __version__ = "0.1.0"
 
 # Loaded at first use, so that `import recnb` stays fast.
@@ -23,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 __all__ += ["__version__"]
+hooks.register("report", "recnb.report:write_report")
 
 if TYPE_CHECKING:
     from recnb.data import Dataset as Dataset

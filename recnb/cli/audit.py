@@ -47,7 +47,7 @@ def audit(
     from recnb.cli.evaluate import named_lists
     from recnb.cli.progress import Steps
     from recnb.cli.splitting import make_split
-    from recnb.evaluation import Protocol, Task, evaluate
+    from recnb.evaluation import Protocol, evaluate
     from recnb.evaluation.audit import CHECKS
     from recnb.evaluation.files import write_json
     from recnb.models import parse_models
@@ -61,16 +61,16 @@ def audit(
         protocol = Protocol(repeats=repeats)
         judged = {**parse_models("random,popularity,itemknn"), **named_lists(lists or [])}
         ev = evaluate(judged, chosen, protocol, progress=steps)
-        users = len(Task(chosen, protocol).users)
+        users = ev.settings["split"]["judged_users"]
     output.mkdir(parents=True, exist_ok=True)
-    write_json(output / "audit.json", ev.findings)
+    write_json(output / "audit.json", [f.to_dict() for f in ev.findings])
     out.print(f"{ds.name}, {chosen.name} split, {users:,} judged users, digest {chosen.digest}")
     for found in ev.findings:
         out.print(
-            f"\n[bold]{found['severity']}[/bold] {found['code']}: {escape(found['evidence'])}",
+            f"\n[bold]{found.severity}[/bold] {found.code}: {escape(found.evidence)}",
             soft_wrap=True,
         )
-        out.print(f"  mend: {found['mend']}", soft_wrap=True, markup=False)
-    silent = [code for code in CHECKS if code not in {found["code"] for found in ev.findings}]
+        out.print(f"  mend: {found.mend}", soft_wrap=True, markup=False)
+    silent = [code for code in CHECKS if code not in {found.code for found in ev.findings}]
     out.print(f"\nnothing to say about: {', '.join(silent)}", soft_wrap=True)
     out.print(f"findings: {output / 'audit.json'}", soft_wrap=True)

@@ -44,9 +44,9 @@ def show(ev: Evaluation, output: Path) -> None:
         table.add_row(escape(model), *cells, f"{seconds[model]:.1f}")
     out.print(table)
     for found in ev.findings:
-        if found["severity"] != "note":
+        if found.severity != "note":
             out.print(
-                f"[bold]{found['severity']}[/bold] {found['code']}: {escape(found['evidence'])}",
+                f"[bold]{found.severity}[/bold] {found.code}: {escape(found.evidence)}",
                 soft_wrap=True,
             )
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

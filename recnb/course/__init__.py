@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
+from recnb.course.exercise import check
+from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.notebook import find_notebooks
 from recnb.course.outputs import normalise
+from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
 from recnb.course.results import recorded
 from recnb.course.runner import (
@@ -17,16 +20,24 @@ from recnb.course.runner import (
 
 __all__ = [
     "CourseResult",
+    "Finding",
+    "Findings",
     "NotebookError",
     "NotebookStatus",
     "NotebookStopped",
     "NotebookTimeout",
     "Progress",
     "RunResult",
+    "browse",
+    "check",
+    "example_user",
     "find_notebooks",
+    "findings",
+    "lists_of",
     "normalise",
     "record",
     "recorded",
     "run_course",
     "run_notebook",
+    "table_rows",
 ]

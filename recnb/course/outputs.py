@@ -17,6 +17,7 @@ ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,16}\b")
 PROGRESS = re.compile(r"\d+%\|.*\||\d+(?:\.\d+)?(?:it|s|B|batch|epoch)/(?:s|it)\b")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+COLLAPSED = {"source_hidden": True, "outputs_hidden": True}  # under a solution
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}  # cells that papermill puts in
 
 
@@ -34,7 +35,8 @@ def normalise(nb: Any, replace: Mapping[str, str] | None = None) -> Any:
     -------
     NotebookNode
         Kernel ``python3``; counts 1 to n over the executed cells; only `tags` in the metadata of
-        cells; no injected cell, no widgets, no stderr, no progress bars, no addresses; records
+        cells, and solutions collapsed; no injected cell, no widgets (their static form stays), no
+        stderr, no progress bars, no addresses; records
         without their cost and with six significant digits. Normalising twice changes nothing.
 
     Notes
@@ -55,6 +57,8 @@ def normalise(nb: Any, replace: Mapping[str, str] | None = None) -> Any:
     for cell in clean.cells:
         names = sorted(set(cell.metadata.get("tags", [])))
         cell.metadata = type(cell.metadata)({"tags": names} if names else {})
+        if "solution" in names:
+            cell.metadata["jupyter"] = dict(COLLAPSED)
         if cell.cell_type != "code":
             continue
         if cell.execution_count is not None:
@@ -102,7 +106,9 @@ def _output(output: Any, count: int | None, replace: Mapping[str, str]) -> Any:
         output.traceback = [_text(line, replace) for line in output.traceback]
         return output
     if WIDGET in output.data:
-        return None
+        output.data.pop(WIDGET)
+        if "text/html" not in output.data:  # nothing but the widget
+            return None
     for kind, value in output.data.items():
         if kind == MIME:
             record = {k: v for k, v in value.items() if k != "run"}

@@ -49,7 +49,7 @@ def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> 
     pattern : str
         Names of files in ``results/``, for example ``"classical-*"``; ``.json`` is added.
     folder : path, optional
-        Where the files are; default: ``results/`` of the repository around the working folder.
+        Where the files are; default: those that the package brings, in a checkout ``results/``.
     **only
         Keep the rows with these values, for example ``metric="ndcg"``; a list means any of them.
 
@@ -76,7 +76,7 @@ def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> 
     name = pattern if pattern.endswith(".json") else f"{pattern}.json"
     place = Path(folder) if folder is not None else _results_folder()
     if place is None:
-        note = "The recorded runs are in results/ of the repository; this copy has no such folder."
+        note = "The recorded runs are in results/ of the repository; this copy of the package lacks them."
         return Recorded((), note)
     files = sorted(place.glob(name))
     rows = [row for file in files for row in _read(file)]
@@ -90,11 +90,10 @@ def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> 
 
 
 def _results_folder() -> Path | None:
-    here = Path.cwd()
-    for place in (here, *here.parents):
-        if (place / "results").is_dir() and (place / "pyproject.toml").is_file():
-            return place / "results"
-    return None
+    """The recorded runs: inside an installed package, else in the checkout around it."""
+    package = Path(__file__).resolve().parent / "results"
+    checkout = Path(__file__).resolve().parents[2] / "results"
+    return next((place for place in (package, checkout) if place.is_dir()), None)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

@@ -96,6 +96,7 @@ def run_notebook(
     grace: float = 5.0,
     stop: threading.Event | None = None,
     on_cell: Callable[[int, int], None] | None = None,
+    edit: Callable[[Any], Any] | None = None,
 ) -> RunResult:
     """Execute a notebook in its own folder and keep the executed copy and its records.
 
@@ -122,6 +123,8 @@ def run_notebook(
         Set from another thread, it ends the run.
     on_cell : callable, optional
         Called with (code cells started, code cells) as the run moves on.
+    edit : callable, optional
+        Gets the notebook's node and returns the one that runs; the file is not changed.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def run_notebook(
     """
     path = Path(path).resolve()
     settings = plan_parameters(path, parameters, profile)
-    nb = read(path)
+    nb = edit(read(path)) if edit is not None else read(path)
     output = Path(output_dir).resolve()
     work = output / f".{path.stem}.running-{os.getpid()}"
     _clear_leftovers(output, path.stem)

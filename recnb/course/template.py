@@ -26,18 +26,25 @@ def _project() -> tuple[str, str]:
 REPOSITORY, VERSION = _project()
 
 BOOTSTRAP = f"""\
-# On Colab this installs recnb. Anywhere else it does nothing.
+# On Colab this installs recnb and opens a folder for it. Anywhere else it does nothing.
+import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions
 
 if "google.colab" in sys.modules:
+    if os.path.basename(os.getcwd()) != "notebooks":
+        os.makedirs("recnb/notebooks", exist_ok=True)
+        os.chdir("recnb/notebooks")
+    kept = "numpy pandas torch ipykernel ipywidgets pyzmq tornado".split()
     with open("keep.txt", "w") as file:  # what Colab brings stays as it is
-        file.writelines(f"{{name}}=={{version(name)}}\\n" for name in ("numpy", "torch", "pandas"))
-    source = "git+{REPOSITORY}@v{VERSION}"
-    wanted = f"recnb[classical,text,notebooks] @ {{source}}"
+        file.writelines(f"{{d.name}}=={{d.version}}\\n" for d in distributions() if d.name in kept)
+    wanted = "recnb[colab] @ git+{REPOSITORY}@v{VERSION}"
     command = [sys.executable, "-m", "pip", "install", "-q", "-c", "keep.txt", wanted]
-    subprocess.run(command, check=True)"""
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+        raise SystemExit(f"recnb could not be installed: {{errors[-1:] or run.stderr[-200:]}}")"""
 
 
 def badge(name: str) -> str:

@@ -10,7 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "loading": ["DEFAULT_ENCODER"],
+        "loading": ["DEFAULT_ENCODER", "cited"],
         "media.audio": ["AudioEncoder"],
         "media.image": ["ImageEncoder"],
         "text.encoder": ["TextEncoder"],
@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 
 if TYPE_CHECKING:
     from recnb.encoders.loading import DEFAULT_ENCODER as DEFAULT_ENCODER
+    from recnb.encoders.loading import cited as cited
     from recnb.encoders.media.audio import AudioEncoder as AudioEncoder
     from recnb.encoders.media.image import ImageEncoder as ImageEncoder
     from recnb.encoders.text.encoder import TextEncoder as TextEncoder

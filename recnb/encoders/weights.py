@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from math import prod
 from pathlib import Path
 
 from recnb.errors import InputError
@@ -76,3 +78,14 @@ def side_checksum(folder: Path) -> str:
     for file in sorted({file for pattern in SIDE_FILES for file in folder.glob(pattern)}):
         digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def count_parameters(folder: Path) -> int | None:
+    """How many numbers the weights of a folder hold, from the heads of its safetensors; None without such files."""
+    files = [path for path in weight_files(folder) if path.suffix == ".safetensors"]
+    total = 0
+    for path in files:
+        with path.open("rb") as file:
+            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        total += sum(prod(t["shape"]) for name, t in head.items() if name != "__metadata__")
+    return total if files else None

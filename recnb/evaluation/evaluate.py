@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
 import pandas as pd
 
-from recnb.data import Split
+from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.evaluation.audit import audit, by_severity
-from recnb.evaluation.findings import finding
+from recnb.evaluation.audit import audit
+from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Column, Evaluation
 from recnb.evaluation.versions import versions
-from recnb.recommender import Lists, Recommender, read_lists
+from recnb.recommender import Lists, Reads, Recommender, read_lists
 
 TIE_SEEDS = 4
+TIE_SECONDS = 15  # a model that took longer is not fitted again for other orders
 Progress = Callable[[str, int, int], None]
 
 
@@ -30,6 +32,10 @@ class Store(Interface):
 
     def put(self, judged: Judged, model: Any) -> None: ...
 
+    def beside(self, split: Split) -> Store:
+        """The same for another order of tied times."""
+        ...
+
 
 def evaluate(
     models: Mapping[str, Judgeable | pd.DataFrame],
@@ -38,6 +44,10 @@ def evaluate(
     seeds: Iterable[int] = (0,),
     progress: Progress | None = None,
     store: Store | None = None,
+    reads: Mapping[str, Reads] | None = None,
+    search: Mapping[str, Any] | None = None,
+    command: str = "",
+    notes: Sequence[str] = (),
 ) -> Evaluation:
     """Judge models on one split.
 
@@ -54,6 +64,14 @@ def evaluate(
     progress : callable (what, done, all), optional
         Called before every step.
     store : Store, optional
+    reads : mapping of name to Reads, optional
+        What lists and score matrices read, where their maker knows; the others are reported as unknown.
+    search : mapping, optional
+        How settings were chosen: `trials`, and `models`, what was tried for each; the audit compares the effort.
+    command : str
+        How the run was asked for.
+    notes : sequence of str
+        What was decided on the way, in words.
 
     Returns
     -------
@@ -80,6 +98,7 @@ def evaluate(
     if not seeds:
         raise InputError("no seed", mend="give at least one")
     checked = {name: _checked(name, model) for name, model in models.items()}
+    told = _told(reads or {}, checked)
     task = Task(split, protocol)
     steps = [(name, seed) for name, model in checked.items() for seed in seeds_of(model, seeds)]
     judged = []
@@ -91,23 +110,46 @@ def evaluate(
                 done,
                 len(steps),
             )
-        found = store.get(name, model, seed) if store else None
-        if found is None:
-            found = judge(name, model, task, seed)
-            if store:
-                store.put(found, model)
-        judged.append(found)
-    findings = [f for j in judged for f in j.findings]
-    findings += tie_spread(
-        {n: m for n, m in checked.items() if is_cheap(m, split.dataset.n_items)},
-        judged,
-        split,
-        protocol,
-        progress,
-    )
-    ev = assemble(judged, task, findings)
-    ev.findings[:] = by_severity([*findings, *audit(task, ev)])
-    return ev
+        judged.append(_judged(name, model, task, seed, store, told.get(name)))
+    cheap = {n: m for n, m in checked.items() if is_cheap(m, split.dataset.n_items)}
+    findings = [
+        *(f for one in judged for f in one.findings),
+        *tie_spread(cheap, judged, task, progress, store),
+        *audit(task, judged, search),
+    ]
+    run: dict[str, Any] = {"command": command, "notes": list(notes)}
+    if search is not None:
+        run["search"] = dict(search)
+    return assemble(judged, task, by_severity(findings), run)
+
+
+def _told(reads: Mapping[str, Reads], models: Mapping[str, Judgeable]) -> dict[str, Reads]:
+    """What is said of lists and scores; of a model only the model itself says it."""
+    for name in reads:
+        if name not in models or isinstance(models[name], Recommender):
+            raise InputError(
+                f"reads names '{name}', which is no lists and no score matrix here",
+                mend="a model says what it reads in its method reads()",
+            )
+    return dict(reads)
+
+
+def _judged(
+    name: str,
+    model: Judgeable,
+    task: Task,
+    seed: int,
+    store: Store | None,
+    reads: Reads | None = None,
+) -> Judged:
+    """A kept judgement, or a new one, which is kept."""
+    kept = store.get(name, model, seed) if store else None
+    if kept is not None:
+        return kept if reads is None else replace(kept, record=replace(kept.record, reads=reads))
+    judged = judge(name, model, task, seed, reads)
+    if store:
+        store.put(judged, model)
+    return judged
 
 
 def seeds_of(model: Judgeable, seeds: list[int]) -> list[int]:
@@ -126,46 +168,60 @@ def is_cheap(model: Judgeable, n_items: int) -> bool:
 def tie_spread(
     models: Mapping[str, Judgeable],
     judged: Iterable[Judged],
-    split: Split,
-    protocol: Protocol,
+    task: Task,
     progress: Progress | None = None,
-) -> list[dict[str, Any]]:
+    store: Store | None = None,
+) -> list[Finding]:
     """How far the headline moves when tied times are ordered otherwise: one finding, none without ties."""
+    split, protocol = task.split, task.protocol
     if not split.tied_users or not models:
         return []
-    metric, k = protocol.metrics[0], protocol.ks[0]
-    if metric == "auc":
-        return []
+    metric, k, _ = key = protocol.keys(["catalogue"])[0]
 
     def headline(one: Judged) -> float:
-        return float(one.values[metric, k, "catalogue"][1].mean())
+        return float(one.values[key][1].mean())
 
     # The order of this split has been judged already; the others follow.
-    values = {j.model: [headline(j)] for j in judged if j.model in models}
+    first = [one for one in judged if one.model in models]
+    slow = {
+        one.model
+        for one in first
+        if one.costs["fit_seconds"] + one.costs["score_seconds"] > TIE_SECONDS
+    }
+    models = {name: model for name, model in models.items() if name not in slow}
+    if not models:
+        return []
+    values = {one.model: [headline(one)] for one in first if one.model in models}
     for turn in range(TIE_SEEDS):
         if progress:
             progress("other orders of tied times", turn, TIE_SEEDS)
-        task = Task(split.with_tie_seed(split.settings["tie_seed"] + turn + 1), protocol)
+        other = Task(split.with_tie_seed(split.settings["tie_seed"] + turn + 1), protocol)
+        kept = store.beside(other.split) if store else None
         for name, model in models.items():
-            values[name].append(headline(judge(name, model, task)))
-    spread = {name: (min(found), max(found)) for name, found in values.items()}
+            values[name].append(headline(_judged(name, model, other, 0, kept)))
+    spread = {name: (min(each), max(each)) for name, each in values.items()}
     widest = max(high - low for low, high in spread.values())
     unsteady = any(low < 0.95 * high for low, high in spread.values())
-    said = ", ".join(f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in spread.items())
+    ranges = ", ".join(f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in spread.items())
+    measured = metric if k is None else f"{metric}@{k}"
+    if slow:
+        ranges += f" (left out, slower than {TIE_SECONDS} s each time: {', '.join(sorted(slow))})"
     return [
-        finding(
+        Finding(
             "tied_timestamps",
             "warning" if unsteady else "note",
             widest,
             split.tied_users,
-            f"the cut runs through a tie for {split.tied_users:,} users; {metric}@{k} over {TIE_SEEDS + 1} "
-            f"orders of tied times: {said}",
+            f"the cut runs through a tie for {split.tied_users:,} users; {measured} over {TIE_SEEDS + 1} "
+            f"orders of tied times: {ranges}",
             "read no difference smaller than this spread; a finer clock or global_time has fewer ties",
         )
     ]
 
 
-def assemble(judged: list[Judged], task: Task, findings: list[dict[str, Any]]) -> Evaluation:
+def assemble(
+    judged: list[Judged], task: Task, findings: Sequence[Finding], run: dict[str, Any]
+) -> Evaluation:
     """Put judged models together."""
     ds = task.dataset
     codes = np.unique(np.concatenate([users for j in judged for users, _, _ in j.values.values()]))
@@ -174,18 +230,19 @@ def assemble(judged: list[Judged], task: Task, findings: list[dict[str, Any]]) -
         for j in judged
         for key, (users, values, weights) in j.values.items()
     }
-    # The headline first: the shelf before the catalogue, list metrics before ratings.
-    order = {key: at for at, key in enumerate(_keys(task))}
+    # The headline first; errors of ratings last.
+    order = {key: at for at, key in enumerate(task.protocol.keys(task.shelves))}
     columns = dict(sorted(columns.items(), key=lambda c: order.get(c[0][2], len(order))))
     parts = [_lists(j, shelf, task) for j in judged for shelf in j.lists]
-    costs = pd.DataFrame([{"model": j.model, "seed": j.seed, **j.costs} for j in judged])
     settings = {
+        **run,
         "protocol": task.protocol.to_dict(),
         "split": {
             "name": task.split.name,
             "digest": task.split.digest,
             "settings": task.split.settings,
             "interactions": dict(zip(("train", "valid", "test"), _part_sizes(task.split))),
+            "judged_users": len(task.users),
         },
         "dataset": {
             "name": ds.name,
@@ -198,15 +255,25 @@ def assemble(judged: list[Judged], task: Task, findings: list[dict[str, Any]]) -
             "interactions": len(ds.interactions),
             "notes": list(ds.notes),
         },
-        "models": [
-            {"model": j.model, "seed": j.seed, "class": j.kind, "settings": j.settings, **j.costs}
-            for j in judged
-        ],
         "versions": versions(),
     }
-    users = user_facts(task).iloc[codes]
-    lists = pd.concat(parts, ignore_index=True)
-    return Evaluation(columns, users, lists, costs, findings, settings, task.split.frame())
+    return Evaluation(
+        columns,
+        user_facts(task).iloc[codes],
+        pd.concat(parts, ignore_index=True),
+        tuple(j.record for j in judged),
+        tuple(findings),
+        settings,
+        task.split.frame(),
+        _titles(ds),
+    )
+
+
+def _titles(ds: Dataset) -> pd.Series:
+    """Titles of the items that have one, by item id."""
+    if "title" not in ds.items:
+        return pd.Series(dtype="string", name="title")
+    return ds.items["title"].dropna().astype("string").rename("title")
 
 
 def user_facts(task: Task) -> pd.DataFrame:
@@ -232,15 +299,6 @@ def _checked(name: str, model: Any) -> Judgeable:
     raise InputError(
         f"'{name}' is a {type(model).__name__}", mend="give a Recommender, a score matrix, or lists"
     )
-
-
-def _keys(task: Task) -> list[tuple[str, int | None, str]]:
-    out: list[tuple[str, int | None, str]] = []
-    for shelf in task.shelves:
-        for metric in task.protocol.metrics:
-            ks = (None,) if metric == "auc" else task.protocol.ks
-            out += [(metric, k, shelf) for k in ks]
-    return out
 
 
 def _part_sizes(split: Split) -> list[int]:

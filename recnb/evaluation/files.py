@@ -11,10 +11,12 @@ import pandas as pd
 
 from recnb import files
 from recnb.errors import InputError
+from recnb.evaluation.findings import Finding
+from recnb.evaluation.record import Record
 from recnb.evaluation.result import Column, Evaluation, Key
+from recnb.metrics import METRICS
 
-SCHEMA = 1
-_NO_COST = ("settings", "class")
+SCHEMA = 2
 _HEAD = ["model", "seed", "metric", "k", "candidates"]
 
 
@@ -25,15 +27,18 @@ def save(ev: Evaluation, path: str | Path) -> None:
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    run = {"schema": SCHEMA, **{k: v for k, v in ev.settings.items() if k != "models"}}
+    run = {"schema": SCHEMA, **ev.settings}
     write_json(folder / "results.json", records(ev.by_seed()))
     write_json(folder / "comparisons.json", records(ev.comparisons()))
     write_json(folder / "groups.json", records(all_groups(ev)))
-    write_json(folder / "models.json", ev.settings.get("models", []))
-    write_json(folder / "audit.json", ev.findings)
+    write_json(folder / "models.json", [record.to_dict() for record in ev.records])
+    write_json(folder / "audit.json", [finding.to_dict() for finding in ev.findings])
     write_parquet(folder / "per_user.parquet", ev.per_user)
     write_parquet(folder / "recommendations.parquet", ev.lists)
     write_parquet(folder / "users.parquet", ev.users.reset_index())
+    write_parquet(
+        folder / "titles.parquet", ev.titles.rename_axis("item_id").reset_index(name="title")
+    )
     if ev.split_frame is not None:
         write_parquet(folder / "split.parquet", ev.split_frame)
     write_json(folder / "run.json", run)
@@ -50,7 +55,9 @@ def load(path: str | Path) -> Evaluation:
     if run.pop("schema", None) != SCHEMA:
         raise InputError("written by another version", file=str(folder), mend="run evaluate again")
     models = json.loads((folder / "models.json").read_text(encoding="utf-8"))
-    findings = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    kept = tuple(Record.from_dict(one) for one in models)
+    found = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    findings = tuple(Finding(**one) for one in found)
     users = pd.read_parquet(folder / "users.parquet").set_index("user_id")
     long = pd.read_parquet(folder / "per_user.parquet")
     at = users.index.get_indexer(pd.Index(long["user_id"]))
@@ -62,13 +69,13 @@ def load(path: str | Path) -> Evaluation:
         columns[model, int(seed), (metric, None if pd.isna(k) else int(k), candidates)] = Column(
             at[rows],
             part["value"].to_numpy(),
-            weights if metric in ("rmse", "mae", "mse") else None,
+            weights if METRICS[metric].needs == "ratings" else None,
         )
     lists = pd.read_parquet(folder / "recommendations.parquet")
-    costs = pd.DataFrame([{k: v for k, v in m.items() if k not in _NO_COST} for m in models])
+    titles = pd.read_parquet(folder / "titles.parquet").set_index("item_id")["title"]
     split = folder / "split.parquet"
     frame = pd.read_parquet(split) if split.is_file() else None
-    return Evaluation(columns, users, lists, costs, findings, {**run, "models": models}, frame)
+    return Evaluation(columns, users, lists, kept, findings, run, frame, titles)
 
 
 def all_groups(ev: Evaluation) -> pd.DataFrame:

@@ -11,45 +11,72 @@ from sklearn.base import clone
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation.costs import Meter
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
-from recnb.metrics import METRICS, auc, evaluate_lists
+from recnb.evaluation.record import Record
+from recnb.metrics import auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
-from recnb.recommender import Lists, Recommender, top_k_scores
+from recnb.recommender import Lists, Reads, Recommender, top_k_scores
 from recnb.recommender.blocks import check_scores, user_blocks
 
 Judgeable = Recommender | np.ndarray | Lists
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """One model with one seed: its values per user, its lists and what it cost.
 
     Attributes
     ----------
+    record : Record
     values : dict of (metric, k, candidates) to (user codes, values, weights or None)
     lists : dict of candidates to (item codes, scores), each of shape (n population users, longest k)
-    costs : dict
-        `fit_seconds`, `score_seconds`, `peak_memory_mb`, `trainable_parameters`, `total_parameters`, `device`.
+        Rows follow `Task.users`; -1 is an empty place, NaN a place without a score.
+    findings : list of Finding
     fitted : Recommender or None
         The fitted model, where there is one in this process.
-    kind : str
-        The model's class, "lists" or "scores".
     """
 
-    model: str
-    seed: int
-    settings: dict[str, Any]
-    costs: dict[str, Any]
+    record: Record
     values: dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]]
     lists: dict[str, tuple[np.ndarray, np.ndarray]]
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     fitted: Recommender | None = None
-    kind: str = ""
+
+    @property
+    def model(self) -> str:
+        return self.record.model
+
+    @property
+    def seed(self) -> int:
+        return self.record.seed
+
+    @property
+    def kind(self) -> str:
+        return self.record.kind
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.record.settings
+
+    @property
+    def reads(self) -> Reads:
+        return self.record.reads
 
 
-def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
+def judge(
+    name: str, model: Judgeable, task: Task, seed: int = 0, reads: Reads | None = None
+) -> Judged:
     """Judge a model (fitted or not), a score matrix, or lists.
+
+    Parameters
+    ----------
+    name : str
+    model : Recommender, score matrix or Lists
+    task : Task
+    seed : int
+    reads : Reads, optional
+        What lists or scores read, where it is known; a model says so itself.
 
     Raises
     ------
@@ -67,20 +94,18 @@ def judge(name: str, model: Judgeable, task: Task, seed: int = 0) -> Judged:
             with Meter() as meter:
                 fitted = fit(model, task, seed)
             costs = {"fit_seconds": meter.seconds, "peak_memory_mb": meter.peak_mb}
-        settings = plain_settings(fitted)
+        settings, reads = plain_settings(fitted), fitted.reads()
         trainable, total = fitted.parameters()
         costs |= {"trainable_parameters": int(trainable), "total_parameters": int(total)}
         costs["device"] = getattr(fitted, "device_", "cpu")
+    judgeable = model if fitted is None else fitted
     with Meter() as meter:
-        lists = {
-            s: _list(name, fitted if fitted is not None else model, task, s) for s in task.shelves
-        }
+        lists = {shelf: _list(name, judgeable, task, shelf) for shelf in task.shelves}
     costs |= {"score_seconds": meter.seconds}
     costs["peak_memory_mb"] = max(costs["peak_memory_mb"], meter.peak_mb)
-    found = _findings(name, lists, task)
-    judged = Judged(name, seed, settings, costs, {}, lists, found, fitted, _kind(model))
-    _measure(judged, fitted if fitted is not None else model, task)
-    return judged
+    values = _measured(name, judgeable, task, lists)
+    record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown())
+    return Judged(record, values, lists, _findings(name, lists, task), fitted)
 
 
 def fit(model: Recommender, task: Task, seed: int) -> Recommender:
@@ -137,7 +162,7 @@ def _same_data(name: str, model: Recommender, task: Task) -> None:
 
 def _list(name: str, model: Judgeable, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
     k, ds = max(task.protocol.ks), task.dataset
-    if any(METRICS[name].whole for name in task.protocol.metrics):
+    if any(metric.whole for metric in task.protocol.table.values()):
         k = ds.n_items
     if isinstance(model, Lists):
         return model.codes(ds, task.users, min(k, max(model.depth, max(task.protocol.ks))))
@@ -158,37 +183,51 @@ def _list(name: str, model: Judgeable, task: Task, shelf: str) -> tuple[np.ndarr
     )
 
 
-def _measure(judged: Judged, model: Judgeable, task: Task) -> None:
-    names = [m for m in task.protocol.metrics if m != "auc"]
-    for shelf, (items, _) in judged.lists.items():
-        for k in task.protocol.ks:
-            for metric, values in evaluate_lists(items, task.truth, names, k).items():
-                judged.values[metric, k, shelf] = (task.users, values, None)
-        if "auc" in task.protocol.metrics and not isinstance(model, Lists):
-            users, values = _auc(judged.model, model, task, shelf)
-            judged.values["auc", None, shelf] = (users, values, None)
-    if not judged.values:
+def _measured(
+    name: str, model: Judgeable, task: Task, lists: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Values per user of every metric for which the model gives what it needs."""
+    values: dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {}
+    needs: dict[str, list[str]] = {"lists": [], "scores": []}
+    for metric, needed in task.protocol.table.items():
+        needs[needed.needs].append(metric)
+    for shelf, (items, _) in lists.items():
+        for k in task.protocol.ks if needs["lists"] else ():
+            for metric, part in evaluate_lists(items, task.truth, needs["lists"], k).items():
+                values[metric, k, shelf] = (task.users, part, None)
+        for metric in needs["scores"] if not isinstance(model, Lists) else ():
+            values[metric, None, shelf] = (*auc_per_user(name, model, task, shelf), None)
+    if not values:
         raise InputError(
-            f"auc needs a score for every item, which the lists of {judged.model} do not give",
+            f"{' and '.join(needs['scores'])} needs a score for every item, which the lists of {name} do not give",
             mend="name a list metric beside it",
         )
+    return values | _errors(name, model, task)
+
+
+def _errors(
+    name: str, model: Judgeable, task: Task
+) -> dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Errors of predicted ratings, of a model that predicts any, where ratings are tested."""
     predict = getattr(model, "predict", None)
-    if task.rated is not None and predict is not None:
-        users, items, ratings = task.rated
-        low, high = task.dataset.scale or (-np.inf, np.inf)
-        guess = np.asarray(predict(users, items), dtype=float)
-        if guess.shape != ratings.shape or not np.isfinite(guess).all():
-            raise InputError(
-                f"{judged.model} predicted {guess.shape} with NaN or infinite values, expected {ratings.shape}",
-                mend="mend its predict()",
-            )
-        guess = np.clip(guess, low, high)
-        for metric, part in zip(RATING_METRICS, (per_user_squared_error, per_user_absolute_error)):
-            found = part(users, ratings, guess)
-            judged.values[metric, None, "catalogue"] = (found.user, found.mean, found.weight)
+    if task.rated is None or predict is None:
+        return {}
+    users, items, ratings = task.rated
+    low, high = task.dataset.scale or (-np.inf, np.inf)
+    guess = np.asarray(predict(users, items), dtype=float)
+    if guess.shape != ratings.shape or not np.isfinite(guess).all():
+        raise InputError(
+            f"{name} predicted {guess.shape} with NaN or infinite values, expected {ratings.shape}",
+            mend="mend its predict()",
+        )
+    guess = np.clip(guess, low, high)
+    parts = (per_user_squared_error, per_user_absolute_error)
+    errors = [(m, part(users, ratings, guess)) for m, part in zip(RATING_METRICS, parts)]
+    return {(m, None, "catalogue"): (e.user, e.mean, e.weight) for m, e in errors}
 
 
-def _auc(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
+def auc_per_user(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
+    """User codes and AUC of their scores, without users for whom it is not defined."""
     ds, out = task.dataset, []
     allowed = np.ones(ds.n_items, bool)
     if task.shelves[shelf] is not None:
@@ -198,26 +237,24 @@ def _auc(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndarray, np.
         users = task.users[start:stop]
         scores = model[users] if isinstance(model, np.ndarray) else model.score(users, task.history)
         check_scores(scores, (len(users), ds.n_items), name)
-        open_ = np.tile(allowed, (len(users), 1))
+        candidates = np.tile(allowed, (len(users), 1))
         if task.excluded is not None:
-            open_ &= ~task.excluded[users].toarray().astype(bool)
-        out.append(auc(scores, task.relevant[start:stop].toarray().astype(bool), open_))
+            candidates &= ~task.excluded[users].toarray().astype(bool)
+        out.append(auc(scores, task.relevant[start:stop].toarray().astype(bool), candidates))
     values = np.concatenate(out)
     defined = ~np.isnan(values)
     return task.users[defined], values[defined]
 
 
-def _findings(name: str, lists: dict, task: Task) -> list[dict[str, Any]]:
+def _findings(name: str, lists: dict, task: Task) -> list[Finding]:
     out = []
     k = max(task.protocol.ks)
     for shelf, (items, scores) in lists.items():
-        empty = (items[:, :k] < 0).sum(axis=1)
-        short = empty > 0 if items.shape[1] >= k else np.ones(len(items), bool)
-        codes = task.shelves[shelf]
-        allowed = task.dataset.n_items if codes is None else len(codes)
-        if short.any() and allowed >= k:
+        # A list can be no longer than what is left for the user.
+        short = (items[:, :k] >= 0).sum(axis=1) < np.minimum(k, task.room(shelf))
+        if short.any():
             out.append(
-                finding(
+                Finding(
                     "short_lists",
                     "warning",
                     float(short.mean()),
@@ -232,7 +269,7 @@ def _findings(name: str, lists: dict, task: Task) -> list[dict[str, Any]]:
         ) & (items[:, 0] >= 0)
         if flat.any() and items.shape[1] > 1 and not np.isnan(scores).all():
             out.append(
-                finding(
+                Finding(
                     "constant_scores",
                     "warning" if flat.mean() > 0.05 else "note",
                     float(flat.mean()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics import METRICS, Truth, resolve
+from recnb.metrics import METRICS, Metric, Truth, resolve
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
@@ -29,7 +29,8 @@ class Protocol:
     k : int or sequence of int
         Cut-offs of the lists.
     metrics : sequence of str
-        Names of :data:`recnb.metrics.METRICS`, or "auc". The first one is the headline.
+        Names of :data:`recnb.metrics.METRICS` that need lists or scores; the first one is the headline. Errors
+        of ratings are measured beside them where a model predicts any.
     relevant_from : float, optional
         The rating from which a test item is relevant; None means the data set's own rule.
     repeats : {"exclude", "include"}
@@ -60,7 +61,10 @@ class Protocol:
         if not metrics:
             raise InputError("no metric", mend="name at least one")
         resolve(metrics, needs=("lists", "scores"))
-        if not self.ks or any(not isinstance(k, (int, np.integer)) or k < 1 for k in self.ks):
+        whole = (int, np.integer)
+        if not self.ks or any(
+            isinstance(k, bool) or not isinstance(k, whole) or k < 1 for k in self.ks
+        ):
             raise InputError(f"k={self.k}", mend="whole numbers of at least 1")
         if self.repeats not in REPEATS:
             raise InputError(f"repeats='{self.repeats}'", mend=f"one of {', '.join(REPEATS)}")
@@ -71,6 +75,20 @@ class Protocol:
     def ks(self) -> tuple[int, ...]:
         """The cut-offs as a tuple."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
+
+    @property
+    def table(self) -> dict[str, Metric]:
+        """The metrics by name, with what each needs."""
+        return resolve(self.metrics, needs=("lists", "scores"))
+
+    def keys(self, shelves: Iterable[str]) -> list[Key]:
+        """What is measured, the headline first: the shelf before the catalogue."""
+        return [
+            (name, k, shelf)
+            for shelf in shelves
+            for name, metric in self.table.items()
+            for k in (self.ks if metric.cut else (None,))
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
@@ -132,24 +150,19 @@ class Task:
             mend="divide the rows so that each stands in one part; where buying again counts, use repeats='include'",
         )
 
-    def left(self, shelf: str) -> np.ndarray:
-        """How many items may be listed for each user of the population: the candidates less what is excluded.
-
-        Returns
-        -------
-        ndarray of shape (len(users),), int
-        """
-        codes = self.shelves[shelf]
-        size = self.dataset.n_items if codes is None else len(codes)
-        if self.excluded is None:
-            return np.full(len(self.users), size)
-        barred = self.excluded[self.users]
-        return size - np.diff((barred if codes is None else barred[:, codes]).tocsr().indptr)
-
     @property
     def dataset(self) -> Dataset:
         """The whole data set, with the protocol's threshold of relevance."""
         return self.split.dataset
+
+    def room(self, shelf: str) -> np.ndarray:
+        """How many items a list of each user can hold: the candidates less what is never listed; (len(users),), int."""
+        codes = self.shelves[shelf]
+        n = self.dataset.n_items if codes is None else len(codes)
+        if self.excluded is None:
+            return np.full(len(self.users), n)
+        barred = self.excluded[self.users]
+        return n - np.diff((barred if codes is None else barred[:, codes].tocsr()).indptr)
 
     @cached_property
     def truth(self) -> Truth:

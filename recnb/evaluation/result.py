@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recnb import hooks
 from recnb.errors import InputError
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
+from recnb.evaluation.record import Record
 from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
+from recnb.recommender import Reads
 
 TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
 
@@ -42,21 +46,26 @@ class Evaluation:
         columns of the users table.
     lists : DataFrame
         `model, seed, candidates, user_id, rank` (from 1), `item_id, score`.
-    costs : DataFrame
-        One row per model and seed.
-    findings : list of dict
-        `code, severity, value, n, evidence, mend`.
+    records : tuple of Record
+        One per model and seed: class, settings, costs, what it reads.
+    findings : tuple of Finding
+        Errors first.
     settings : dict
-        `protocol`, `split`, `dataset`, `models`, `versions`.
+        `protocol`, `split`, `dataset`, `versions`, `command`, `notes` and, where known, `search`.
+    split_frame : DataFrame, optional
+        One row per interaction: `user_id, item_id, part`, and `timestamp`, `position` where there are.
+    titles : Series
+        By item id, of the items that have one.
     """
 
     columns: dict[tuple[str, int, Key], Column]
     users: pd.DataFrame
     lists: pd.DataFrame
-    costs: pd.DataFrame
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    records: tuple[Record, ...]
+    findings: tuple[Finding, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     split_frame: pd.DataFrame | None = None
+    titles: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
 
     # ---------------------------------------------------------------- what there is
 
@@ -91,6 +100,16 @@ class Evaluation:
             f"metric={metric}, k={k}, candidates={candidates} was not measured",
             mend=f"measured are {', '.join(known)}",
         )
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """One row per model and seed: `model, seed, fit_seconds, score_seconds, peak_memory_mb, …, device`."""
+        return pd.DataFrame([{"model": r.model, "seed": r.seed, **r.costs} for r in self.records])
+
+    @cached_property
+    def reads(self) -> dict[str, Reads]:
+        """What each model reads, as it said when it was judged."""
+        return {record.model: record.reads for record in self.records}
 
     def mean_over_seeds(self, model: str, key: Key) -> Column | None:
         """A model's values per user, averaged over its seeds; None where the model lacks the metric."""
@@ -311,11 +330,8 @@ class Evaluation:
         return load(path)
 
     def to_html(self, path: str | Path) -> Path:
-        """Write the self-contained report."""
-        from importlib import import_module
-
-        # The report stands on a higher floor and is found at run time.
-        return import_module("recnb.report").write_report(self, path)
+        """Write the self-contained report: :func:`recnb.write_report`, which is registered as a hook."""
+        return hooks.call("report", self, path)
 
     # ---------------------------------------------------------------- parts
 

@@ -45,6 +45,11 @@ class Metric:
         """Its name in tables and files."""
         return self.function.__name__
 
+    @property
+    def cut(self) -> bool:
+        """Whether it is measured at a cut-off `k`."""
+        return self.needs == "lists"
+
     def __call__(self, *arguments: Any) -> Any:
         return self.function(*arguments)
 

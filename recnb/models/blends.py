@@ -16,7 +16,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.metrics import hits, ndcg
 from recnb.models.common.liked import counts
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 from recnb.recommender.blocks import top_k_rows
 
 SCALES = ("zscore", "rank")
@@ -56,6 +56,14 @@ class Hybrid(Recommender):
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
         return any(m.uses_valid for m in self._given())
+
+    @property
+    def uses_history(self) -> bool:  # type: ignore[override]
+        return any(m.uses_history for m in self._given())
+
+    def reads(self) -> Reads:
+        """What the parts read together; fitted parts know best."""
+        return Reads.joined(part.reads() for part in self.parts())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Settings; with `deep` those of the parts too, in lists as ``models__0__l2``."""

@@ -9,18 +9,22 @@ from recnb.plots.differences import plot_differences
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.palette import Style, style
+from recnb.plots.tuning import plot_by_parameters, plot_lora, plot_spectra
 from recnb.plots.values import plot_values
 
 __all__ = [
     "Style",
     "plot_activity",
+    "plot_by_parameters",
     "plot_costs",
     "plot_differences",
     "plot_group_differences",
     "plot_groups",
     "plot_learning",
     "plot_long_tail",
+    "plot_lora",
     "plot_ratings",
+    "plot_spectra",
     "plot_timeline",
     "plot_values",
     "style",

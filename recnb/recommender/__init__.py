@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from recnb.recommender.contract import Recommender
 from recnb.recommender.lists import Lists, read_lists
+from recnb.recommender.reads import LanguageModel, Reads
 from recnb.recommender.saving import load_model
 from recnb.recommender.topk import top_k, top_k_scores
 
-__all__ = ["Lists", "Recommender", "load_model", "read_lists", "top_k", "top_k_scores"]
+__all__ = [
+    "LanguageModel",
+    "Lists",
+    "Reads",
+    "Recommender",
+    "load_model",
+    "read_lists",
+    "top_k",
+    "top_k_scores",
+]

@@ -13,6 +13,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.files import whole_folder, write_json
 from recnb.recommender.packing import pack
+from recnb.recommender.reads import Reads
 
 SCHEMA = 1  # of a saved model's folder
 
@@ -39,6 +40,8 @@ class Recommender(BaseEstimator):
         again on all that is known with what :meth:`chosen` says.
     needs_text : bool
         It cannot be fitted without item text.
+    uses_history : bool
+        A history given to :meth:`score` counts, so that a user unknown to `fit` is served without retraining.
     """
 
     cheap = False
@@ -46,6 +49,7 @@ class Recommender(BaseEstimator):
     seeded = False
     uses_valid = False
     needs_text = False
+    uses_history = False
 
     def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
         """Learn from `train`; a model that stops early watches `valid` and leaves `n_epochs_`.
@@ -89,6 +93,14 @@ class Recommender(BaseEstimator):
         self.item_ids_ = train.item_ids
         self.dataset_identity_ = train.identity
         self.dataset_digest_ = train.digest
+
+    def reads(self) -> Reads:
+        """What the model reads, by its settings, or as it was fitted: ids, modalities, language models, traits.
+
+        A class that does not say is reported as unknown, and stands on neither side of "with and without a
+        language model".
+        """
+        return Reads.unknown()
 
     def check_installed(self) -> None:
         """Raise, naming the extra, where a package that the model needs is missing; before any fitting."""

@@ -19,8 +19,10 @@ from recnb.report.rows import (
     finer_of,
     headline_rows,
     mixed,
+    popular,
     readers,
     rows_of,
+    unknown,
 )
 
 
@@ -64,21 +66,23 @@ def answer(ev: Evaluation) -> Answer:
     key = ev.headline
     measured = [m for m in ev.models if ev.mean_over_seeds(m, key) is not None]
     with_text = [m for m in readers(ev) if m in measured]
-    without = [m for m in measured if m not in with_text]
+    without = [m for m in measured if m not in with_text and m not in unknown(ev)]
     more = [m for m in mixed(ev) if m in measured]
     pure = [m for m in with_text if m not in more]
     if pure and without:
         found = _compared(ev, ev.best(key, pure), ev.best(key, without), asked=True)
-        return replace(found, sentences=found.sentences + _apart(ev, more))
+        return replace(found, sentences=found.sentences + _apart(ev, more) + _not_known(ev))
     if more and without:
         found = _compared(ev, ev.best(key, more), ev.best(key, without), asked=False)
         title = f"Not told by these models: {found.model} reads more than text"
-        return replace(found, title=title, sentences=found.sentences + _apart(ev, more))
+        sentences = found.sentences + _apart(ev, more) + _not_known(ev)
+        return replace(found, title=title, sentences=sentences)
     best = ev.best(key)
     others = [m for m in measured if m != best]
     if not others:
         return _single(ev, best)
-    to = "popularity" if "popularity" in others else ev.best(key, others)
+    baseline = popular(ev)
+    to = baseline if baseline in others else ev.best(key, others)
     return _compared(ev, best, to, asked=False, only_readers=bool(with_text))
 
 
@@ -92,6 +96,14 @@ def _apart(ev: Evaluation, models: list[str]) -> list[str]:
         f"{model}, at {said}, has more than the text, so it does not say what the language model brings: that is its "
         "difference from the same model without the text, such as fusion[modalities=image+audio]."
     ]
+
+
+def _not_known(ev: Evaluation) -> list[str]:
+    """What is said of models that stand on neither side."""
+    if not unknown(ev):
+        return []
+    which = " and ".join(unknown(ev))
+    return [f"It is not known what {which} reads, so it stands in the tables alone."]
 
 
 def _single(ev: Evaluation, model: str) -> Answer:
@@ -113,7 +125,7 @@ def _compared(
     rows, digits = by_model(frame), decimals(frame["low"], frame["high"])
     base = rows[to]["value"]
     relative = f", {percent(row['difference'] / base)}" if base > 0 else ""
-    roles = _roles(asked, to, only_readers)
+    roles = _roles(asked, to == popular(ev))
     first = (
         f"{model}{roles[0]}, reaches {name_of(ev)} {_value(rows[model], digits)}; "
         f"{to}{roles[1]}, {_value(rows[to], digits)}."
@@ -175,13 +187,13 @@ def _title(verdict: str, asked: bool, only_readers: bool, model: str, to: str) -
     return f"{why}; {tail}"
 
 
-def _roles(asked: bool, to: str, only_readers: bool) -> tuple[str, str]:
+def _roles(asked: bool, baseline: bool) -> tuple[str, str]:
     if asked:
         return (
             ", the best model that reads text with a language model",
             ", the strongest without one",
         )
-    return ", the best model", ", the baseline" if to == "popularity" else ", the next"
+    return ", the best model", ", the baseline" if baseline else ", the next"
 
 
 def _meaning(verdict: str, model: str, to: str) -> str:

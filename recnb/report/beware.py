@@ -32,7 +32,7 @@ _ALWAYS = (
 
 def alarm(ev: Evaluation) -> str:
     """How many errors and warnings the checks raised; empty without any."""
-    counts = {s: sum(f.get("severity") == s for f in ev.findings) for s in ("error", "warning")}
+    counts = {s: sum(f.severity == s for f in ev.findings) for s in ("error", "warning")}
     return " and ".join(count(n, word) for word, n in counts.items() if n)
 
 

@@ -48,7 +48,7 @@ def example_users(ev: Evaluation) -> list[str]:
 
 def examples(ev: Evaluation) -> list[Example]:
     """Lists of the first seed, over the headline's candidates."""
-    titles = ev.settings.get("titles") or {}
+    titles = ev.titles
     lists = ev.lists[ev.lists["candidates"] == ev.headline[2]]
     out = []
     for user in example_users(ev):
@@ -86,6 +86,6 @@ def _history(frame: pd.DataFrame | None, user: str) -> tuple[list[str], list[str
     return known, list(dict.fromkeys(mine.loc[test, "item_id"]))
 
 
-def _item(titles: dict[str, str], item: str, hit: bool = False) -> Item:
-    said = " ".join(str(titles.get(item) or item).split())
+def _item(titles: pd.Series, item: str, hit: bool = False) -> Item:
+    said = " ".join(str(titles.get(item, item)).split())
     return Item(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", hit)

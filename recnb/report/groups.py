@@ -13,7 +13,7 @@ from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.words import decimals, metric_name
 from recnb.report.answer import Answer
 from recnb.report.figures import Figure, figure
-from recnb.report.rows import headline_rows, records
+from recnb.report.rows import headline_rows, popular, records
 from recnb.report.tables import Table, stacked, valued
 
 MOST_GROUPS, MOST_GROUPINGS, MOST_MODELS = 12, 8, 7
@@ -40,7 +40,7 @@ def groupings(ev: Evaluation) -> list[str]:
 def shown(ev: Evaluation, found: Answer) -> list[str]:
     """The models whose values by group are shown: all of few, else the best and those that are compared."""
     order = list(headline_rows(ev)["model"])
-    wanted = {found.model, found.reference, "popularity"} & set(order)
+    wanted = {found.model, found.reference, popular(ev)} & set(order)
     for model in order:
         if len(wanted) < MOST_MODELS:
             wanted.add(model)

@@ -7,20 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from recnb.encoders.loading import DEFAULT_ENCODER
+from recnb.errors import InputError
 from recnb.evaluation import Evaluation
 from recnb.evaluation.judge import plain_settings
 from recnb.metrics import METRICS
-from recnb.models import make, names
+from recnb.models import make
 from recnb.plots.words import metric_name
 from recnb.report.numbers import amount
 from recnb.report.rows import readers
 from recnb.report.tables import Table
-
-_SIZES = {  # parameters of the defaults, counted from their weights
-    DEFAULT_ENCODER: 22_713_216,
-    "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
-}
 
 
 def definitions(ev: Evaluation) -> Table:
@@ -54,8 +49,8 @@ def definition(metric: str) -> str:
 def settings_table(ev: Evaluation) -> Table:
     """The exact settings of every model and seed; models whose seeds share them stand in one row."""
     held: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for m in ev.settings.get("models", []):
-        held.setdefault(m["model"], []).append((m["seed"], dict(m.get("settings") or {})))
+    for record in ev.records:
+        held.setdefault(record.model, []).append((record.seed, record.settings))
     searched = (ev.settings.get("search") or {}).get("models", {}) if _is_map(ev) else {}
     rows = []
     for model, found in held.items():
@@ -144,29 +139,13 @@ def language_models(ev: Evaluation) -> list[str]:
     """Every model that reads text with a language model: which one, and how large, where that is known."""
     out = []
     for model in readers(ev):
-        held = [m.get("settings") for m in ev.settings.get("models", []) if m["model"] == model]
-        named = list(dict.fromkeys(n for settings in held for n in _named(settings)))
-        which = " and ".join(f"{name} ({_size(name)})" for name in named)
-        out.append(
-            f"{model} reads with {which or 'a language model that its settings do not name'}"
-        )
+        named = (f"{m.name} ({_size(m.parameters)})" for m in ev.reads[model].language_models)
+        out.append(f"{model} reads with {' and '.join(named)}")
     return out
 
 
-def _named(settings: Any) -> list[str]:
-    """Names of language models in settings, nested ones too; an encoder that is not set is the default one."""
-    if isinstance(settings, Mapping):
-        own = [str(settings[k] or DEFAULT_ENCODER) for k in ("encoder",) if k in settings]
-        own += [str(settings[k]) for k in ("decoder", "language_model") if settings.get(k)]
-        return own + [n for v in settings.values() for n in _named(v)]
-    if isinstance(settings, (list, tuple)):
-        return [n for v in settings for n in _named(v)]
-    return []
-
-
-def _size(name: str) -> str:
-    known = _SIZES.get(name)
-    return f"{amount(known)} parameters" if known else "size not recorded"
+def _size(parameters: int | None) -> str:
+    return f"{amount(parameters)} parameters" if parameters else "size not recorded"
 
 
 def repeat(ev: Evaluation) -> tuple[str, str]:
@@ -209,15 +188,15 @@ def repeat(ev: Evaluation) -> tuple[str, str]:
 
 def _made(ev: Evaluation, model: str) -> str:
     """The call that makes a model with its settings; only those that are not the defaults are written."""
-    held: dict[str, Any] = next(
-        (m for m in ev.settings.get("models", []) if m["model"] == model), {}
-    )
-    if model.partition("@")[0] not in names():
+    record = next(r for r in ev.records if r.model == model)
+    try:
+        fresh = make(model)
+    except InputError:
+        fresh = None
+    if fresh is None or type(fresh).__name__ != record.kind:
         return "...,  # given by the caller; its settings stand above"
-    usual = plain_settings(make(model))
-    settings = {
-        k: v for k, v in (held.get("settings") or {}).items() if k not in ("seed", "method")
-    }
+    usual = plain_settings(fresh)
+    settings = {k: v for k, v in record.settings.items() if k not in ("seed", "method")}
     settings = {k: v for k, v in settings.items() if k not in usual or usual[k] != v}
     if any(isinstance(v, (Mapping, list)) for v in settings.values()):
         return "...,  # made with objects; its settings stand above"

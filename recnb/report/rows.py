@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.language import reads_more_than_text, uses_language_model
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.plots.words import decimals
 
@@ -38,20 +37,24 @@ def digits_of(row: Row) -> int:
 
 
 def readers(ev: Evaluation) -> list[str]:
-    """The models that read text with a language model, by their names or their settings."""
-    held = _settings(ev)
-    return [m for m in ev.models if uses_language_model(m, held.get(m))]
+    """The models that read text with a language model, as they said when they were judged."""
+    return [m for m in ev.models if ev.reads[m].language]
 
 
 def mixed(ev: Evaluation) -> list[str]:
-    """The readers that have pictures, sounds, vectors or attributes beside the text."""
-    held = _settings(ev)
-    return [m for m in readers(ev) if reads_more_than_text(m, held.get(m))]
+    """The readers that have pictures, sounds, vectors, attributes or users' traits beside the text."""
+    return [m for m in readers(ev) if ev.reads[m].more_than_text]
 
 
-def _settings(ev: Evaluation) -> dict[str, Any]:
-    """The settings of each model, where they are told."""
-    return {m["model"]: m.get("settings") for m in ev.settings.get("models", [])}
+def unknown(ev: Evaluation) -> list[str]:
+    """The models of which it is not known whether a language model reads for them."""
+    return [m for m in ev.models if not ev.reads[m].known and not ev.reads[m].language]
+
+
+def popular(ev: Evaluation) -> str | None:
+    """The first model that knows nothing but how popular an item is: the baseline of every comparison."""
+    plain = (m for m in ev.models if ev.reads[m].known and not ev.reads[m].learns)
+    return next((m for m in plain if ev.reads[m].ids == "counts"), None)
 
 
 def headline_rows(ev: Evaluation) -> pd.DataFrame:

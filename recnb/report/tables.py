@@ -22,6 +22,7 @@ from recnb.report.rows import (
     headline_rows,
     readers,
     rows_of,
+    unknown,
 )
 
 MOST_COLUMNS = 5
@@ -43,7 +44,6 @@ def headline_table(ev: Evaluation) -> Table:
     """Value, interval, users, seeds of the headline, the best first."""
     rows = headline_rows(ev)
     digits = decimals(rows["low"], rows["high"])
-    text = set(readers(ev))
     seeded = bool((rows["seeds"] > 1).any())
     out: list[list[str | Markup]] = []
     for row in rows.to_dict("records"):
@@ -60,12 +60,17 @@ def headline_table(ev: Evaluation) -> Table:
                 if row["seeds"] > 1
                 else "one seed",
             ]
-        out.append([*cells, "yes" if row["model"] in text else "no"])
+        out.append([*cells, _by_language(ev, str(row["model"]))])
     heads: list[str | Markup] = ["Model", metric_name(*ev.headline[:2]), "95 % interval", "Users"]
     heads += ["Seeds", "SD over seeds"] if seeded else []
     caption = f"{measure(ev.headline)}, best first. Interval: over users, of the mean over seeds."
     best = {(at, 1) for at in range(len(rows)) if rows["value"].iloc[at] == rows["value"].iloc[0]}
     return Table(caption, [*heads, "Language model"], out, best)
+
+
+def _by_language(ev: Evaluation, model: str) -> str:
+    """Whether a language model reads for a model, as the table says it."""
+    return "yes" if model in readers(ev) else "not known" if model in unknown(ev) else "no"
 
 
 def all_tables(ev: Evaluation) -> list[Table]:

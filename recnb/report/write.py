@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.audit import by_severity
 from recnb.files import write_text
 from recnb.plots import plot_costs, plot_differences, plot_values
 from recnb.plots.canvas import rows_height
@@ -17,7 +16,7 @@ from recnb.report.answer import Answer, answer
 from recnb.report.examples import examples
 from recnb.report.figures import Figure, figure
 from recnb.report.numbers import count
-from recnb.report.rows import cost_table, headline_rows, readers
+from recnb.report.rows import cost_table, headline_rows, popular, readers, unknown
 
 _HERE = Path(__file__).parent
 
@@ -78,7 +77,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "unshown": len(ev.models) - len(groups.shown(ev, found)),
         "costs": tables.costs_table(ev),
         "costs_figure": _costs_figure(ev),
-        "findings": by_severity(ev.findings),
+        "findings": ev.findings,
         "alarm": beware.alarm(ev),
         "checks": beware.checks(),
         "limits": beware.limits(ev, found),
@@ -106,10 +105,10 @@ def _differences(ev: Evaluation, found: Answer) -> list[tuple[str, tables.Table,
     """A table and a forest against the reference, and against popularity where that is another model."""
     if found.reference is None:
         return []
-    rest = [m for m in ev.models if m not in readers(ev)]
+    rest = [m for m in ev.models if m not in readers(ev) + unknown(ev)]
     strongest = ev.best(among=rest) if found.asked else ev.best()
     out: list[tuple[str, tables.Table, Figure]] = []
-    for to in dict.fromkeys([strongest, *(["popularity"] if "popularity" in ev.models else [])]):
+    for to in dict.fromkeys(filter(None, (strongest, popular(ev)))):
         rows = ev.compare(to)
         said = (
             f"Each model less {to}, paired by user. A thick line and a star: p after Holm under 0.05. "

@@ -14,13 +14,12 @@ from sklearn.base import clone
 from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
-from recnb.evaluation.audit import by_severity
-from recnb.evaluation.audit.models import effort
 from recnb.evaluation.evaluate import Progress
 from recnb.evaluation.files import write_json
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.recommender import Recommender
+from recnb.report import write_report
 from recnb.study.search import search
 from recnb.study.store import DiskStore
 
@@ -104,12 +103,17 @@ def run(
     models_folder = output / "models" if save_models else None
     store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
     models, searches = _searched(plan, store, progress)
-    ev = evaluate(models, plan.split, plan.protocol, plan.seeds, progress, store)
-    ev.settings["command"] = plan.command
-    ev.settings["notes"] = list(plan.notes)
-    ev.settings["search"] = {"trials": plan.trials, "models": searches}
-    ev.settings["titles"] = _titles(ev, plan.split.dataset)
-    ev.findings[:] = by_severity([*ev.findings, *effort(ev)])
+    ev = evaluate(
+        models,
+        plan.split,
+        plan.protocol,
+        plan.seeds,
+        progress,
+        store,
+        search={"trials": plan.trials, "models": searches},
+        command=plan.command,
+        notes=plan.notes,
+    )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
@@ -121,7 +125,7 @@ def write_output(ev: Evaluation, output: Path) -> None:
     part = output / ".part"
     shutil.rmtree(part, ignore_errors=True)
     ev.save(part)
-    ev.to_html(part / "report.html")
+    write_report(ev, part / "report.html")
     for path in sorted(part.iterdir(), key=lambda p: p.name == "run.json"):
         path.replace(output / path.name)
     part.rmdir()
@@ -178,16 +182,3 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
         "trials": n if n > 1 else 0,  # a model without settings has its defaults alone
         "searches": [record.to_dict() for record in records],
     }
-
-
-def _titles(ev: Evaluation, ds: Dataset) -> dict[str, str]:
-    """Titles of the items that the report's examples show."""
-    if "title" not in ds.items:
-        return {}
-    from recnb.report import example_users
-
-    users = example_users(ev)
-    shown = set(ev.lists.loc[ev.lists["user_id"].isin(users), "item_id"])
-    if ev.split_frame is not None:
-        shown |= set(ev.split_frame.loc[ev.split_frame["user_id"].isin(users), "item_id"])
-    return ds.items.loc[sorted(shown), "title"].to_dict()

@@ -12,11 +12,13 @@ import numpy as np
 import recnb
 from recnb.data import Split
 from recnb.evaluation import Protocol
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged, plain_settings
+from recnb.evaluation.record import Record
 from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 
-_SCHEMA = 2  # of the kept files; another one is not read
+_SCHEMA = 3  # of the kept files; another one is not read
 
 
 class DiskStore:
@@ -36,7 +38,7 @@ class DiskStore:
     def __init__(
         self, folder: Path, split: Split, protocol: Protocol, models: Path | None = None
     ) -> None:
-        self.folder, self.models = Path(folder), models
+        self.folder, self.models, self.protocol = Path(folder), models, protocol
         self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
         self.reused: list[str] = []
 
@@ -77,10 +79,12 @@ class DiskStore:
             }
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
         self.reused.append(f"{name}, seed {seed}")
-        settings, costs, findings, kind = (
-            head[n] for n in ("settings", "costs", "findings", "kind")
-        )
-        return Judged(name, seed, settings, costs, values, lists, findings, None, kind)
+        findings = [Finding(**one) for one in head["findings"]]
+        return Judged(Record.from_dict(head["record"]), values, lists, findings)
+
+    def beside(self, split: Split) -> DiskStore:
+        """The same folder for another order of tied times, whose models are not saved."""
+        return DiskStore(self.folder, split, self.protocol)
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
@@ -92,12 +96,8 @@ class DiskStore:
         for shelf, (items, scores) in judged.lists.items():
             arrays |= {f"items_{shelf}": items, f"scores_{shelf}": scores}
         head = {
-            "model": judged.model,
-            "seed": judged.seed,
-            "kind": judged.kind,
-            "settings": judged.settings,
-            "costs": judged.costs,
-            "findings": judged.findings,
+            "record": judged.record.to_dict(),
+            "findings": [one.to_dict() for one in judged.findings],
             "keys": [list(key) for key in judged.values],
             "shelves": list(judged.lists),
         }

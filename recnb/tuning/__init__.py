@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "adapters": ["RankBudget", "SideAdapter"],
         "bank": ["Adapter", "AdapterBank"],
+        "merging": ["save_merged"],
         "methods": ["METHODS", "Method", "counts", "depth_of", "merged", "method_of", "tune"],
         "quantised": ["quantise"],
     },
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from recnb.tuning.adapters import SideAdapter as SideAdapter
     from recnb.tuning.bank import Adapter as Adapter
     from recnb.tuning.bank import AdapterBank as AdapterBank
+    from recnb.tuning.merging import save_merged as save_merged
     from recnb.tuning.methods import METHODS as METHODS
     from recnb.tuning.methods import Method as Method
     from recnb.tuning.methods import counts as counts

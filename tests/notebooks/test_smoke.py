@@ -1,8 +1,12 @@
-"""Every notebook runs to its end: 30 seconds by design on two cores, 120 at most."""
+"""Every notebook runs to its end, and each check of an exercise tells a wrong answer from the right one.
+
+Both in one run on the smoke profile: 30 seconds by design on two cores, 120 at most.
+"""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from recnb.course import run_notebook
 from recnb.course.notebook import find_notebooks, read
 from recnb.course.parameters import declared_parameters
+from tools.notebooks.exercises import answers_of, failures, with_trials
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
@@ -20,9 +25,13 @@ LIMIT = 120.0
 @pytest.mark.notebooks
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_smoke(path: Path, tmp_path: Path, slot: None) -> None:
-    run = run_notebook(path, profile="smoke", output_dir=tmp_path, notebook_timeout=LIMIT)
+    tried = partial(with_trials, path=path) if answers_of(path).exists() else None
+    run = run_notebook(
+        path, profile="smoke", output_dir=tmp_path, notebook_timeout=LIMIT, edit=tried
+    )
     assert len(run.records) == 1
     assert run.records[0]["rows"]
+    assert failures(read(run.executed)) == []
 
 
 @pytest.mark.notebooks

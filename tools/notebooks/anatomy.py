@@ -14,17 +14,18 @@ from recnb.course.notebook import tags
 from recnb.course.parameters import parse_declarations
 from recnb.course.template import BOOTSTRAP, badge
 from recnb.errors import InputError
+from tools.notebooks.exercises import problems
+from tools.notebooks.headings import headings
 
 ORDER = ("bootstrap", "parameters", "setup", "checks", "results")
-TAGS = {*ORDER, "exercise", "solution", "raises-exception"}
+OPTIONAL = ("setup", "checks")
+TAGS = {*ORDER, "exercise", "answer", "check", "solution", "raises-exception"}
 REQUIRED = ("SEED", "DEVICE", "OUTPUT_DIR")
-CLOSING = ("What we learned", "Exercises", "References")
 MAX_LINES = 25
 INSTALL = re.compile(r"^\s*[!%]\s*(?:pip|conda|uv|apt)|\bpip3? install\b", re.MULTILINE)
 AUTORELOAD = re.compile(r"%\s*(?:load_ext\s+)?autoreload")
 SILENCE = re.compile(r"filterwarnings\(\s*[\"']ignore[\"']\s*\)")
 ABSOLUTE = re.compile(r"^(?:/[\w.-]+/|~[\w.-]*[/\\]|[A-Za-z]:[\\/])")
-HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 
 
 def lesson(nb: Any, path: Path) -> Iterator[str]:
@@ -34,15 +35,9 @@ def lesson(nb: Any, path: Path) -> Iterator[str]:
     yield from _bootstrap(nb)
     yield from _parameters(nb, path)
     yield from _results(nb)
-    yield from _closing(nb)
-    yield from _exercises(nb)
+    yield from _deeper(nb)
+    yield from problems(nb, path)
     yield from _code(nb)
-
-
-def headings(cell: Any) -> list[tuple[int, str]]:
-    """Return level and text of the headings of a Markdown cell; code blocks hold none."""
-    text = re.sub(r"^```.*?^```", "", cell.source, flags=re.MULTILINE | re.DOTALL)
-    return [(len(marks), title) for marks, title in HEADING.findall(text)]
 
 
 def _opening(nb: Any, path: Path) -> Iterator[str]:
@@ -59,15 +54,14 @@ def _opening(nb: Any, path: Path) -> Iterator[str]:
         yield f"the title is to read '# {number}. A question?'"
     if badge(path.name) not in first.source:
         yield f"the first cell lacks the badge {badge(path.name)}"
-    second = nb.cells[1] if len(nb.cells) > 1 else None
-    if second is None or second.cell_type != "markdown" or "At a glance" not in second.source:
-        yield "the second cell is to be Markdown headed 'At a glance'"
 
 
 def _tags(nb: Any) -> Iterator[str]:
     places: dict[str, int] = {}
     for tag in ORDER:
         found = [i for i, cell in enumerate(nb.cells) if tag in tags(cell)]
+        if not found and tag in OPTIONAL:
+            continue
         if len(found) != 1:
             yield f"{len(found)} cells are tagged '{tag}', there is to be one"
         elif nb.cells[found[0]].cell_type != "code":
@@ -139,39 +133,21 @@ def _results(nb: Any) -> Iterator[str]:
             yield "recnb.course.record is called outside the results cell"
 
 
-def _closing(nb: Any) -> Iterator[str]:
-    found = [
-        (i, title)
-        for i, cell in enumerate(nb.cells)
+def _deeper(nb: Any) -> Iterator[str]:
+    """`## Going deeper` stands after the lesson's numbered sections, once."""
+    titles = [
+        title
+        for cell in nb.cells
         if cell.cell_type == "markdown"
         for level, title in headings(cell)
         if level == 2
     ]
-    places = {title: i for i, title in reversed(found)}
-    results = [i for i, cell in enumerate(nb.cells) if "results" in tags(cell)]
-    last = results[0] if results else -1
-    for title in CLOSING:
-        if title not in places:
-            yield f"there is no heading '## {title}'"
-        elif places[title] < last:
-            yield f"'## {title}' is out of order"
-        else:
-            last = places[title]
-    if "References" in places and found[-1][1] != "References":
-        yield "'## References' is to be the last section"
-    prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    for phrase in ("The same question on other data", "What this does not show"):
-        if phrase.lower() not in prose.lower():
-            yield f"there is no part '{phrase}'"
-
-
-def _exercises(nb: Any) -> Iterator[str]:
-    exercises = [i for i, cell in enumerate(nb.cells) if "exercise" in tags(cell)]
-    if len(exercises) < 2:
-        yield f"{len(exercises)} cells are tagged 'exercise', there are to be two or three"
-    for here, after in zip(exercises, [*exercises[1:], len(nb.cells)], strict=True):
-        if not any("solution" in tags(cell) for cell in nb.cells[here + 1 : after]):
-            yield f"cell {here + 1}: no solution follows the exercise"
+    places = [i for i, title in enumerate(titles) if title == "Going deeper"]
+    numbered = [i for i, title in enumerate(titles) if re.match(r"\d+\. ", title)]
+    if len(places) > 1:
+        yield "there are two sections '## Going deeper'; use ### inside one"
+    elif places and numbered and places[0] < numbered[-1]:
+        yield "a numbered section follows '## Going deeper'; use ### inside it"
 
 
 def _code(nb: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ and tells what is wrong with what is stored.
 from __future__ import annotations
 
 import argparse
+import copy
 import datetime
 import hashlib
 import re
@@ -17,12 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recnb.course.notebook import find_notebooks, find_root, needed, read
+from recnb.course.notebook import find_notebooks, find_root, needed, read, tagged
 from recnb.course.outputs import ADDED, normalise, stamped, texts
 from recnb.course.parameters import declared_parameters
 from recnb.course.runner import FILES, NotebookError, run_notebook
+from recnb.course.template import BOOTSTRAP
 from recnb.errors import InputError
 from recnb.files import write_text
+from tools.notebooks.links import with_navigation
 from tools.notebooks.structure import check
 
 
@@ -71,6 +74,7 @@ def execute_in_place(
 
 def _clean_run(path: Path, cell_timeout: float | None, notebook_timeout: float | None) -> Any:
     nb = read(path)
+    _renew(nb, path)
     default = declared_parameters(nb, path).get("OUTPUT_DIR", "")
     with tempfile.TemporaryDirectory() as folder:
         result = run_notebook(
@@ -78,6 +82,7 @@ def _clean_run(path: Path, cell_timeout: float | None, notebook_timeout: float |
             output_dir=folder,
             cell_timeout=cell_timeout,
             notebook_timeout=notebook_timeout,
+            edit=lambda _: copy.deepcopy(nb),
         )
         executed = read(result.executed)
         # the kernel saw the folder under the name it had during the run
@@ -91,6 +96,14 @@ def _clean_run(path: Path, cell_timeout: float | None, notebook_timeout: float |
             cell.outputs, cell.execution_count = other.outputs, other.execution_count
     back = {found: default for found in _spelled(nb, during)}
     return stamped(normalise(nb, replace=back))
+
+
+def _renew(nb: Any, path: Path) -> None:
+    """Write what is the same in every notebook as it is today: the bootstrap cell and the foot."""
+    for cell in tagged(nb, "bootstrap"):
+        cell.source = BOOTSTRAP
+    if (path.parent / "path.yaml").exists():
+        with_navigation(nb, path)
 
 
 def _spelled(nb: Any, start: str) -> set[str]:

@@ -53,7 +53,8 @@ def _normal(nb: Any) -> Iterator[str]:
     for i, (cell, other) in enumerate(zip(nb.cells, clean.cells, strict=True)):
         if cell.metadata != other.metadata:
             names = sorted(set(cell.metadata) - {"tags"}) or ["tags"]
-            yield f"cell {i + 1}: metadata beyond sorted tags ({', '.join(names)}); {REPAIR}"
+            what = "metadata beyond sorted tags and the folding of solutions"
+            yield f"cell {i + 1}: {what} ({', '.join(names)}); {REPAIR}"
         if cell.get("outputs") != other.get("outputs"):
             what = "stderr, a progress bar, a widget, an address or costs"
             yield f"cell {i + 1}: output is not normalised ({what}); {REPAIR}"

@@ -12,8 +12,11 @@ from recnb.course.notebook import NAME, find_root, needed, read
 from recnb.course.parameters import check_parameters, declared_parameters, read_profiles
 from recnb.course.template import REPOSITORY
 from recnb.errors import InputError
-from tools.notebooks.anatomy import headings, lesson
+from tools.notebooks.anatomy import lesson
+from tools.notebooks.headings import headings
+from tools.notebooks.links import navigation
 from tools.notebooks.stored_outputs import stored
+from tools.notebooks.style import style
 
 LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|(?:href|src)=[\"']([^\"']+)")
 
@@ -39,6 +42,9 @@ def check(path: str | Path, root: str | Path | None = None) -> list[str]:
     found = [] if NAME.fullmatch(path.name) else ["the name is to be NN_topic_in_snake_case.ipynb"]
     found += _valid(nb)
     found += lesson(nb, path)
+    found += style(nb)
+    if NAME.fullmatch(path.name) and nb.cells[-1].source != navigation(path):
+        found.append("the last cell does not lead on; run: python -m tools.notebooks.links")
     found += stored(nb, path)
     found += _links(nb, path, base)
     found += _listed(path, base)

@@ -7,14 +7,19 @@ say. Severity: *error* (the numbers mean something else than they say), *warning
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recnb.evaluation.audit.items import audit_items
 from recnb.evaluation.audit.lists import audit_lists
 from recnb.evaluation.audit.models import audit_models
+from recnb.evaluation.audit.pairs import audit_pairs
+from recnb.evaluation.audit.reference import audit_vectors
+from recnb.evaluation.audit.reveals import audit_revealed
 from recnb.evaluation.audit.rows import audit_rows
+from recnb.evaluation.findings import Finding, by_severity
+from recnb.evaluation.judge import Judged
 from recnb.evaluation.protocol import Task
-from recnb.evaluation.result import Evaluation
 
 CHECKS = {
     "future_leak": "training rows newer than a user's first test row",
@@ -29,9 +34,17 @@ CHECKS = {
     "near_duplicate_items": "items whose text is almost the same",
     "column_reveals": "item columns that know the test rows better than the training rows do",
     "text_reveals": "item text that knows the test rows better than the training rows do",
+    "order_reveals": "item or user orders and numbers in ids that know the test rows",
+    "vectors_reveal": "vectors of items that know the test rows",
+    "pairs_revealed": "item texts or user columns that give test pairs away",
+    "copied_rows": "test rows that are known under the id of another item",
+    "test_filtered": "tested items that were chosen by their popularity",
+    "even_ratings": "ratings that were cut at a value of the test rows",
     "dated_later": "items used before the date they carry",
     "aggregate_column": "item columns that sum up other people's ratings or counts",
     "seen_recommended": "known items in the lists",
+    "too_good": "lists, vectors or texts that find far more than the known rows allow",
+    "follows_test": "lists in the order of the test counts",
     "sampled_candidates": "lists that rank a sample instead of the catalogue",
     "optimistic_ties": "hits that stand first among equal scores",
     "short_lists": "lists with empty places",
@@ -44,30 +57,29 @@ CHECKS = {
 }
 
 
-def audit(task: Task, ev: Evaluation | None = None) -> list[dict[str, Any]]:
+def audit(
+    task: Task, judged: Sequence[Judged] = (), search: Mapping[str, Any] | None = None
+) -> list[Finding]:
     """All checks of a split and, where models were judged on it, of what they listed.
 
     Parameters
     ----------
     task : Task
         A split prepared for a protocol.
-    ev : Evaluation, optional
+    judged : sequence of Judged, optional
+        One per model and seed: codes of what was listed, settings, what was read.
+    search : mapping, optional
+        `trials`, and `models`: what was searched for each; None where nothing is known of it.
 
     Returns
     -------
     list of findings, errors first
     """
-    found = audit_rows(task) + audit_items(task)
-    if ev is not None:
-        found += audit_lists(task, ev) + audit_models(ev)
+    found = audit_rows(task) + audit_items(task) + audit_revealed(task) + audit_pairs(task)
+    found += audit_vectors(task)
+    if judged:
+        found += audit_lists(task, judged) + audit_models(judged, search)
     return by_severity(found)
-
-
-def by_severity(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Errors, then warnings, then notes; the same finding once."""
-    order = {"error": 0, "warning": 1, "note": 2}
-    once = {(f["code"], f["evidence"]): f for f in findings}
-    return sorted(once.values(), key=lambda f: order[f["severity"]])
 
 
 __all__ = [

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from recnb.data.text import Text, clean
 from recnb.errors import InputError
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 NEAR = 0.97
@@ -24,7 +24,7 @@ _AGGREGATE = re.compile(
 _DATED = re.compile(r"(year|date|published|release|created|timestamp)")
 
 
-def audit_items(task: Task) -> list[dict[str, Any]]:
+def audit_items(task: Task) -> list[Finding]:
     """Findings about the items of a data set, seen beside its split."""
     return [
         *duplicate_items(task),
@@ -41,7 +41,7 @@ def _texts(task: Task) -> list[str] | None:
         return None
 
 
-def duplicate_items(task: Task) -> list[dict[str, Any]]:
+def duplicate_items(task: Task) -> list[Finding]:
     """Used items that share their whole text (and every other word-like column), or nearly so."""
     ds = task.dataset
     texts = _texts(task)
@@ -63,34 +63,35 @@ def duplicate_items(task: Task) -> list[dict[str, Any]]:
     elif n:
         examples = ", ".join(f"'{ds.item_ids[i]}'" for i in full.index[twice][:3])
         out.append(
-            finding(
+            Finding(
                 "duplicate_items",
-                "warning" if n > 0.01 * used.sum() else "note",
+                "warning" if n > 0.01 * used.sum() or n >= 10 else "note",
                 n / used.sum(),
                 n,
                 f"{n:,} used items share their text with another one ({examples}, ...)",
                 "merge them, or a hit on the twin counts as a miss",
             )
         )
-    near = _near_pairs([t for t in key[used] if t])
+    editions = _editions([t for t, u, k in zip(texts, used, key) if u and k])
+    near = max(_near_pairs([t for t in key[used] if t]), editions)
     if near:
         out.append(
-            finding(
+            Finding(
                 "near_duplicate_items",
-                "note",
+                "warning" if editions > max(10, 0.02 * used.sum()) else "note",
                 near / used.sum(),
                 near,
-                f"{near:,} used items have another whose text is almost the same (cosine of character 3-grams above "
-                f"{NEAR}, equal numbers)",
+                f"{near:,} used items have another whose text is almost the same: equal but for words in "
+                f"brackets ({editions:,}), or nearly the same letters and equal numbers",
                 "look whether they are one thing",
             )
         )
     return out
 
 
-def _coarse(n: int, share: float, groups: int) -> dict[str, Any]:
+def _coarse(n: int, share: float, groups: int) -> Finding:
     """Most items have a twin: the table says what kind a thing is, not which one."""
-    return finding(
+    return Finding(
         "coarse_text",
         "note",
         share,
@@ -99,6 +100,18 @@ def _coarse(n: int, share: float, groups: int) -> dict[str, Any]:
         "the words name kinds of things, not single ones",
         "a model that reads the text cannot tell them apart; read its values as an answer about kinds",
     )
+
+
+def _editions(texts: list[str]) -> int:
+    """Items whose text is another's but for words in brackets: "Title" and "Title (new edition)"."""
+    whole = pd.Series(texts).str.lower()
+    # A year or a number in brackets tells two things apart, and stays.
+    bare = whole.str.replace(r"[(\[][^)\]\d]*[)\]]", " ", regex=True)
+    key = bare.str.replace(r"\W+", " ", regex=True).str.strip()
+    twice = key[key != ""].duplicated(keep=False)
+    plain = whole.str.replace(r"\W+", " ", regex=True).str.strip()
+    same = plain.duplicated(keep=False)  # counted as duplicates already
+    return int((twice & ~same[twice.index]).sum())
 
 
 def _near_pairs(texts: list[str]) -> int:
@@ -164,7 +177,7 @@ def clearly_above(theirs: float, ours: float, n: int) -> bool:
     return bool(theirs > ours + MARGIN and z > 4)
 
 
-def revealing_columns(task: Task) -> list[dict[str, Any]]:
+def revealing_columns(task: Task) -> list[Finding]:
     """Number columns that follow the test rows more closely than the known rows do, and columns that sum up people."""
     out = []
     table = task.dataset.items
@@ -183,7 +196,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
             theirs, ours = abs(_corr(values[kept], test[kept])), abs(_corr(known[kept], test[kept]))
             if theirs > 0.3 and clearly_above(theirs, ours, int(kept.sum())):
                 out.append(
-                    finding(
+                    Finding(
                         "column_reveals",
                         "error",
                         theirs,
@@ -196,7 +209,7 @@ def revealing_columns(task: Task) -> list[dict[str, Any]]:
                 break
     if aggregates:
         out.append(
-            finding(
+            Finding(
                 "aggregate_column",
                 "note",
                 float(len(aggregates)),
@@ -219,7 +232,7 @@ def _maybe_number(column: pd.Series) -> bool:
     )
 
 
-def revealing_text(task: Task) -> list[dict[str, Any]]:
+def revealing_text(task: Task) -> list[Finding]:
     """Words from which the test counts are read better than from the known counts (cross-validated ridge)."""
     texts = _texts(task)
     if texts is None:
@@ -244,7 +257,7 @@ def revealing_text(task: Task) -> list[dict[str, Any]]:
     if theirs < 0.3 or not clearly_above(theirs, ours, len(rows)):
         return []
     return [
-        finding(
+        Finding(
             "text_reveals",
             "error",
             theirs,
@@ -256,7 +269,7 @@ def revealing_text(task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def dated_later(task: Task) -> list[dict[str, Any]]:
+def dated_later(task: Task) -> list[Finding]:
     """Items that were used before the date they carry."""
     ds = task.dataset
     if "timestamp" not in ds.interactions:
@@ -275,7 +288,7 @@ def dated_later(task: Task) -> list[dict[str, Any]]:
         late = values > when
         if late.sum() > max(5, 0.01 * len(when)):
             out.append(
-                finding(
+                Finding(
                     "dated_later",
                     "warning",
                     float(late.mean()),

@@ -2,99 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.evaluation.audit.reference import Reference, too_good
-from recnb.evaluation.audit.vectors import vector_lists
-from recnb.evaluation.findings import finding
+from recnb.evaluation.audit.reference import Reference, better_than_known
+from recnb.evaluation.findings import Finding
+from recnb.evaluation.judge import Judged
 from recnb.evaluation.protocol import Task
-from recnb.evaluation.result import Evaluation
 from recnb.hashing import hash_ids
 
 REPEATS = 0.9
 _SAYS_SO = ("popularity", "recent_popularity")
 
 
-def audit_lists(task: Task, ev: Evaluation) -> list[dict[str, Any]]:
+def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
     """Findings about the lists of every model."""
-    out: list[dict[str, Any]] = []
-    hits: dict[str, sparse.csr_matrix] = {}
+    out: list[Finding] = []
+    listed: dict[str, sparse.csr_matrix] = {}
     reference = Reference(task, max(task.protocol.ks))
-    head: Any
-    for head, rows in ev.lists.groupby(["model", "seed", "candidates"], sort=False):
-        model, _, shelf = head
-        coded = _coded(rows, task)
-        out += seen_recommended(task, model, coded)
-        out += sampled_candidates(task, model, coded, shelf)
-        out += optimistic_ties(task, model, coded)
-        if shelf == "catalogue" and model not in _SAYS_SO:
-            out += repeats_popularity(task, model, coded)
-        out += follows_test(task, model, coded)
-        if shelf == "catalogue" and model not in hits:
-            hits[model] = _cells(reference, coded)
-    return out + better_than_known(reference, hits)
+    for one in judged:
+        for shelf, (items, scores) in one.lists.items():
+            rows = _long(items, scores, task)
+            if rows.empty:
+                continue
+            out += seen_recommended(task, one.model, rows)
+            out += sampled_candidates(task, one.model, rows, shelf)
+            out += optimistic_ties(task, one.model, rows)
+            if shelf == "catalogue" and one.model not in _SAYS_SO:
+                out += repeats_popularity(task, one.model, rows)
+            out += follows_test(task, one.model, rows)
+            if shelf == "catalogue":
+                listed.setdefault(one.model, reference.cells(items))
+    return out + better_than_known(reference, listed)
 
 
-def audit_vectors(task: Task) -> list[dict[str, Any]]:
-    """Findings about vectors and texts of items, read in the plainest way: the mean of what the user had."""
-    reference = Reference(task, max(task.protocol.ks))
-    if not len(reference.users):
-        return []
-    return better_than_known(reference, dict(vector_lists(task, reference.users, reference.k)))
-
-
-def better_than_known(
-    reference: Reference, lists: dict[str, sparse.csr_matrix]
-) -> list[dict[str, Any]]:
-    """Who finds more than the known rows allow; a model that does not raises the bar for the next."""
-    out: list[dict[str, Any]] = []
-    if not len(reference.users):
-        return out
-    share = {name: float(reference.hits_of(cells).mean()) for name, cells in lists.items()}
-    cleared: dict[str, float] = {}
-    for name in sorted(share, key=lambda n: share[n]):
-        above = too_good(reference, name, lists[name], cleared)
-        out += above
-        if not above:
-            cleared[name] = share[name]
-    return out
-
-
-def _cells(reference: Reference, rows: pd.DataFrame) -> sparse.csr_matrix:
-    """Lists of the reference's users as a matrix, a row per user."""
-    inside = rows[rows["user"].isin(reference.users)]
-    place = np.searchsorted(reference.users, inside["user"])
-    cells = (np.ones(len(inside), np.float32), (place, inside["item"]))
-    return sparse.csr_matrix(cells, shape=reference.targets.shape)
-
-
-def _coded(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Lists with codes and whether each place is a hit."""
-    ds = task.dataset
-    user = ds.users.index.get_indexer(pd.Index(rows["user_id"]))
-    item = ds.items.index.get_indexer(pd.Index(rows["item_id"]))
-    place = np.full(ds.n_users, -1)
-    place[task.users] = np.arange(len(task.users))
-    inside = place[user] >= 0
-    user, item = user[inside], item[inside]
-    hit = np.asarray(task.relevant[place[user], item]).ravel() > 0
-    kept = rows[inside]
+def _long(items: np.ndarray, scores: np.ndarray, task: Task) -> pd.DataFrame:
+    """A row per listed place, up to the longest k: user and item codes, rank, score, and whether it is a hit."""
+    items, scores = (block[:, : max(task.protocol.ks)] for block in (items, scores))
+    rows, places = np.nonzero(items >= 0)
+    listed = items[rows, places]
+    hit = np.asarray(task.relevant[rows, listed]).ravel() > 0
     return pd.DataFrame(
         {
-            "user": user,
-            "item": item,
-            "rank": kept["rank"].to_numpy(),
-            "score": kept["score"].to_numpy(),
+            "user": task.users[rows],
+            "item": listed,
+            "rank": places + 1,
+            "score": scores[rows, places],
             "hit": hit,
         }
     )
 
 
-def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[Finding]:
     """Known items in the lists, where they must not be."""
     if task.excluded is None:
         return []
@@ -103,7 +66,7 @@ def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[dict[st
         return []
     users = rows.loc[seen, "user"].nunique()
     return [
-        finding(
+        Finding(
             "seen_recommended",
             "error",
             float(seen.mean()),
@@ -114,11 +77,9 @@ def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[dict[st
     ]
 
 
-def sampled_candidates(
-    task: Task, model: str, rows: pd.DataFrame, shelf: str
-) -> list[dict[str, Any]]:
+def sampled_candidates(task: Task, model: str, rows: pd.DataFrame, shelf: str) -> list[Finding]:
     """Lists that hold all test items of all users: no model finds them all in a catalogue."""
-    size = int(np.median(task.left(shelf)))
+    size = int(np.median(task.room(shelf)))
     depth = int(rows["rank"].max())
     hits = rows.groupby("user")["hit"].sum()
     targets = pd.Series(np.diff(task.relevant.indptr), index=task.users)
@@ -126,7 +87,7 @@ def sampled_candidates(
     if share < 0.95 or depth > 0.5 * size or len(targets) < 20:
         return []
     return [
-        finding(
+        Finding(
             "sampled_candidates",
             "error",
             share,
@@ -138,7 +99,7 @@ def sampled_candidates(
     ]
 
 
-def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[Finding]:
     """Among places of equal score, hits that stand first more often than chance allows."""
     rows = rows[rows["score"].notna()]
     groups = rows.groupby(["user", "score"], sort=False)
@@ -160,7 +121,7 @@ def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str
     if z > -4:
         return []
     return [
-        finding(
+        Finding(
             "optimistic_ties",
             "error",
             float(-z),
@@ -172,7 +133,7 @@ def optimistic_ties(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str
     ]
 
 
-def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[Finding]:
     """Lists that are the most popular items the user does not have yet."""
     k = min(max(task.protocol.ks), int(rows["rank"].max()))
     counts = np.asarray(task.split.known.positives().sum(axis=0)).ravel()
@@ -189,7 +150,7 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[
     if share < REPEATS:
         return []
     return [
-        finding(
+        Finding(
             "repeats_popularity",
             "warning",
             share,
@@ -200,7 +161,7 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[dict[
     ]
 
 
-def follows_test(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+def follows_test(task: Task, model: str, rows: pd.DataFrame) -> list[Finding]:
     """Lists in the order of the test counts, or of the counts of all rows: popularity that knows the answer."""
     n_items = task.dataset.n_items
     known = np.bincount(task.split.known.interactions["item"], minlength=n_items)
@@ -224,5 +185,5 @@ def follows_test(task: Task, model: str, rows: pd.DataFrame) -> list[dict[str, A
                 "of the known counts"
             )
             mend = "count popularity in the known rows"
-            return [finding("follows_test", "error", share, len(rows), evidence, mend)]
+            return [Finding("follows_test", "error", share, len(rows), evidence, mend)]
     return []

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recnb.evaluation.findings import finding
-from recnb.evaluation.language import uses_language_model
-from recnb.evaluation.result import Evaluation
+from recnb.evaluation.findings import Finding
+from recnb.evaluation.judge import Judged
 
-PLAIN = ("random", "popularity", "recent_popularity")
 MANY = 4
 
 
-def audit_models(ev: Evaluation) -> list[dict[str, Any]]:
-    """Findings about the set of models; :func:`effort` is asked where searches are known."""
-    return [*missing_baseline(ev), *selection_on_test(ev)]
+def audit_models(
+    judged: Sequence[Judged], search: Mapping[str, Any] | None = None
+) -> list[Finding]:
+    """Findings about the set of models; effort is asked after where searches are known."""
+    return [*missing_baseline(judged), *effort(judged, search), *selection_on_test(judged)]
 
 
-def missing_baseline(ev: Evaluation) -> list[dict[str, Any]]:
-    """Popularity, random, or a classical model that learns is not in the table."""
-    names = set(ev.models)
-    lacking = [n for n in ("random", "popularity") if n not in names]
-    learned = names - set(PLAIN) - {n for n in names if uses_language_model(n)}
-    if not learned:
-        lacking.append("classical model that learns (ease, itemknn, als, ...)")
+def missing_baseline(judged: Sequence[Judged]) -> list[Finding]:
+    """Random, popularity, or a classical model that learns is not in the table; by what each model reads."""
+    reads = [one.reads for one in judged]
+    plain = [r for r in reads if r.known and not r.learns]
+    wanted = {
+        "random": any(r.ids == "none" for r in plain),
+        "popularity": any(r.ids == "counts" for r in plain),
+        "classical model that learns (ease, itemknn, als, ...)": any(
+            r.learns and not r.language for r in reads
+        ),
+    }
+    lacking = [name for name, there in wanted.items() if not there]
     if not lacking:
         return []
     return [
-        finding(
+        Finding(
             "missing_baseline",
             "warning",
             float(len(lacking)),
@@ -39,18 +45,17 @@ def missing_baseline(ev: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def effort(ev: Evaluation) -> list[dict[str, Any]]:
+def effort(judged: Sequence[Judged], search: Mapping[str, Any] | None) -> list[Finding]:
     """No search at all, or more for some than for others."""
-    search = ev.settings.get("search")
     if not search:
         return []
     if not search.get("trials"):
         return [
-            finding(
+            Finding(
                 "untuned",
                 "warning",
                 0.0,
-                len(ev.models),
+                len({one.model for one in judged}),
                 "every model runs with its default settings (0 search trials)",
                 "repeat with --trials 20 before calling one model better than another",
             )
@@ -64,7 +69,7 @@ def effort(ev: Evaluation) -> list[dict[str, Any]]:
         return []
     said = ", ".join(f"{n} {c}" for n, c in searched.items())
     return [
-        finding(
+        Finding(
             "unequal_effort",
             "warning",
             float(max(searched.values()) / min(searched.values())),
@@ -75,23 +80,21 @@ def effort(ev: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def selection_on_test(ev: Evaluation) -> list[dict[str, Any]]:
+def selection_on_test(judged: Sequence[Judged]) -> list[Finding]:
     """Many settings of one model class judged on the test rows: the best of them was chosen there."""
     kinds: Counter[str] = Counter()
     seen = set()
-    for m in ev.settings.get("models", []):
-        key = (
-            m.get("class"),
-            repr(sorted((k, repr(v)) for k, v in m.get("settings", {}).items() if k != "seed")),
-        )
-        if m.get("class") and m["model"] not in seen and key not in seen:
-            kinds[m["class"]] += 1
-        seen |= {m["model"], key}
+    for one in judged:
+        own = sorted((k, repr(v)) for k, v in one.settings.items() if k != "seed")
+        key = (one.kind, repr(own))
+        if one.settings and one.model not in seen and key not in seen:
+            kinds[one.kind] += 1
+        seen |= {one.model, key}
     out = []
     for kind, count in kinds.items():
         if count > MANY:
             out.append(
-                finding(
+                Finding(
                     "selection_on_test",
                     "warning",
                     float(count),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 MEND = "build it from what was known before the test, or leave it out"
@@ -17,7 +17,7 @@ LIFT = 5.0
 MOST_CELLS = 50_000_000  # of a product of two tables
 
 
-def audit_pairs(task: Task) -> list[dict[str, Any]]:
+def audit_pairs(task: Task) -> list[Finding]:
     """Findings about test pairs that a table or another id gives away."""
     return [
         *named_users(task),
@@ -62,7 +62,7 @@ def _given_away(task: Task, cells: sparse.csr_matrix) -> tuple[int, float] | Non
     return hits, chance
 
 
-def named_users(task: Task) -> list[dict[str, Any]]:
+def named_users(task: Task) -> list[Finding]:
     """Item texts that name the users who will take the item."""
     code = {str(u).lower(): k for k, u in enumerate(task.dataset.user_ids)}
     users, items = [], []
@@ -76,10 +76,10 @@ def named_users(task: Task) -> list[dict[str, Any]]:
     hits, chance = told
     evidence = f"item texts name the user of {hits:,} test pairs (by chance {chance:.0f})"
     share = hits / task.split.test.pairs().nnz
-    return [finding("pairs_revealed", "error", share, hits, evidence, MEND)]
+    return [Finding("pairs_revealed", "error", share, hits, evidence, MEND)]
 
 
-def named_items(task: Task) -> list[dict[str, Any]]:
+def named_items(task: Task) -> list[Finding]:
     """Columns of users that name the item which they will take, by id or title."""
     ds = task.dataset
     code = {str(i).lower(): k for k, i in enumerate(ds.item_ids)}
@@ -99,7 +99,7 @@ def named_items(task: Task) -> list[dict[str, Any]]:
             hits, chance = told
             evidence = f"user column '{column}' names the item of {hits:,} test pairs (by chance {chance:.0f})"
             share = hits / task.split.test.pairs().nnz
-            out.append(finding("pairs_revealed", "error", share, hits, evidence, MEND))
+            out.append(Finding("pairs_revealed", "error", share, hits, evidence, MEND))
     return out
 
 
@@ -109,7 +109,7 @@ def _as_text(value: Any) -> str:
     return str(value).strip().lower()
 
 
-def telling_groups(task: Task) -> list[dict[str, Any]]:
+def telling_groups(task: Task) -> list[Finding]:
     """Columns of users whose values bring together users of the same test items, but not of the same known items."""
     out = []
     for column in task.dataset.users.columns:
@@ -124,7 +124,7 @@ def telling_groups(task: Task) -> list[dict[str, Any]]:
             f"users with the same '{column}' take the same test items {test[0]:.1f} times as often as other users, the "
             f"same known items {known[0]:.1f} times"
         )
-        out.append(finding("pairs_revealed", "error", test[0], len(levels), evidence, MEND))
+        out.append(Finding("pairs_revealed", "error", test[0], len(levels), evidence, MEND))
     return out
 
 
@@ -147,7 +147,7 @@ def _agreement(levels: np.ndarray, pairs: sparse.csr_matrix) -> tuple[float, flo
     return observed / max(chance.mean(), 1), (observed - chance.mean()) / spread
 
 
-def words_of_users(task: Task) -> list[dict[str, Any]]:
+def words_of_users(task: Task) -> list[Finding]:
     """Words that stand on exactly the test items of one user: buyers under another name."""
     words = words_of(task.dataset.items)
     code: dict[str, int] = {}
@@ -155,7 +155,9 @@ def words_of_users(task: Task) -> list[dict[str, Any]]:
     columns = np.repeat(np.arange(len(words)), [len(found) for found in words])
     if not code:
         return []
-    table = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(code), len(words)))
+    table = sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), (len(code), len(words))
+    )
     size = np.diff(table.indptr)
     table = table[(size >= 3) & (size <= 500)]
     test = task.split.test.pairs()
@@ -170,10 +172,10 @@ def words_of_users(task: Task) -> list[dict[str, Any]]:
     if n < max(5, 0.02 * len(eligible)):
         return []
     evidence = f"for {n:,} of {len(eligible):,} users a word stands on just their test items, and on no others"
-    return [finding("pairs_revealed", "error", n / len(eligible), n, evidence, MEND)]
+    return [Finding("pairs_revealed", "error", n / len(eligible), n, evidence, MEND)]
 
 
-def copied_rows(task: Task) -> list[dict[str, Any]]:
+def copied_rows(task: Task) -> list[Finding]:
     """Test rows that are known under another item's id: the users of one known item are those who test another."""
     known, test = task.split.history.pairs().tocsc(), task.split.test.pairs().tocsc()
     n, m = np.diff(known.indptr), np.diff(test.indptr)
@@ -182,9 +184,14 @@ def copied_rows(task: Task) -> list[dict[str, Any]]:
     if not len(tested) or not len(like):
         return []
     rng = np.random.default_rng(0)
-    work = float(np.asarray(known[:, like].sum(axis=1)).ravel() @ np.asarray(test[:, tested].sum(axis=1)).ravel())
+    work = float(
+        np.asarray(known[:, like].sum(axis=1)).ravel()
+        @ np.asarray(test[:, tested].sum(axis=1)).ravel()
+    )
     if work > MOST_CELLS:
-        tested = np.sort(rng.choice(tested, max(1, int(len(tested) * MOST_CELLS / work)), replace=False))
+        tested = np.sort(
+            rng.choice(tested, max(1, int(len(tested) * MOST_CELLS / work)), replace=False)
+        )
     shared = (test[:, tested].T.astype(np.float32) @ known[:, like].astype(np.float32)).tocoo()
     either = m[tested][shared.row] + n[like][shared.col] - shared.data
     alike = (shared.data >= 0.75 * either) & (tested[shared.row] != like[shared.col])
@@ -198,9 +205,12 @@ def copied_rows(task: Task) -> list[dict[str, Any]]:
         f"those of '{ids[other]}'): {rows:,} test rows are known under another id"
     )
     return [
-        finding(
-            "copied_rows", "error", rows / test.nnz, rows, evidence, "merge the ids before splitting"
+        Finding(
+            "copied_rows",
+            "error",
+            rows / test.nnz,
+            rows,
+            evidence,
+            "merge the ids before splitting",
         )
     ]
-
-

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from recnb.evaluation.findings import finding
+from recnb.evaluation.audit.vectors import vector_lists
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 MOST_USERS = 400
@@ -50,6 +50,13 @@ class Reference:
         self.targets = kept[self.rows]
         self.targets.sort_indices()
         self.seen = seen
+
+    def cells(self, items: np.ndarray) -> sparse.csr_matrix:
+        """Lists of the population, item codes with -1 for empty places, as a matrix over `users`."""
+        items = items[self.rows, : self.k]
+        rows, places = np.nonzero(items >= 0)
+        found = (np.ones(len(rows), np.float32), (rows, items[rows, places]))
+        return sparse.csr_matrix(found, shape=self.targets.shape)
 
     @cached_property
     def places(self) -> dict[str, np.ndarray]:
@@ -98,7 +105,10 @@ class Reference:
         tie = np.random.default_rng(1).random(n_items) / 2
         last = rows.groupby("user")["item"].last().reindex(self.users)
         last_item = sparse.csr_matrix(
-            (np.ones(last.notna().sum(), np.float32), (np.flatnonzero(last.notna()), last.dropna().astype(int))),
+            (
+                np.ones(last.notna().sum(), np.float32),
+                (np.flatnonzero(last.notna()), last.dropna().astype(int)),
+            ),
             shape=(len(self.users), n_items),
         )
         out = {
@@ -123,7 +133,7 @@ class Reference:
 
 def too_good(
     reference: Reference, name: str, lists: sparse.csr_matrix, others: Mapping[str, float]
-) -> list[dict[str, Any]]:
+) -> list[Finding]:
     """Lists that find far more than the best of the references and of the models fitted in this run.
 
     Parameters
@@ -145,10 +155,14 @@ def too_good(
     if share < TOO_GOOD * value or (share - value) / spread < 5:
         return []
     hard = np.min([p / reference.targets.shape[1] for p in reference.places.values()], axis=0) > 0.1
-    beyond = f", {hit[hard].mean():.0%} also of those that every reference puts outside its first tenth" if hard.any() else ""
+    beyond = (
+        f", {hit[hard].mean():.0%} also of those that every reference puts outside its first tenth"
+        if hard.any()
+        else ""
+    )
     sure = hard.sum() >= 20 and hit[hard].mean() > 0.5 * value
     return [
-        finding(
+        Finding(
             "too_good",
             "error" if sure else "warning",
             share / value,
@@ -158,3 +172,28 @@ def too_good(
             MEND,
         )
     ]
+
+
+def better_than_known(
+    reference: Reference, listed: Mapping[str, sparse.csr_matrix]
+) -> list[Finding]:
+    """Who finds more than the known rows allow; a model that does not raises the bar for the next."""
+    out: list[Finding] = []
+    if not len(reference.users):
+        return out
+    share = {name: float(reference.hits_of(cells).mean()) for name, cells in listed.items()}
+    cleared: dict[str, float] = {}
+    for name in sorted(share, key=lambda n: share[n]):
+        above = too_good(reference, name, listed[name], cleared)
+        out += above
+        if not above:
+            cleared[name] = share[name]
+    return out
+
+
+def audit_vectors(task: Task) -> list[Finding]:
+    """Findings about vectors and texts of items, read in the plainest way: the mean of what the user had."""
+    reference = Reference(task, max(task.protocol.ks))
+    if not len(reference.users):
+        return []
+    return better_than_known(reference, dict(vector_lists(task, reference.users, reference.k)))

@@ -11,14 +11,14 @@ import pandas as pd
 
 from recnb.evaluation.audit.accident import FEW_LEVELS, divides
 from recnb.evaluation.audit.facts import Facts
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 MEND = "let no model read it unless it is older than the test rows"
 _NUMBER = re.compile(r"([^\W\d_]+)\W{0,3}(\d[\d,]*(?:\.\d+)?)")
 
 
-def audit_revealed(task: Task) -> list[dict[str, Any]]:
+def audit_revealed(task: Task) -> list[Finding]:
     """Findings about both tables: what was made from the test rows, by value and not by name."""
     out = []
     for axis in ("item", "user"):
@@ -33,7 +33,7 @@ def audit_revealed(task: Task) -> list[dict[str, Any]]:
                 )
                 n = int((~np.isnan(x)).sum())
                 severity = "warning" if code == "order_reveals" else "error"
-                out.append(finding(code, severity, 1 - left, n, evidence, MEND))
+                out.append(Finding(code, severity, 1 - left, n, evidence, MEND))
         out += _dividing_levels(facts)
     return out
 
@@ -55,7 +55,11 @@ def numbers_of(facts: Facts) -> Iterator[tuple[str, str, np.ndarray]]:
             yield f"{axis} column '{column}'", "column_reveals", values
         elif not pd.api.types.is_bool_dtype(table[column]):
             for word, inside in numbers_in_text(table[column]).items():
-                yield f"the number after '{word}' in {axis} column '{column}'", "text_reveals", inside
+                yield (
+                    f"the number after '{word}' in {axis} column '{column}'",
+                    "text_reveals",
+                    inside,
+                )
     if axis == "item":
         yield from _of_vectors(facts)
 
@@ -117,7 +121,7 @@ def _of_vectors(facts: Facts) -> Iterator[tuple[str, str, np.ndarray]]:
         yield f"vector '{name}', read by a linear model,", "vectors_reveal", linear
 
 
-def _dividing_levels(facts: Facts) -> list[dict[str, Any]]:
+def _dividing_levels(facts: Facts) -> list[Finding]:
     """Columns of few values that put the test counts in bands."""
     out = []
     for column in facts.table.columns:
@@ -133,5 +137,5 @@ def _dividing_levels(facts: Facts) -> list[dict[str, Any]]:
                 f"the {len(names)} values of {facts.axis} column '{column}' are bands of the test counts: {share:.1%} of "
                 "the pairs from two bands are in order, the known counts overlap"
             )
-            out.append(finding("column_reveals", "error", share, len(levels), evidence, MEND))
+            out.append(Finding("column_reveals", "error", share, len(levels), evidence, MEND))
     return out

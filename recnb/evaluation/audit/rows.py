@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
 from recnb.data.describe import tied_last
-from recnb.evaluation.findings import finding
+from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 LEAK = 0.01
 FEW = 100
 
 
-def audit_rows(task: Task) -> list[dict[str, Any]]:
+def audit_rows(task: Task) -> list[Finding]:
     """Findings about the rows of a split."""
     return [
         *future_leak(task),
@@ -22,6 +23,8 @@ def audit_rows(task: Task) -> list[dict[str, Any]]:
         *tied(task),
         *cold_users(task),
         *few_users(task),
+        *test_filtered(task),
+        *even_ratings(task),
     ]
 
 
@@ -48,7 +51,7 @@ def later_shares(task: Task) -> tuple[np.ndarray, np.ndarray] | None:
     return newer, after
 
 
-def future_leak(task: Task) -> list[dict[str, Any]]:
+def future_leak(task: Task) -> list[Finding]:
     """Known rows that are newer than what is judged."""
     shares = later_shares(task)
     if shares is None:
@@ -61,7 +64,7 @@ def future_leak(task: Task) -> list[dict[str, Any]]:
         f"; {own:.1%} of the test users have known rows of their own that are newer" if own else ""
     )
     return [
-        finding(
+        Finding(
             "future_leak",
             "warning",
             float(newer.mean()),
@@ -81,7 +84,7 @@ def _own_future(task: Task) -> float:
     return float((known[both] > test[both]).mean()) if len(both) else 0.0
 
 
-def overlap(task: Task) -> list[dict[str, Any]]:
+def overlap(task: Task) -> list[Finding]:
     """Rows, and pairs, that stand on both sides."""
     split = task.split
     known, test = split.history.pairs(), split.test.pairs()
@@ -93,11 +96,14 @@ def overlap(task: Task) -> list[dict[str, Any]]:
         split.history.interactions[columns].drop_duplicates(), how="inner", on=columns
     )
     out = []
-    if len(both) and split.dataset.order is not None:
+    explicit = split.dataset.feedback == "explicit"
+    if len(both):
+        # Without an order, and where nothing is rated, rows alike may be the same thing bought again.
+        sure = split.dataset.order is not None or explicit
         out.append(
-            finding(
+            Finding(
                 "overlap",
-                "error",
+                "error" if sure else "warning",
                 len(both) / len(split.test.interactions),
                 len(both),
                 f"{len(both):,} test rows stand among the known rows, alike in every column",
@@ -112,9 +118,9 @@ def overlap(task: Task) -> list[dict[str, Any]]:
         said = "buying again counts as a hit"
         mend = "read the result as the repeat and the new purchase together"
     out.append(
-        finding(
+        Finding(
             "repeated_pairs",
-            "note",
+            "warning" if explicit and share > 0.05 else "note",
             share,
             shared,
             f"{share:.1%} of the tested pairs were known before; {said}",
@@ -124,14 +130,14 @@ def overlap(task: Task) -> list[dict[str, Any]]:
     return out
 
 
-def tied(task: Task) -> list[dict[str, Any]]:
+def tied(task: Task) -> list[Finding]:
     """Users whose last rows share one time, where a split by time depends on it."""
     split = task.split
     if not split.tied_users or split.name == "global_time":
         return []
     share = tied_last(task.dataset)
     return [
-        finding(
+        Finding(
             "tied_last",
             "note",
             share,
@@ -143,7 +149,7 @@ def tied(task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def cold_users(task: Task) -> list[dict[str, Any]]:
+def cold_users(task: Task) -> list[Finding]:
     """Test users without history."""
     n = np.diff(task.split.history.pairs().indptr)[task.users]
     cold = int((n == 0).sum())
@@ -151,7 +157,7 @@ def cold_users(task: Task) -> list[dict[str, Any]]:
         return []
     share = cold / len(n)
     return [
-        finding(
+        Finding(
             "cold_users",
             "warning" if share > 0.2 else "note",
             share,
@@ -163,13 +169,13 @@ def cold_users(task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def few_users(task: Task) -> list[dict[str, Any]]:
+def few_users(task: Task) -> list[Finding]:
     """Too few users to tell models apart."""
     n = len(task.users)
     if n >= FEW:
         return []
     return [
-        finding(
+        Finding(
             "few_users",
             "warning",
             float(n),
@@ -178,3 +184,83 @@ def few_users(task: Task) -> list[dict[str, Any]]:
             "take a larger test part or more data",
         )
     ]
+
+
+def test_filtered(task: Task) -> list[Finding]:
+    """Tested items that were chosen by popularity: below some number of known rows hardly any item is tested."""
+    split = task.split
+    if split.candidates is not None:
+        return []  # new items have no known rows
+    n_items = task.dataset.n_items
+    known = np.bincount(split.known.interactions["item"], minlength=n_items)
+    test = np.bincount(split.test.interactions["item"], minlength=n_items)
+    order = np.argsort(known, kind="stable")
+    expected = np.cumsum(known[order]) * test.sum() / max(known.sum(), 1)
+    observed = np.cumsum(test[order])
+    # Only where the number of known rows changes: items of equal popularity stay together.
+    ends = np.flatnonzero(np.diff(known[order], append=-1) != 0)
+    bare = ends[(expected[ends] >= 30) & (observed[ends] < 0.02 * expected[ends])]
+    if not len(bare):
+        return []
+    last = bare[-1]
+    return [
+        Finding(
+            "test_filtered",
+            "error",
+            float(1 - observed[last] / expected[last]),
+            int(last + 1),
+            f"the {last + 1:,} items with at most {known[order[last]]:,} known rows have {observed[last]:,} test rows, where "
+            f"their share of the known rows makes {expected[last]:.0f}: the test was cut to popular items",
+            "filter items by the known rows alone, in both parts alike, or not at all",
+        )
+    ]
+
+
+def even_ratings(task: Task) -> list[Finding]:
+    """Ratings or thresholds that follow from the test rows: a cut at their mean, for all or for each user or item."""
+    ds, threshold = task.dataset, task.protocol.relevant_from
+    if ds.feedback != "explicit":
+        return []
+    known = task.split.history.interactions.dropna(subset="rating")
+    test = task.split.test.interactions.dropna(subset="rating")
+    grid = np.unique(ds.interactions["rating"].dropna())
+    out = []
+    if threshold is not None and len(grid) > 2 and len(test):
+        ends = {"mean": test["rating"].mean(), "median": test["rating"].median()}
+        for name, value in ends.items():
+            if threshold not in grid and abs(threshold - value) < 1e-6 * max(abs(value), 1):
+                out.append(
+                    _cut(
+                        f"relevant_from={threshold:g} is the {name} of the test ratings",
+                        1,
+                        len(test),
+                    )
+                )
+    if len(grid) != 2:
+        return out
+    for axis in ("user", "item"):
+        spread = [_evenness(rows, axis, grid[1]) for rows in (test, known)]
+        if None in spread or spread[0] > 0.6 or spread[1] < 1.5 * spread[0]:
+            continue
+        evidence = (
+            f"the share of '{grid[1]:g}' among the test rows of each {axis} varies {spread[0]:.2f} times as much as coins "
+            f"would make it, that among the known rows {spread[1]:.2f} times: they were cut at a value of the {axis}'s test rows"
+        )
+        out.append(_cut(evidence, spread[0], len(test)))
+    return out
+
+
+def _cut(evidence: str, value: float, n: int) -> Finding:
+    mend = "choose the threshold from the known rows or the scale"
+    return Finding("even_ratings", "error", value, n, evidence, mend)
+
+
+def _evenness(rows: Any, axis: str, high: float) -> float | None:
+    """Variance of the share of high ratings over units, relative to coins of one bias; None with few units."""
+    grouped = (rows["rating"] == high).groupby(rows[axis].to_numpy()).agg(["sum", "size"])
+    grouped = grouped[grouped["size"] >= 3]
+    if len(grouped) < 40:
+        return None
+    p = grouped["sum"].sum() / grouped["size"].sum()
+    chance = binom.var(grouped["size"], p).sum()
+    return float(((grouped["sum"] - p * grouped["size"]) ** 2).sum() / max(chance, 1e-12))

@@ -16,9 +16,7 @@ from recnb.evaluation.protocol import Task
 MANY_COLUMNS = 8  # number columns of one name that make a vector
 
 
-def vector_lists(
-    task: Task, users: np.ndarray, k: int
-) -> Iterator[tuple[str, sparse.csr_matrix]]:
+def vector_lists(task: Task, users: np.ndarray, k: int) -> Iterator[tuple[str, sparse.csr_matrix]]:
     """The `k` items that are most like the mean of a user's known items: (vectors in words, lists)."""
     history = task.split.history.pairs().tocsr()[users]
     for name, vectors in _vectors(task):
@@ -49,7 +47,10 @@ def _vectors(task: Task) -> Iterator[tuple[str, Any]]:
             numbers.setdefault(str(column).rstrip("0123456789"), []).append(column)
     for stem, columns in numbers.items():
         if len(columns) >= MANY_COLUMNS:
-            yield f"vector in the columns '{stem}…'", ds.items[columns].fillna(0).to_numpy(np.float32)
+            yield (
+                f"vector in the columns '{stem}…'",
+                ds.items[columns].fillna(0).to_numpy(np.float32),
+            )
     try:
         texts = Text()(ds)
     except InputError:
@@ -57,6 +58,9 @@ def _vectors(task: Task) -> Iterator[tuple[str, Any]]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     try:
-        yield "text", TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32).fit_transform(texts)
+        yield (
+            "text",
+            TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32).fit_transform(texts),
+        )
     except ValueError:  # no word at all
         return

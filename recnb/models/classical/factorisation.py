@@ -12,7 +12,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.liked import by_id, counts, taste, ties
 from recnb.optional import need
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 
 _BLOCK = 2**22  # cells of a block of scores
 
@@ -23,6 +23,9 @@ class Factors(Recommender):
     Two more coordinates carry the rules: popularity orders equal scores (so that a user without history gets
     the popular items), and an item without users stands below all others.
     """
+
+    def reads(self) -> Reads:
+        return Reads("pairs")
 
     def _keep(self, users: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> None:
         cold = popularity == 0
@@ -78,6 +81,7 @@ class ALS(Factors):
     Rendle et al. (2021), "Revisiting the performance of iALS on item recommendation benchmarks", section 3.
     """
 
+    uses_history = True
     seeded = True
 
     def __init__(

@@ -8,7 +8,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
 from recnb.models.common.liked import counts
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 
 _DAY = 86_400.0
 
@@ -30,6 +30,9 @@ class Random(Recommender):
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+
+    def reads(self) -> Reads:
+        return Reads()
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         return None  # ids and the seed say it all
@@ -62,6 +65,9 @@ class Popularity(Recommender):
     """
 
     cheap = True
+
+    def reads(self) -> Reads:
+        return Reads("counts")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         self.popularity_ = counts(train.positives())

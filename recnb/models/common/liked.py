@@ -7,7 +7,7 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 
 WEIGHTS = ("binary", "log")
 _TIE = 1e-9  # below the float32 resolution of any score that carries information
@@ -88,6 +88,11 @@ class FromHistory(Recommender):
     Subclasses set `weights` among their settings, call :meth:`_learn_taste` in `_fit`, and implement
     ``_score_rows(rows, users, own) -> (n, n_items)``.
     """
+
+    uses_history = True
+
+    def reads(self) -> Reads:
+        return Reads("pairs")
 
     def _learn_taste(self, train: Dataset) -> sparse.csr_matrix:
         self.taste_ = taste(train, getattr(self, "weights", "binary"))

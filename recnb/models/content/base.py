@@ -23,6 +23,7 @@ from recnb.models.common.item_tables import (
 from recnb.models.common.liked import FromHistory
 from recnb.models.common.new_items import new_items
 from recnb.models.common.ridge import ridge
+from recnb.recommender import Reads
 
 MAPPINGS = ("ridge",)
 Vectors: TypeAlias = np.ndarray | sparse.csr_matrix
@@ -47,6 +48,9 @@ class ContentModel(FromHistory):
     mapping: str | None
     n_factors: int
     l2: float
+
+    def reads(self) -> Reads:
+        return Reads(modalities=("text",))
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> Vectors:
         raise NotImplementedError
@@ -226,6 +230,11 @@ class TextFrozen(ContentModel):
         self.centre = centre
         self.weights = weights
 
+    def reads(self) -> Reads:
+        from recnb.encoders.loading import cited
+
+        return Reads(modalities=("text",), language_models=(cited(self.encoder),))
+
     def check_installed(self) -> None:
         from recnb.encoders.loading import need_text_extra
 
@@ -342,6 +351,9 @@ class Attributes(ContentModel):
         self.n_factors = n_factors
         self.l2 = l2
         self.weights = weights
+
+    def reads(self) -> Reads:
+        return Reads(modalities=("attributes",))
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> Vectors:
         if learn:

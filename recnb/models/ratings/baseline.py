@@ -8,7 +8,7 @@ from scipy import sparse
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.liked import counts, sink
-from recnb.recommender import Recommender
+from recnb.recommender import Reads, Recommender
 
 
 class RatingModel(Recommender):
@@ -19,6 +19,9 @@ class RatingModel(Recommender):
     :meth:`score` ranks by the predicted rating, with items that nobody has rated last; :meth:`predict` is
     cut to the scale.
     """
+
+    def reads(self) -> Reads:
+        return Reads("pairs")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         if train.feedback != "explicit":
@@ -99,11 +102,15 @@ class Baseline(RatingModel):
     """
 
     cheap = True
+    uses_history = True
 
     def __init__(self, l2_user: float = 5.0, l2_item: float = 2.0, n_epochs: int = 10) -> None:
         self.l2_user = l2_user
         self.l2_item = l2_item
         self.n_epochs = n_epochs
+
+    def reads(self) -> Reads:
+        return Reads("counts")
 
     def _learn(self, ratings: sparse.csr_matrix, train: Dataset, valid: Dataset | None) -> None:
         self.user_bias_, self.item_bias_ = biases(

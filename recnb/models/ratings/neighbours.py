@@ -39,6 +39,8 @@ class KNNBaseline(RatingModel):
     Koren (2010), "Factor in the neighbors", TKDD, section 2.2.
     """
 
+    uses_history = True
+
     def __init__(
         self,
         k: int = 50,

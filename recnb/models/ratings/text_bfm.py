@@ -13,13 +13,14 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.data.text import Text
-from recnb.encoders import whiten
+from recnb.encoders import cited, whiten
 from recnb.errors import InputError
 from recnb.models.common.item_tables import attribute_names, one_hot
 from recnb.models.common.liked import by_id
 from recnb.models.ratings.baseline import RatingModel
 from recnb.models.ratings.relational import Side, content_answer, members
 from recnb.optional import need_myfm
+from recnb.recommender import Reads
 
 
 class TextBFM(RatingModel):
@@ -111,6 +112,11 @@ class TextBFM(RatingModel):
     @property
     def needs_text(self) -> bool:  # type: ignore[override]
         return self.use_text
+
+    def reads(self) -> Reads:
+        modalities = ("text",) * self.use_text + ("attributes",) * bool(self.item_columns)
+        language_models = (cited(self.encoder),) if self.use_text else ()
+        return Reads("pairs", modalities, language_models, bool(self.user_columns))
 
     def check_installed(self) -> None:
         need_myfm("bfm_text")

@@ -120,6 +120,7 @@ class MF(RatingModel):
 
     seeded = True
     uses_valid = True
+    uses_history = True
 
     def __init__(
         self, n_factors: int = 10, n_epochs: int = 20, patience: int = 3, seed: int = 0

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset, splits
+from recnb.data.media import FOLDERS
 from recnb.data.text import Text, history_sentences
 from recnb.errors import InputError
 from recnb.models.common.histories import padded
@@ -30,7 +31,7 @@ from recnb.models.two_tower.modalities import Modalities, chosen, media_of
 from recnb.models.two_tower.settings import POOLINGS, check
 from recnb.models.two_tower.validation import BLOCK, blocks_of, closeness, quality
 from recnb.optional import check_installed
-from recnb.recommender import Recommender
+from recnb.recommender import LanguageModel, Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 
 if TYPE_CHECKING:
@@ -196,6 +197,35 @@ class TwoTower(Recommender):
     @property
     def needs_text(self) -> bool:  # type: ignore[override]
         return self.modalities is None or "text" in self.modalities.split("+")
+
+    @property
+    def uses_history(self) -> bool:  # type: ignore[override]
+        return bool({*POOLINGS, "text"} & set(self._parts()))
+
+    def reads(self) -> Reads:
+        """By its settings; what "auto" means, and which names are columns of text, is known once it is fitted."""
+        from recnb.encoders.loading import cited
+
+        names = tuple((self.modalities or "text").replace("auto", "text+media").split("+"))
+        names, texts = getattr(self, "modalities_", None) or names, {"text"}
+        kinds = {n: fact["kind"] for n, fact in getattr(self, "modality_facts_", {}).items()}
+        texts |= {name for name, kind in kinds.items() if kind == "column"}
+        unsure = (
+            set() if self.fitted else set(names) - {*texts, "id", "attributes", "media", *FOLDERS}
+        )
+        read = bool(set(names) & texts) or "text" in self._parts()
+        base = getattr(self, "base_", {"name": "none"})
+        model = cited(self.encoder)
+        if base["name"] != "none":
+            model = LanguageModel(base["name"], base["n_parameters"])
+        ids = self.item_id or "id" in names or "id" in self._parts()
+        return Reads(
+            "pairs" if ids else "none",
+            tuple(n for n in names if n != "id"),
+            (model,) * read,
+            self.traits,
+            not unsure,
+        )
 
     def check_installed(self) -> None:
         from recnb.encoders.loading import need_text_extra

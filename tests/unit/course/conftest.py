@@ -24,6 +24,7 @@ N_USERS = 20  # users, 1 or more
 SHARE = 0.5  # between 0 and 1
 WAIT = 0.0  # seconds to sleep
 """
+WRONG = '- ["my_number = 0", "my_number = 41"]\n- ["my_other = [41]"]\n'
 RESULTS = """\
 recnb.course.record(
     {"model": "ease", "metric": "ndcg", "value": 0.5, "low": 0.4, "high": 0.6, "n_users": N_USERS},
@@ -53,11 +54,18 @@ def good_cells() -> list[Any]:
         new_markdown_cell("### The same question on other data\n\nNone yet."),
         new_markdown_cell("## What we learned\n\n- It runs.\n\nWhat this does not show: much."),
         new_markdown_cell("## Exercises"),
-        new_markdown_cell("Predict the number.", metadata={"tags": ["exercise"]}),
-        code("print(40)", "solution"),
-        new_markdown_cell("Change the number.", metadata={"tags": ["exercise"]}),
-        code("print(41)", "solution"),
+        *exercise("Predict the number.", "my_number", "40"),
+        *exercise("Change the number.", "my_other", "41"),
         new_markdown_cell("## References\n\n- Nobody."),
+    ]
+
+
+def exercise(question: str, name: str, right: str) -> list[Any]:
+    return [
+        new_markdown_cell(question, metadata={"tags": ["exercise"]}),
+        code(f"{name} = None", "answer"),
+        code(f"recnb.course.check({name}, {right})", "check"),
+        code(f"{name} = {right}\n{name}", "solution"),
     ]
 
 
@@ -75,6 +83,10 @@ def make_repository(root: Path) -> Path:
     (root / "README.md").write_text(f"| [00](notebooks/{NAME}) | a small one |\n")
     profiles = "smoke: {N_USERS: 5}\ncpu: {}\ngpu: {N_USERS: 50}\n"
     (root / "notebooks" / "profiles" / "00.yaml").write_text(profiles)
+    (root / "notebooks" / "exercises").mkdir()
+    (root / "notebooks" / "exercises" / "00.yaml").write_text(WRONG)
+    way = '"00": {topic: Small, minutes: 1, part: all}\n'
+    (root / "notebooks" / "path.yaml").write_text(way)
     return root
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recnb.course import record, recorded
+from recnb.course import record, recorded, results
 from recnb.course.records import MIME, checked_rows
 from recnb.errors import InputError
 
@@ -110,8 +110,21 @@ def test_where_nothing_is_recorded_it_says_so(
     assert not nothing.rows
     assert repr(nothing) == "No run on other data is recorded yet under 'none-*'."
     assert "No run on other data" in nothing._repr_html_()
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "recnb" / "course" / "results.py"))
+    assert "this copy of the package lacks them" in repr(recorded("none-*"))
+
+
+def test_the_recorded_runs_are_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's notebook may stand anywhere; the runs come with the package or its checkout."""
     monkeypatch.chdir(tmp_path)
-    assert "this copy has no such folder" in repr(recorded("none-*"))
+    assert recorded("quickstart").rows
+    package = tmp_path / "recnb" / "course"
+    (package / "results").mkdir(parents=True)
+    (package / "results" / "own.json").write_text('[{"metric": "ndcg", "value": 0.5}]')
+    monkeypatch.setattr(results, "__file__", str(package / "results.py"))
+    assert [row["value"] for row in recorded("own").rows] == [0.5]
 
 
 @pytest.mark.parametrize("content", ["{", '{"ratio": 1}', "3", '{"records": [1]}'])

@@ -14,6 +14,7 @@ from recnb.evaluation import Protocol, Task
 from recnb.evaluation.audit import CHECKS, audit
 from recnb.evaluation.audit.models import effort
 from recnb.evaluation.audit.rows import later_shares
+from recnb.evaluation.judge import judge
 from recnb.models import make
 from recnb.recommender import read_lists, top_k
 
@@ -49,10 +50,9 @@ def task_of(rows, items, make_split=splits.global_time, protocol=None, **setting
 
 
 def codes(task: Task, models=None, **more) -> set[str]:
-    ev = None
-    if models is not None:
-        ev = evaluate(models, task.split, task.protocol)
-    return {f["code"] for f in audit(task, ev)}
+    if models is None:
+        return {f.code for f in audit(task)}
+    return {f.code for f in evaluate(models, task.split, task.protocol).findings}
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +120,9 @@ def test_tied_last_and_spread(clean):
     tied = rows.assign(timestamp=rows["timestamp"] // 10**6)
     task = task_of(tied, items, splits.leave_one_out)
     ev = evaluate({"popularity": make("popularity")}, task.split, task.protocol)
-    found = {f["code"]: f for f in ev.findings}
-    assert found["tied_last"]["n"] > 100
-    assert found["tied_timestamps"]["value"] > 0
+    found = {f.code: f for f in ev.findings}
+    assert found["tied_last"].n > 100
+    assert found["tied_timestamps"].value > 0
 
 
 def test_cold_users(clean):
@@ -280,13 +280,13 @@ def test_hits_first_among_ties(clean_task):
 def test_short_lists(clean_task):
     listed = top_k(make("popularity").fit(clean_task.split.known), clean_task.users, 4)
     ev = evaluate({"theirs": lists_from(clean_task, listed)}, clean_task.split)
-    assert "short_lists" in {f["code"] for f in ev.findings}
+    assert "short_lists" in {f.code for f in ev.findings}
 
 
 def test_constant_scores(clean_task):
     flat = np.zeros((clean_task.dataset.n_users, N_ITEMS), np.float32)
     ev = evaluate({"flat": flat}, clean_task.split)
-    assert "constant_scores" in {f["code"] for f in ev.findings}
+    assert "constant_scores" in {f.code for f in ev.findings}
 
 
 def test_a_model_that_only_repeats_popularity(clean_task):
@@ -304,13 +304,29 @@ def test_missing_baseline(clean_task):
 
 
 def test_untuned_and_unequal_effort(clean_task):
-    ev = evaluate({name: make(name) for name in BASELINES}, clean_task.split)
-    ev.settings["search"] = {"trials": 0}
-    assert [f["code"] for f in effort(ev)] == ["untuned"]
-    ev.settings["search"] = {"trials": 20, "models": {"ease": {"trials": 3}, "popularity": {}}}
-    assert [f["code"] for f in effort(ev)] == ["unequal_effort"]
-    ev.settings["search"] = {"trials": 20, "models": {"ease": {}, "popularity": {}}}
-    assert effort(ev) == []
+    judged = [judge(name, make(name), clean_task) for name in BASELINES]
+
+    def said(search):
+        return [f.code for f in effort(judged, search)]
+
+    assert said(None) == []  # not known
+    assert said({"trials": 0}) == ["untuned"]
+    counts = {"ease": {"trials": 3}, "popularity": {}}
+    assert said({"trials": 20, "models": counts}) == ["unequal_effort"]
+    assert said({"trials": 20, "models": {"ease": {}, "popularity": {}}}) == []
+
+
+def test_effort_is_said_in_the_evaluation(clean_task):
+    ev = evaluate({"ease": make("ease")}, clean_task.split, search={"trials": 0, "models": {}})
+    assert "untuned" in {f.code for f in ev.findings} and ev.settings["search"]["trials"] == 0
+
+
+def test_baselines_are_known_by_what_they_read(clean_task):
+    """Other names than usual are no fault, and usual names on other models are no cure."""
+    renamed = {"a": make("random"), "b": make("popularity"), "c": make("itemknn")}
+    assert "missing_baseline" not in codes(clean_task, renamed)
+    borrowed = {"random": make("ease"), "popularity": make("itemknn"), "ease": make("ease")}
+    assert "missing_baseline" in codes(clean_task, borrowed)
 
 
 def test_selection_on_test(clean_task):
@@ -325,7 +341,7 @@ def test_selection_on_test(clean_task):
 def test_movielens_ties_and_leak_are_reproduced():
     ds = load("ml-100k")
     task = Task(splits.leave_one_out(ds), Protocol(relevant_from=1))
-    found = {f["code"]: f for f in audit(task)}
-    assert found["tied_last"]["value"] == pytest.approx(0.44, abs=0.005)
+    found = {f.code: f for f in audit(task)}
+    assert found["tied_last"].value == pytest.approx(0.44, abs=0.005)
     _, after = later_shares(task)
     assert after.mean() == pytest.approx(0.41, abs=0.01)

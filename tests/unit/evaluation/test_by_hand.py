@@ -148,9 +148,9 @@ def test_foreign_lists(split, given):
     assert values(ev, "theirs", "ndcg")["a"] == pytest.approx(1 / (1 + L3))
     assert all(values(ev, "theirs", metric)["b"] == 0 for metric in EVERY)
     assert set(ev.table()["n_users"]) == {3}
-    (short,) = (f for f in ev.findings if f["code"] == "short_lists")
-    assert (short["n"], short["value"]) == (2, pytest.approx(2 / 3))
-    assert "theirs: 2 of 3 users" in short["evidence"] and "count as misses" in short["evidence"]
+    (short,) = (f for f in ev.findings if f.code == "short_lists")
+    assert (short.n, short.value) == (2, pytest.approx(2 / 3))
+    assert "theirs: 2 of 3 users" in short.evidence and "count as misses" in short.evidence
 
 
 def test_lists_beside_a_model_with_auc(split):

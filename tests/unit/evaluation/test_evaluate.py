@@ -169,6 +169,9 @@ def test_a_store_saves_the_work(split):
         def put(self, judged, model):
             self.kept[judged.model, judged.seed] = judged
 
+        def beside(self, split):
+            return Store()
+
     store = Store()
     first = evaluate({"spy": Drawer()}, split, seeds=(0, 1), store=store)
     assert set(store.kept) == {("spy", 0), ("spy", 1)} and len(digests()) == 2
@@ -182,7 +185,7 @@ def test_a_store_saves_the_work(split):
 
 def test_costs_and_settings_are_kept(split):
     ev = evaluate({"m": Popular(noise=0.5)}, split)
-    (model,) = ev.settings["models"]
+    model = ev.records[0].to_dict()
     assert model["settings"] == {"noise": 0.5, "seed": 0}
     for name in ("fit_seconds", "score_seconds", "peak_memory_mb"):
         assert model[name] >= 0
@@ -203,7 +206,7 @@ def test_costs_and_settings_are_kept(split):
 
 
 def spread(ev):
-    return [f for f in ev.findings if f["code"] == "tied_timestamps" and " to " in f["evidence"]]
+    return [f for f in ev.findings if f.code == "tied_timestamps" and " to " in f.evidence]
 
 
 def test_ties_at_the_cut_are_measured():
@@ -217,10 +220,10 @@ def test_ties_at_the_cut_are_measured():
         for seed in range(5):
             judged = judge("m", Popular(), Task(split.with_tie_seed(seed), Protocol()))
             values.append(judged.values["ndcg", 10, "catalogue"][1].mean())
-        assert found["n"] == split.tied_users
-        assert found["value"] == pytest.approx(max(values) - min(values))
-        assert f"m {min(values):.4f} to {max(values):.4f}" in found["evidence"]
-        assert "slow" not in found["evidence"]  # only what is fitted in seconds
+        assert found.n == split.tied_users
+        assert found.value == pytest.approx(max(values) - min(values))
+        assert f"m {min(values):.4f} to {max(values):.4f}" in found.evidence
+        assert "slow" not in found.evidence  # only what is fitted in seconds
 
 
 def test_without_ties_at_the_cut_there_is_nothing_to_say(split):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,12 +14,19 @@ from markupsafe import Markup
 
 from recnb import evaluate
 from recnb.data import Dataset, splits
+from recnb.encoders import cited
 from recnb.evaluation import Evaluation, Protocol
 from recnb.evaluation.audit import CHECKS
+from recnb.evaluation.findings import Finding
 from recnb.models import make
 from recnb.plots.words import metric_name
+from recnb.recommender import LanguageModel, Reads
 from recnb.report import answer, example_users, groups, write, write_report
 from recnb.report.figures import Figure
+
+TEXT = Reads(modalities=("text",), language_models=(cited(),))
+PLAIN = Reads("pairs")
+MORE = TEXT | Reads(modalities=("image",))
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "use", "path"}
 N_USERS, N_ITEMS = 80, 40
@@ -79,7 +87,12 @@ class Page(HTMLParser):
         return next(t for t in self.tables if caption in t["caption"])
 
 
-def data_set(name: str = "tiny", users: pd.DataFrame | None = None, n: int = N_USERS) -> Dataset:
+def data_set(
+    name: str = "tiny",
+    users: pd.DataFrame | None = None,
+    n: int = N_USERS,
+    title: str | None = None,
+) -> Dataset:
     rng = np.random.default_rng(0)
     rows = [
         (f"u{u}", f"i{i}", int(rng.integers(3, 6)), 1000 * t + u)
@@ -87,7 +100,13 @@ def data_set(name: str = "tiny", users: pd.DataFrame | None = None, n: int = N_U
         for t, i in enumerate(rng.choice(N_ITEMS, 12, replace=False))
     ]
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "rating", "timestamp"])
-    return Dataset.from_frames(frame, users=users, feedback="explicit", scale=(1, 5), name=name)
+    items = None
+    if title is not None:
+        ids = [f"i{i}" for i in range(N_ITEMS)]
+        items = pd.DataFrame({"item_id": ids, "title": [f"{title} {i[1:]}" for i in ids]})
+    return Dataset.from_frames(
+        frame, items=items, users=users, feedback="explicit", scale=(1, 5), name=name
+    )
 
 
 def people(n: int = N_USERS) -> pd.DataFrame:
@@ -111,7 +130,7 @@ PROTOCOL = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=1000)
 
 @pytest.fixture(scope="module")
 def split():
-    return splits.user_time(data_set(users=people()))
+    return splits.user_time(data_set(users=people(), title="Title"))
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +142,7 @@ def ev(split) -> Evaluation:
         "ease": make("ease", l2=50.0),
         "text_frozen": scores(split, 0.6, 1),
     }
-    found = evaluate(models, split, PROTOCOL, seeds=(0, 1))
-    found.settings["titles"] = {f"i{i}": f"Title {i}" for i in range(N_ITEMS)}
-    return found
+    return evaluate(models, split, PROTOCOL, seeds=(0, 1), reads={"text_frozen": TEXT})
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +235,7 @@ def test_lower_is_better_for_errors(split, tmp_path):
 @pytest.mark.usefixtures("no_pictures")
 def test_planted_null_is_called_a_null_result(split, tmp_path):
     models = {"plain": scores(split, 0.5, 1), "text_dot": scores(split, 0.5, 2)}
-    ev = evaluate(models, split, PROTOCOL)
+    ev = evaluate(models, split, PROTOCOL, reads={"plain": PLAIN, "text_dot": TEXT})
     found = answer(ev)
     assert (found.verdict, found.model, found.reference) == ("null", "text_dot", "plain")
     text = report(ev, tmp_path).text
@@ -229,8 +246,8 @@ def test_planted_null_is_called_a_null_result(split, tmp_path):
 @pytest.mark.parametrize(("mine", "theirs", "verdict"), [(0.9, 0.1, "better"), (0.1, 0.9, "worse")])
 @pytest.mark.usefixtures("no_pictures")
 def test_planted_effects_are_found(split, tmp_path, mine, theirs, verdict):
-    models = {"plain": scores(split, theirs, 1), "ease+text_dot": scores(split, mine, 2)}
-    ev = evaluate(models, split, PROTOCOL)
+    models = {"plain": scores(split, theirs, 1), "any name": scores(split, mine, 2)}
+    ev = evaluate(models, split, PROTOCOL, reads={"plain": PLAIN, "any name": PLAIN | TEXT})
     found = answer(ev)
     assert found.verdict == verdict and found.asked
     text = report(ev, tmp_path).text
@@ -243,22 +260,45 @@ def test_planted_effects_are_found(split, tmp_path, mine, theirs, verdict):
 @pytest.mark.usefixtures("no_pictures")
 def test_pictures_are_no_evidence_for_a_language_model(split, tmp_path):
     """A model that has more than the text never answers the question; one without text counts as without."""
-    models = {"plain": scores(split, 0.1, 1), "fusion": scores(split, 0.9, 2)}
-    ev = evaluate(models, split, PROTOCOL)
-    found = answer(ev)
-    assert not found.asked and (found.model, found.reference) == ("fusion", "plain")
+    models = {"plain": scores(split, 0.1, 1), "much": scores(split, 0.9, 2)}
+    reads = {"plain": PLAIN, "much": MORE}
+    found = answer(ev := evaluate(models, split, PROTOCOL, reads=reads))
+    assert not found.asked and (found.model, found.reference) == ("much", "plain")
     text = report(ev, tmp_path / "alone").text
-    assert "Not told by these models: fusion reads more than text" in text
+    assert "Not told by these models: much reads more than text" in text
     assert "difference from the same model without the text" in text and "Yes, on" not in text
-    bare = "fusion[modalities=image+audio]"
-    models |= {"text_dot": scores(split, 0.1, 3), bare: scores(split, 0.9, 4)}
-    ev = evaluate(models, split, PROTOCOL)
+    models |= {"words": scores(split, 0.1, 3), "pictures": scores(split, 0.9, 4)}
+    reads |= {"words": TEXT, "pictures": Reads(modalities=("image", "audio"))}
+    found = answer(evaluate(models, split, PROTOCOL, reads=reads))
+    assert found.asked and (found.model, found.reference) == ("words", "pictures")
+    assert "much, at " in found.sentences[-1]
+    reads["much"] = TEXT | PLAIN
+    found = answer(evaluate(models, split, PROTOCOL, reads=reads))
+    assert found.asked and found.model == "much"
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_what_is_not_known_stands_on_neither_side(split, tmp_path):
+    models = {"plain": scores(split, 0.2, 1), "words": scores(split, 0.5, 2)}
+    models["theirs"] = scores(split, 0.9, 3)
+    reads = {"plain": PLAIN, "words": TEXT}
+    ev = evaluate(models, split, PROTOCOL, reads=reads)
     found = answer(ev)
-    assert found.asked and (found.model, found.reference) == ("text_dot", bare)
-    assert "fusion, at " in found.sentences[-1]
-    own = {"models": [{"model": "fusion", "settings": {"modalities": "text+id"}}]}
-    ev.settings.update(own)
-    assert answer(ev).model == "fusion" and answer(ev).asked
+    assert found.asked and (found.model, found.reference) == ("words", "plain")
+    page = report(ev, tmp_path)
+    assert "It is not known what theirs reads" in page.text
+    rows = {c[0]["text"]: c[-1]["text"] for c in page.table("best first")["rows"][1:]}
+    assert rows == {"theirs": "not known", "words": "yes", "plain": "no"}
+    found = answer(evaluate(models, split, PROTOCOL, reads=reads | {"theirs": PLAIN}))
+    assert found.reference == "theirs"
+
+
+def test_a_name_decides_nothing(split):
+    """Names of language models on models without one, and the other way round."""
+    models = {"text_dot@lora": scores(split, 0.1, 1), "popularity": scores(split, 0.9, 2)}
+    reads = {"text_dot@lora": PLAIN, "popularity": TEXT}
+    found = answer(evaluate(models, split, PROTOCOL, reads=reads))
+    assert found.asked and (found.model, found.reference) == ("popularity", "text_dot@lora")
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -280,7 +320,10 @@ def test_one_model(split, tmp_path):
 def test_shelf_and_catalogue(tmp_path):
     split = splits.cold_item(data_set())
     ev = evaluate(
-        {"popularity": make("popularity"), "lm_x": scores(split, 0.9, 1)}, split, PROTOCOL
+        {"popularity": make("popularity"), "lm_x": scores(split, 0.9, 1)},
+        split,
+        PROTOCOL,
+        reads={"lm_x": TEXT},
     )
     page = report(ev, tmp_path)
     assert (
@@ -366,23 +409,12 @@ def test_markup_is_whole_and_accessible(page):
 def test_words_of_others_stay_words(tmp_path):
     evil = '<script>alert("x")</script>'
     users = people().rename(columns={"kind": "<i>kind</i>"}).replace("a", "<u>a</u>")
-    split = splits.user_time(data_set(name=f"</title>{evil}", users=users))
+    split = splits.user_time(data_set(name=f"</title>{evil}", users=users, title=evil))
     name = '<b onclick="x">$\\frac$_</b>'
     models = {name: scores(split, 0.9, 1), "text_<a>": scores(split, 0.1, 2)}
-    ev = evaluate(models, split, PROTOCOL)
-    ev.settings["titles"] = {f"i{i}": f"{evil} {i}" for i in range(N_ITEMS)}
-    ev.settings["notes"] = [evil]
-    ev.settings["command"] = f"recnb evaluate {evil}"
-    ev.findings.append(
-        {
-            "code": evil,
-            "severity": "note",
-            "value": 1,
-            "n": 1,
-            "evidence": evil,
-            "mend": evil,
-        }
-    )
+    reads = {name: Reads(modalities=(evil,), language_models=(LanguageModel(evil),))}
+    ev = evaluate(models, split, PROTOCOL, reads=reads, notes=[evil], command=f"recnb {evil}")
+    ev = replace(ev, findings=(*ev.findings, Finding(evil, "note", 1, 1, evil, evil)))
     page = report(ev, tmp_path)
     tags = {tag for tag, _ in page.tags}
     assert not {"script", "b", "u", "i", "a>"} & tags and not page.unbalanced
@@ -401,9 +433,9 @@ def test_program_repeats_the_run(ev, split, page, raw):
     from html import unescape
 
     program = unescape(re.search(r"<pre><code>(.*?)</code></pre>", raw, re.S)[1])
-    assert "l2=50.0" in program and "'text_frozen': make('text_frozen')" in program
+    assert "l2=50.0" in program and "'text_frozen': ...,  # given by the caller" in program
     program = program.replace("ds = load('tiny')", "ds = given").replace(
-        "make('text_frozen')", "matrix"
+        "'text_frozen': ...,", "'text_frozen': matrix,"
     )
     scope = {"given": split.dataset, "matrix": scores(split, 0.6, 1)}
     exec(program, scope)
@@ -428,21 +460,12 @@ def test_examples_are_those_users_lists(ev, page):
 @pytest.mark.usefixtures("no_pictures")
 def test_findings_and_checks_always_stand(ev, split, page, tmp_path):
     for found in ev.findings:
-        assert found["evidence"] in page.text
+        assert found.evidence in page.text
     quiet = evaluate({"a": scores(split, 0.5, 1)}, split, PROTOCOL)
-    quiet.findings.clear()
+    quiet = replace(quiet, findings=())
     text = report(quiet, tmp_path).text
     assert "The checks found nothing." in text and all(said in text for said in CHECKS.values())
-    quiet.findings.append(
-        {
-            "code": "leak",
-            "severity": "error",
-            "value": 1,
-            "n": 9,
-            "evidence": "It leaks",
-            "mend": "Stop it",
-        }
-    )
+    quiet = replace(quiet, findings=(Finding("leak", "error", 1, 9, "It leaks", "Stop it"),))
     text = report(quiet, tmp_path).text
     assert "The checks raised 1 error" in text and "It leaks. Mend: Stop it." in text.replace(
         " .", "."
@@ -456,13 +479,7 @@ def test_tuning_encoder_and_notes_are_named(ev, tmp_path):
         "search": {"trials": 20, "models": {}},
         "notes": ["tfidf is left out"],
     }
-    settings["models"] = [
-        {**m, "settings": {"encoder": None}} if m["model"] == "text_frozen" else m
-        for m in ev.settings["models"]
-    ]
-    tuned = Evaluation(
-        ev.columns, ev.users, ev.lists, ev.costs, ev.findings, settings, ev.split_frame
-    )
+    tuned = replace(ev, settings=settings)
     text = report(tuned, tmp_path).text
     assert "tuned: 20 trials" in text and "tfidf is left out" in text
     assert (
@@ -476,9 +493,10 @@ def test_tuning_encoder_and_notes_are_named(ev, tmp_path):
 @pytest.mark.slow
 def test_fast_and_small(tmp_path):
     split = splits.user_time(data_set(n=1000, users=people(1000)))
-    models = {f"{'text_' * (m % 2)}m{m}": scores(split, m / 10, m) for m in range(8)}
+    models = {f"m{m}": scores(split, m / 10, m) for m in range(8)}
+    reads = {name: TEXT if at % 2 else PLAIN for at, name in enumerate(models)}
     metrics = ("ndcg", "recall", "average_precision", "reciprocal_rank")
-    ev = evaluate(models, split, Protocol(metrics=metrics))
+    ev = evaluate(models, split, Protocol(metrics=metrics), reads=reads)
     start = time.process_time()
     path = write_report(ev, tmp_path / "r.html")
     assert time.process_time() - start < 10

@@ -17,6 +17,7 @@ from recnb.errors import InputError  # noqa: E402
 from recnb.models.two_tower.model import TwoTower  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
 from recnb.tuning.bank import Adapter, AdapterBank  # noqa: E402
+from recnb.tuning.merging import save_merged  # noqa: E402
 from recnb.tuning.methods import MERGEABLE, METHODS, budget_of, counts, depth_of, tune  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 from tests.unit.models.two_tower.test_two_tower import small, texts, world  # noqa: E402
@@ -255,6 +256,31 @@ def test_bank_refuses_what_does_not_fit(folders, tmp_path: Path) -> None:
     (tmp_path / "cut" / "adapter.safetensors").write_bytes(data[:50])
     with pytest.raises(InputError, match="no readable adapter"):
         Adapter.load(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("method", MERGEABLE)
+def test_merged_folder_opens_like_any_other(folders, method: str, tmp_path: Path) -> None:
+    base = TextEncoder(folders["bert"], normalise=False)
+    before = base.encode(texts(6))
+    adapter = adapter_of(method, 0, folders["bert"])
+    wanted = alone(adapter, folders["bert"], texts(6))
+    for _ in range(2):  # the second takes the place of the first
+        folder = save_merged(base, adapter, tmp_path / "merged")
+    opened = TextEncoder(folder, normalise=False)
+    np.testing.assert_allclose(opened.encode(texts(6)), wanted, atol=1e-5)
+    assert np.abs(wanted - before).max() > 1e-3, "the adapter does something"
+    assert opened.n_parameters == base.n_parameters and opened.checksum != base.checksum
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_what_cannot_be_merged_is_refused(folders, tmp_path: Path) -> None:
+    base = TextEncoder(folders["bert"], normalise=False)
+    with pytest.raises(InputError, match="does not merge"):
+        save_merged(base, adapter_of("prefix", 0, folders["bert"]), tmp_path / "out")
+    other = write_model(tmp_path / "other", "bert", seed=5)
+    with pytest.raises(InputError, match="trained on"):
+        save_merged(base, adapter_of("lora", 0, other), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_tower_gives_its_adapter(folders, tmp_path: Path) -> None:

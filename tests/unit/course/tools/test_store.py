@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from recnb.course import NotebookError, normalise
 from recnb.course.outputs import WIDGET
 from recnb.course.records import MIME
+from tools.notebooks.links import MARK
 from tools.notebooks.store import execute_in_place, main
 
 Make = Callable[..., Path]
@@ -80,9 +81,16 @@ def test_two_clean_runs_store_the_same_bytes(make: Make) -> None:
     assert path.read_bytes() == once
     nb = nbformat.read(path, as_version=4)
     assert nb.cells[2].outputs[0].text == "../course-output/00\n"
-    assert [cell.execution_count for cell in nb.cells] == [1, 2, 3, 4]
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4]
+    assert nb.cells[-1].source.startswith(MARK)  # the foot is written with the outputs
     assert "seconds" not in json.dumps(nb.cells[3].outputs)
-    assert sorted(p.name for p in path.parent.iterdir()) == ["00_small.ipynb", "profiles"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "00_small.ipynb",
+        "exercises",
+        "path.yaml",
+        "profiles",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def picture(size: int) -> Any:
     return new_output("display_data", data=data)
 
 
+WORDY = " ".join(["word"] * 13)
+
+
+def filler(n: int) -> list[Any]:
+    return [new_markdown_cell("We count on.", id=f"filler-{i}") for i in range(n)]
+
+
 BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no question": (lambda nb: swap_text(nb, 0, "run?", "run."), "the title is to read"),
     "wrong number": (lambda nb: swap_text(nb, 0, "# 00.", "# 01."), "the title is to read"),
@@ -55,7 +62,6 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
         "2 headings of the first level",
     ),
     "no badge": (lambda nb: swap_text(nb, 0, "colab-badge", "badge"), "lacks the badge"),
-    "no glance": (lambda nb: swap_text(nb, 1, "At a glance", "Look"), "headed 'At a glance'"),
     "bootstrap edited": (
         lambda nb: edit(nb, "bootstrap", "-q", "-U"),
         "the bootstrap cell differs",
@@ -84,12 +90,70 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda nb: edit(nb, "results", "recnb", "recnb.course.record({'a': 1})\nrecnb"),
         "calls record 2 times",
     ),
-    "no references": (lambda nb: nb.cells.pop(), "no heading '## References'"),
-    "sections swapped": (lambda nb: swap(nb, 11, 12), "'## Exercises' is out of order"),
-    "no limits told": (lambda nb: swap_text(nb, 11, "does not show", "says"), "does not show"),
-    "no other data": (lambda nb: swap_text(nb, 10, "other data", "it"), "on other data"),
     "one exercise": (lambda nb: untag(nb, "exercise"), "1 cells are tagged 'exercise'"),
-    "no solution": (lambda nb: untag(nb, "solution"), "cell 14: no solution follows"),
+    "no solution": (lambda nb: untag(nb, "solution"), "has not one cell tagged 'solution'"),
+    "no check": (lambda nb: untag(nb, "check"), "has not one cell tagged 'check'"),
+    "the check is by hand": (
+        lambda nb: edit(nb, "check", "recnb.course.check", "print"),
+        "does not call recnb.course.check",
+    ),
+    "the answer is given away": (
+        lambda nb: edit(nb, "answer", "None", "40"),
+        "the stub is to set its names to None",
+    ),
+    "the solution solves something else": (
+        lambda nb: edit(nb, "solution", "my_number = ", "number = "),
+        "the solution does not set my_number",
+    ),
+    "parts out of order": (lambda nb: swap(nb, 14, 15), "are to come as answer, check, solution"),
+    "an open solution": (
+        lambda nb: cell_tagged(nb, "solution").metadata.pop("jupyter"),
+        "the folding of solutions",
+    ),
+    "long main path": (
+        lambda nb: nb.cells.__setitem__(slice(5, 5), filler(40)),
+        "the main path has 5",
+    ),
+    "a section after the side rooms": (
+        lambda nb: swap_text(nb, 5, "## 1.", "## Going deeper\n\n## 2."),
+        "a numbered section follows",
+    ),
+    "wide cells": (
+        lambda nb: [swap_text(nb, at, "", "\n" * 12) for at in (6, 7)],
+        "the median code cell has",
+    ),
+    "say": (
+        lambda nb: swap_text(nb, 6, "print", "def say(text): ...\nprint"),
+        "prose comes from code (say)",
+    ),
+    "prose in Markdown from code": (
+        lambda nb: swap_text(nb, 6, "print", "Markdown(f'{N_USERS} users')\nprint"),
+        "prose comes from code (Markdown)",
+    ),
+    "prose in an f-string": (
+        lambda nb: swap_text(nb, 6, "print", f"text = f'{{N_USERS}} {WORDY}'\nprint"),
+        "prose comes from code (13 words",
+    ),
+    "prose in a print": (
+        lambda nb: swap_text(nb, 6, "print", f"print('{WORDY}')\nprint"),
+        "prose comes from code (13 words",
+    ),
+    "a private module": (
+        lambda nb: swap_text(nb, 6, "print", "from recnb.plots.words import plain\nprint"),
+        "imports from recnb.plots.words, which is no public face",
+    ),
+    "a private module by import": (
+        lambda nb: swap_text(nb, 6, "print", "import recnb.plots.words\nprint"),
+        "imports recnb.plots.words, which is no public face",
+    ),
+    "a name that is not public": (
+        lambda nb: swap_text(nb, 6, "print", "from recnb.course import batch\nprint"),
+        "imports batch, which recnb.course does not name",
+    ),
+    "no way on": (
+        lambda nb: nb.cells[-1].update(source="The end."),
+        "the last cell does not lead on",
+    ),
     "long cell": (lambda nb: swap_text(nb, 6, "print", "\n" * 25 + "print"), "27 lines of code"),
     "installs": (lambda nb: swap_text(nb, 6, "print", "!pip install x\nprint"), "installs some"),
     "autoreload": (lambda nb: swap_text(nb, 6, "print", "%autoreload 2\nprint"), "%autoreload"),
@@ -114,7 +178,7 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "widget state": (lambda nb: nb.metadata.update(widgets={}), "not normalised (widgets)"),
     "cell metadata": (
         lambda nb: nb.cells[6].metadata.update(collapsed=True),
-        "cell 7: metadata beyond sorted tags (collapsed)",
+        "the folding of solutions (collapsed)",
     ),
     "stderr": (lambda nb: add_output(nb, stream("oh", "stderr")), "cell 7: output is not normal"),
     "progress": (
@@ -182,6 +246,23 @@ def test_a_broken_notebook_is_caught(name: str, stored: Path, change: Change) ->
     breaks, said = BROKEN[name]
     change(stored, breaks)
     assert any(said in problem for problem in check(stored)), check(stored)
+
+
+def test_side_rooms_do_not_count_as_main_path(stored: Path, change: Change) -> None:
+    """What stands under Going deeper, Exercises and References may be as long as it has to be."""
+
+    def furnish(nb: Any) -> None:
+        deeper = new_markdown_cell("## Going deeper\n\nMore.", id="deeper")
+        nb.cells[12:12] = [deeper, *filler(50)]
+
+    change(stored, furnish)
+    assert check(stored) == []
+
+
+def test_assert_messages_and_data_are_no_prose(stored: Path, change: Change) -> None:
+    lines = f"""assert N_USERS > 0, f"{{N_USERS}} {WORDY}"\nreviews = ["{WORDY}"]\nprint"""
+    change(stored, lambda nb: swap_text(nb, 6, "print", lines))
+    assert [problem for problem in check(stored) if "prose" in problem] == []
 
 
 def test_a_good_anchor_and_a_good_own_link_pass(stored: Path, change: Change) -> None:
