@@ -186,7 +186,7 @@ def tie_spread(
     slow = {
         one.model
         for one in first
-        if one.costs["fit_seconds"] + one.costs["score_seconds"] > TIE_SECONDS
+        if sum(one.record.costs.get(c, 0.0) for c in ("fit_seconds", "score_seconds")) > TIE_SECONDS
     }
     models = {name: model for name, model in models.items() if name not in slow}
     if not models:

@@ -138,16 +138,17 @@ class Task:
                 f"no test row of '{name}' is relevant",
                 mend="lower relevant_from, or enlarge the test part",
             )
+        once = "let each row stand in one part; where buying again counts, use repeats='include'"
         for part, rows in (("validation", self.split.valid), ("training", self.split.train)):
             if rows is not None and test.multiply(rows.pairs().astype(bool)).nnz == test.nnz:
                 return InputError(
-                    f"all {test.nnz:,} relevant test pairs of '{name}' stand in the {part} part too: the same rows on both "
-                    "sides",
-                    mend="divide the rows so that each stands in one part; where buying again counts, use repeats='include'",
+                    f"all {test.nnz:,} relevant test pairs of '{name}' stand in the {part} part too: the same rows on "
+                    "both sides",
+                    mend=once,
                 )
         return InputError(
             f"all {test.nnz:,} relevant test pairs of '{name}' are known before the test",
-            mend="divide the rows so that each stands in one part; where buying again counts, use repeats='include'",
+            mend=once,
         )
 
     @property

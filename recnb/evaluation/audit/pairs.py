@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from recnb.evaluation.audit.words import word_table, words_of
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
@@ -26,17 +27,6 @@ def audit_pairs(task: Task) -> list[Finding]:
         *words_of_users(task),
         *copied_rows(task),
     ]
-
-
-def words_of(table: pd.DataFrame) -> list[set[str]]:
-    """The words in all text columns of each row."""
-    texts = [table[c].astype(str) for c in table.columns if table[c].dtype == object]
-    texts += [
-        table[c].astype(str)
-        for c in table.columns
-        if isinstance(table[c].dtype, (pd.StringDtype, pd.CategoricalDtype))
-    ]
-    return [{w for text in row for w in re.findall(r"[\w-]+", text.lower())} for row in zip(*texts)]
 
 
 def _cells(task: Task, users: list[int], items: list[int]) -> sparse.csr_matrix:
@@ -149,15 +139,7 @@ def _agreement(levels: np.ndarray, pairs: sparse.csr_matrix) -> tuple[float, flo
 
 def words_of_users(task: Task) -> list[Finding]:
     """Words that stand on exactly the test items of one user: buyers under another name."""
-    words = words_of(task.dataset.items)
-    code: dict[str, int] = {}
-    rows = [code.setdefault(w, len(code)) for found in words for w in found]
-    columns = np.repeat(np.arange(len(words)), [len(found) for found in words])
-    if not code:
-        return []
-    table = sparse.csr_matrix(
-        (np.ones(len(rows), np.float32), (rows, columns)), (len(code), len(words))
-    )
+    table = word_table(task.dataset.items).T.tocsr().astype(np.float32)
     size = np.diff(table.indptr)
     table = table[(size >= 3) & (size <= 500)]
     test = task.split.test.pairs()

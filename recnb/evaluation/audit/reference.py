@@ -1,7 +1,7 @@
 """Simple references fitted on the known rows, and lists that are better than knowing those rows allows.
 
-The references need no model: popularity, recent popularity, the user's own counts (where buying again counts), and cosines between
-items, to the whole history and to its last item. Items with fewer than :data:`LEAST_ROWS` known rows are left out:
+The references need no model: popularity, recent popularity, the user's own counts (where buying again counts), and
+cosines between items, to the whole history and to its last item. Items with fewer than :data:`LEAST_ROWS` known rows are left out:
 of them only words know something.
 """
 
@@ -21,8 +21,8 @@ MOST_USERS = 400
 LEAST_ROWS = 3
 TOO_GOOD = 1.4
 MEND = (
-    "look what it was fitted on: rows of the test, an embedding or a table made from them? If it is a new kind of model "
-    "on known rows alone, the gain is real"
+    "look what it was fitted on: rows of the test, an embedding or a table made from them? If it is a new kind of "
+    "model on known rows alone, the gain is real"
 )
 
 
@@ -167,8 +167,8 @@ def too_good(
             "error" if sure else "warning",
             share / value,
             len(reference.users),
-            f"{name} finds {share:.1%} of the test pairs of {len(reference.users):,} users, {share / value:.1f} times as many "
-            f"as the best that was fitted on the known rows ({best}, {value:.1%}){beyond}",
+            f"{name} finds {share:.1%} of the test pairs of {len(reference.users):,} users, {share / value:.1f} times "
+            f"as many as the best that was fitted on the known rows ({best}, {value:.1%}){beyond}",
             MEND,
         )
     ]

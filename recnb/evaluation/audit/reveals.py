@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from recnb.evaluation.audit.accident import FEW_LEVELS, divides
 from recnb.evaluation.audit.facts import Facts
+from recnb.evaluation.audit.words import word_table
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
@@ -34,7 +36,7 @@ def audit_revealed(task: Task) -> list[Finding]:
                 n = int((~np.isnan(x)).sum())
                 severity = "warning" if code == "order_reveals" else "error"
                 out.append(Finding(code, severity, 1 - left, n, evidence, MEND))
-        out += _dividing_levels(facts)
+        out += _dividing_levels(facts) + _dividing_words(facts)
     return out
 
 
@@ -134,8 +136,35 @@ def _dividing_levels(facts: Facts) -> list[Finding]:
         share = divides(levels, facts.known, facts.test)
         if share is not None:
             evidence = (
-                f"the {len(names)} values of {facts.axis} column '{column}' are bands of the test counts: {share:.1%} of "
-                "the pairs from two bands are in order, the known counts overlap"
+                f"the {len(names)} values of {facts.axis} column '{column}' are bands of the test counts: {share:.1%} "
+                "of the pairs from two bands are in order, the known counts overlap"
             )
             out.append(Finding("column_reveals", "error", share, len(levels), evidence, MEND))
     return out
+
+
+def _dividing_words(facts: Facts) -> list[Finding]:
+    """Words that stand on just the most (or least) tested units: bands of the test counts, written into a text."""
+    used = np.flatnonzero(facts.known + facts.test > 0)
+    cells = word_table(facts.table)[used] if len(used) else None
+    if cells is None or len(used) < 40 or facts.test.sum() < 100:
+        return []
+    size = np.asarray(cells.sum(axis=0)).ravel()
+    wide = (size >= max(8, 0.02 * len(used))) & (size <= len(used) - 8)
+    cells, size = cells[:, wide], size[wide]
+
+    def order(counts: np.ndarray) -> np.ndarray:
+        """Share of pairs (with the word, without) in which the one with it has more; further from one half is surer."""
+        above = cells.T @ rankdata(counts[used]) - size * (size + 1) / 2
+        return np.abs(above / (size * (len(used) - size)) - 0.5) + 0.5
+
+    told = (order(facts.test) > 0.985) & (order(facts.known) < 0.95)
+    if not told.any():
+        return []
+    evidence = (
+        f"{told.sum():,} words in the texts of {facts.axis}s stand on just the most or the least tested ones, "
+        "while the known counts overlap: they are bands of the test counts"
+    )
+    return [
+        Finding("text_reveals", "error", float(told.sum()), int(size[told].sum()), evidence, MEND)
+    ]

@@ -194,26 +194,24 @@ def test_filtered(task: Task) -> list[Finding]:
     n_items = task.dataset.n_items
     known = np.bincount(split.known.interactions["item"], minlength=n_items)
     test = np.bincount(split.test.interactions["item"], minlength=n_items)
-    order = np.argsort(known, kind="stable")
-    expected = np.cumsum(known[order]) * test.sum() / max(known.sum(), 1)
-    observed = np.cumsum(test[order])
-    # Only where the number of known rows changes: items of equal popularity stay together.
-    ends = np.flatnonzero(np.diff(known[order], append=-1) != 0)
-    bare = ends[(expected[ends] >= 30) & (observed[ends] < 0.02 * expected[ends])]
-    if not len(bare):
-        return []
-    last = bare[-1]
-    return [
-        Finding(
-            "test_filtered",
-            "error",
-            float(1 - observed[last] / expected[last]),
-            int(last + 1),
-            f"the {last + 1:,} items with at most {known[order[last]]:,} known rows have {observed[last]:,} test rows, where "
-            f"their share of the known rows makes {expected[last]:.0f}: the test was cut to popular items",
-            "filter items by the known rows alone, in both parts alike, or not at all",
+    for what, counts in (("known rows", known), ("rows in all", known + test)):
+        order = np.argsort(counts, kind="stable")
+        expected = np.cumsum(counts[order]) * test.sum() / max(counts.sum(), 1)
+        observed = np.cumsum(test[order])
+        # Only where the number of rows changes: items of equal popularity stay together.
+        ends = np.flatnonzero(np.diff(counts[order], append=-1) != 0)
+        bare = ends[(expected[ends] >= 30) & (observed[ends] < 0.02 * expected[ends])]
+        if not len(bare):
+            continue
+        last = bare[-1]
+        evidence = (
+            f"the {last + 1:,} items with at most {counts[order[last]]:,} {what} have {observed[last]:,} test rows, "
+            f"where their share makes {expected[last]:.0f}: the test was cut to popular items"
         )
-    ]
+        mend = "filter items by the known rows alone, in both parts alike, or not at all"
+        share = float(1 - observed[last] / expected[last])
+        return [Finding("test_filtered", "error", share, int(last + 1), evidence, mend)]
+    return []
 
 
 def even_ratings(task: Task) -> list[Finding]:
@@ -240,11 +238,11 @@ def even_ratings(task: Task) -> list[Finding]:
         return out
     for axis in ("user", "item"):
         spread = [_evenness(rows, axis, grid[1]) for rows in (test, known)]
-        if None in spread or spread[0] > 0.6 or spread[1] < 1.5 * spread[0]:
+        if None in spread or spread[0] > 0.9 or spread[1] < 3 * spread[0]:
             continue
         evidence = (
-            f"the share of '{grid[1]:g}' among the test rows of each {axis} varies {spread[0]:.2f} times as much as coins "
-            f"would make it, that among the known rows {spread[1]:.2f} times: they were cut at a value of the {axis}'s test rows"
+            f"the share of '{grid[1]:g}' in the test rows of each {axis} varies {spread[0]:.2f} times as much as coins "
+            f"would make it, in the known rows {spread[1]:.2f} times: the cut is a value of the {axis}'s test rows"
         )
         out.append(_cut(evidence, spread[0], len(test)))
     return out

@@ -1,4 +1,4 @@
-"""Lists made from vectors and texts of items in the plainest way: what is most like the mean of a user's known items."""
+"""Lists from vectors and texts in the plainest way: the items most like the mean of what a user had."""
 
 from __future__ import annotations
 
