@@ -48,7 +48,7 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     part: np.ndarray | None = None
     media: dict[str, Any] = field(default_factory=dict)
-    protocol: Protocol = Protocol(draws=1000)
+    protocol: Protocol = field(default_factory=lambda: Protocol(draws=1000))
     extra: Callable[[splits.Split], dict[str, Any]] = lambda split: {}
 
     def dataset(self) -> Dataset:
@@ -202,7 +202,6 @@ def all_times_tied(case: Case) -> Case:
 
 
 def test_older(case: Case) -> Case:
-    _, test = case.parts()
     part = case.made().frame()["part"]
     frame = _rows_in_order(case).assign(split=part.to_numpy())
     last = frame["timestamp"].max()

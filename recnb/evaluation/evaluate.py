@@ -190,7 +190,17 @@ def tie_spread(
     }
     models = {name: model for name, model in models.items() if name not in slow}
     if not models:
-        return []
+        return [
+            Finding(
+                "tied_timestamps",
+                "note",
+                0.0,
+                split.tied_users,
+                f"the cut runs through a tie for {split.tied_users:,} users; other orders of tied times were left out, "
+                f"as {', '.join(sorted(slow))} take more than {TIE_SECONDS} s each time",
+                "compare over several --split-seed, or use a finer clock",
+            )
+        ]
     values = {one.model: [headline(one)] for one in first if one.model in models}
     for turn in range(TIE_SEEDS):
         if progress:

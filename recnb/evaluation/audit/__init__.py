@@ -3,6 +3,11 @@
 Every check returns findings (`code, severity, value, n, evidence, mend`) and stays silent where there is nothing to
 say. Severity: *error* (the numbers mean something else than they say), *warning* (they flatter or mislead), *note*
 (to be known when reading them).
+
+What it cannot see: a leak that is blurred by more than chance blurs counts anyway (test counts with noise added);
+models and vectors that profit from test rows by less than two fifths over the best reference; ratings cut once at a
+value of all test rows, where the uncut ratings are gone; a choice among many models made on these test rows elsewhere;
+leaks in few data (below 30 items with rows, or 30 test rows); and whether a language model has read the answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Simple references fitted on the known rows, and lists that are better than knowing those rows allows.
 
 The references need no model: popularity, recent popularity, the user's own counts (where buying again counts), and
-cosines between items, to the whole history and to its last item. Items with fewer than :data:`LEAST_ROWS` known rows are left out:
-of them only words know something.
+cosines between items, to the whole history and to its last item. Items with fewer than
+:data:`LEAST_ROWS` known rows are left out: of them only words know something.
 """
 
 from __future__ import annotations
