@@ -253,7 +253,7 @@ def _rows(
     reader = csv.reader(
         (line + "\n" for line in lines),
         delimiter=separator,
-        quoting=quoting,
+        quoting=quoting,  # type: ignore[arg-type]
         escapechar=escape,
         strict=True,
     )
