@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recnb.behaviour.mix import CATEGORY_COLUMNS, category_mix, drift, entropy
 from recnb.behaviour.sessions import sessions
 from recnb.data.dataset import Dataset
+from recnb.data.describe import in_head
 from recnb.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -137,21 +138,6 @@ def _rating_bias(ds: Dataset, shrinkage: float) -> Floats:
     off = np.bincount(users, ratings - ratings.mean(), minlength=ds.n_users) if len(users) else n
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(n > 0, off / (shrinkage + n), np.nan)
-
-
-def in_head(ds: Dataset, head: float = 0.5) -> NDArray[np.bool_]:
-    """Whether an item is among the most used that hold `head` of all pairs; items tied with the last one too.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"user_id": list("abcc"), "item_id": list("xxxy")})
-    >>> in_head(Dataset.from_frames(rows)).tolist()
-    [True, False]
-    """
-    known = np.asarray(ds.pairs().sum(axis=0)).ravel()
-    falling = np.sort(known)[::-1]
-    last = int(np.searchsorted(np.cumsum(falling), head * known.sum()))
-    return (known > 0) & (known >= falling[min(last, len(falling) - 1)])
 
 
 def _popularity_taste(ds: Dataset, head: float) -> dict[str, Floats]:

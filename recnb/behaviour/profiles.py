@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.behaviour.features import in_head
 from recnb.behaviour.mix import CATEGORY_COLUMNS, item_categories
 from recnb.data.dataset import Dataset
+from recnb.data.describe import in_head
 from recnb.errors import InputError
 
 Share = tuple[str, float]

@@ -51,6 +51,7 @@ def audit(
     from recnb.evaluation.audit import CHECKS
     from recnb.evaluation.files import write_json
     from recnb.models import parse_models
+    from recnb.study.run import made_folder
 
     out = Console(highlight=False)
     declared = {"feedback": feedback, "duplicates": duplicates}
@@ -62,8 +63,7 @@ def audit(
         judged = {**parse_models("random,popularity,itemknn"), **named_lists(lists or [])}
         ev = evaluate(judged, chosen, protocol, progress=steps)
         users = ev.settings["split"]["judged_users"]
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(output / "audit.json", [f.to_dict() for f in ev.findings])
+    write_json(made_folder(output) / "audit.json", [f.to_dict() for f in ev.findings])
     out.print(f"{ds.name}, {chosen.name} split, {users:,} judged users, digest {chosen.digest}")
     for found in ev.findings:
         out.print(

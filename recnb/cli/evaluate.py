@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from recnb.models.table import DEFAULTS, TABLE
+
 Option = typer.Option
 
 
@@ -27,11 +29,10 @@ def evaluate(
     models: Annotated[
         str | None,
         Option(
-            help="Names with commas, of random, popularity, recent_popularity, itemknn, userknn, ease, als, bpr, mf, "
-            "svdpp, bfm, bfm_text, baseline, knnbaseline, tfidf, attributes, text_frozen, text_joint, "
-            "text_weighted_sum, text_dot, text_mlp, hybrid, fusion; ease+tfidf is a blend, text_dot@lora tunes, "
+            help=f"Names with commas, of {', '.join(TABLE)}; recnb models says what each reads and needs; "
+            "ease+tfidf is a blend, text_dot@lora tunes, "
             "'fusion\\[modalities=text+image]' sets, mine=package.module:Class is one of your own. "
-            "Default: random,popularity,itemknn,ease,tfidf,text_frozen.",
+            f"Default: {','.join(DEFAULTS)}.",
             show_default=False,
         ),
     ] = None,

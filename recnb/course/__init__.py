@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from recnb.course.baskets import baskets, middle_user
 from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.notebook import find_notebooks
+from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
@@ -26,14 +28,17 @@ __all__ = [
     "NotebookStatus",
     "NotebookStopped",
     "NotebookTimeout",
+    "Notes",
     "Progress",
     "RunResult",
+    "baskets",
     "browse",
     "check",
     "example_user",
     "find_notebooks",
     "findings",
     "lists_of",
+    "middle_user",
     "normalise",
     "record",
     "recorded",

@@ -36,7 +36,7 @@ if "google.colab" in sys.modules:
     if os.path.basename(os.getcwd()) != "notebooks":
         os.makedirs("recnb/notebooks", exist_ok=True)
         os.chdir("recnb/notebooks")
-    kept = "numpy pandas torch ipykernel ipywidgets pyzmq tornado".split()
+    kept = ["numpy", "pandas", "torch", "ipykernel", "ipywidgets", "pyzmq", "tornado"]
     with open("keep.txt", "w") as file:  # what Colab brings stays as it is
         file.writelines(f"{{d.name}}=={{d.version}}\\n" for d in distributions() if d.name in kept)
     wanted = "recnb[colab] @ git+{REPOSITORY}@v{VERSION}"

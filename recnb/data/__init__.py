@@ -3,7 +3,7 @@
 from recnb.data import media, splits
 from recnb.data.catalog import find
 from recnb.data.dataset import Dataset
-from recnb.data.describe import gini, tied_last
+from recnb.data.describe import gini, in_head, tied_last
 from recnb.data.media import Media
 from recnb.data.splits import Split
 from recnb.data.text import Text, clean, history_sentences, rating_word
@@ -17,6 +17,7 @@ __all__ = [
     "find",
     "gini",
     "history_sentences",
+    "in_head",
     "media",
     "rating_word",
     "splits",

@@ -26,6 +26,24 @@ def gini(counts: np.ndarray) -> float:
     return float((2 * np.arange(1, n + 1) - n - 1) @ counts / (n * total))
 
 
+def in_head(ds: Dataset, head: float = 0.5) -> np.ndarray:
+    """Whether an item is in the head: the most used that hold `head` of all pairs, and all tied with the last of them.
+
+    The one definition of the head in this package. Returns an ndarray of shape (n_items,), bool.
+
+    Examples
+    --------
+    >>> from recnb.data import Dataset
+    >>> rows = pd.DataFrame({"user_id": list("abcc"), "item_id": list("xxxy")})
+    >>> in_head(Dataset.from_frames(rows)).tolist()
+    [True, False]
+    """
+    known = np.asarray(ds.pairs().sum(axis=0)).ravel()
+    falling = np.sort(known)[::-1]
+    last = int(np.searchsorted(np.cumsum(falling), head * known.sum()))
+    return (known > 0) & (known >= falling[min(last, len(falling) - 1)])
+
+
 def tied_last(ds: Dataset) -> float:
     """Share of users whose last rows, two or more, have the same time; NaN without an order.
 

@@ -393,10 +393,14 @@ BY_NAME: dict[str, Callable[..., Split]] = {
 }
 
 
+def usual(ds: Dataset) -> str:
+    """The name of the split where none is asked for: `user_time` where the data have an order, else `random`."""
+    return "user_time" if ds.order else "random"
+
+
 def make(ds: Dataset, name: str | None = None, **settings) -> Split:
-    """A split by name; None means `user_time` where the data have an order and `random` where they have none."""
-    if name is None:
-        name = "user_time" if ds.order else "random"
+    """A split by name; None means the usual one."""
+    name = name or usual(ds)
     if name not in BY_NAME:
         raise InputError(f"no split '{name}'", mend=f"one of {', '.join(BY_NAME)}")
     return BY_NAME[name](ds, **settings)

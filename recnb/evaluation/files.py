@@ -29,8 +29,8 @@ def save(ev: Evaluation, path: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = {"schema": SCHEMA, **ev.settings}
     write_json(folder / "results.json", records(ev.by_seed()))
-    write_json(folder / "comparisons.json", records(ev.comparisons()))
-    write_json(folder / "groups.json", records(all_groups(ev)))
+    write_json(folder / "comparisons.json", records(ev.comparisons().drop(columns="language")))
+    write_json(folder / "groups.json", records(all_groups(ev).drop(columns="language")))
     write_json(folder / "models.json", [record.to_dict() for record in ev.records])
     write_json(folder / "audit.json", [finding.to_dict() for finding in ev.findings])
     write_parquet(folder / "per_user.parquet", ev.per_user)

@@ -127,8 +127,9 @@ class Evaluation:
         Returns
         -------
         DataFrame
-            `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many) and `seed_sd` (standard
-            deviation of the value over them; 0 for one). Interval: percentile bootstrap over users, of the mean over
+            `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many), `seed_sd` (standard
+            deviation of the value over them; 0 for one) and `language` (whether a language model reads for it; null
+            where not known). Interval: percentile bootstrap over users, of the mean over
             seeds.
         """
         return self._table.copy()
@@ -162,7 +163,7 @@ class Evaluation:
                         "seed_sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
                     }
                 )
-        return pd.DataFrame(rows).astype({"k": "Int64"})
+        return self._with_language(pd.DataFrame(rows).astype({"k": "Int64"}))
 
     def by_seed(self) -> pd.DataFrame:
         """As :meth:`table`, one row per seed: `model, seed, metric, k, candidates, value, low, high, n_users`."""
@@ -211,7 +212,7 @@ class Evaluation:
         names = ["model", "to", *TABLE[1:4], "difference", "low", "high", "p", "n_users"]
         out = pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
         out.insert(9, "p_holm", holm(out["p"].to_numpy()) if len(out) else [])
-        return out
+        return self._with_language(out)
 
     def comparisons(self) -> pd.DataFrame:
         """:meth:`compare` to every model, for every metric."""
@@ -281,7 +282,7 @@ class Evaluation:
                 value, n = _value(column, key[0]), len(column.users)
                 rows.append((str(label), model, *key, value, *_ends(drawn[model]), n, to, *change))
         names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
-        return pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
+        return self._with_language(pd.DataFrame(rows, columns=names).astype({"k": "Int64"}))
 
     def groups(self, group: str) -> pd.Series:
         """Which group each user of `users` is in, as an ordered categorical."""
@@ -334,6 +335,13 @@ class Evaluation:
         return hooks.call("report", self, path)
 
     # ---------------------------------------------------------------- parts
+
+    def _with_language(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """With a last column `language`: whether a language model reads for the row's model; null where not known."""
+        told = {
+            m: True if r.language else False if r.known else pd.NA for m, r in self.reads.items()
+        }
+        return frame.assign(language=frame["model"].map(told).astype("boolean"))
 
     def _draws(self) -> tuple[int, int]:
         protocol = self.settings.get("protocol", {})

@@ -58,6 +58,14 @@ class Hybrid(Recommender):
         return any(m.uses_valid for m in self._given())
 
     @property
+    def needs_ratings(self) -> bool:  # type: ignore[override]
+        return any(m.needs_ratings for m in self._given())
+
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(p for m in self._given() for p in m.packages))
+
+    @property
     def uses_history(self) -> bool:  # type: ignore[override]
         return any(m.uses_history for m in self._given())
 

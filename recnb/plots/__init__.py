@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from recnb.evaluation.language import uses_language_model
 from recnb.plots.costs import plot_costs
 from recnb.plots.data import plot_activity, plot_long_tail, plot_ratings, plot_timeline
 from recnb.plots.differences import plot_differences
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
+from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
+from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
+from recnb.plots.lessons.studies import plot_studies, plot_width
 from recnb.plots.palette import Style, style
 from recnb.plots.tuning import plot_by_parameters, plot_lora, plot_spectra
 from recnb.plots.values import plot_values
@@ -16,17 +18,22 @@ __all__ = [
     "Style",
     "plot_activity",
     "plot_by_parameters",
+    "plot_candidates",
     "plot_costs",
+    "plot_cuts",
     "plot_differences",
     "plot_group_differences",
     "plot_groups",
     "plot_learning",
     "plot_long_tail",
     "plot_lora",
+    "plot_negatives",
+    "plot_protocol",
     "plot_ratings",
     "plot_spectra",
+    "plot_studies",
     "plot_timeline",
     "plot_values",
+    "plot_width",
     "style",
-    "uses_language_model",
 ]

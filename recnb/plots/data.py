@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from recnb.data.describe import in_head
 from recnb.errors import InputError
 from recnb.plots.canvas import axes, plain_log, quiet
 from recnb.plots.palette import BLUE, GREY, ORANGE, VERMILION
@@ -38,7 +39,7 @@ def plot_long_tail(ds: Dataset, ax: Axes | None = None, share: float = 0.5) -> A
     counts = np.sort(np.asarray(ds.pairs().sum(axis=0)).ravel())[::-1]
     counts = counts[counts > 0]
     rank = np.arange(1, len(counts) + 1)
-    head = int(np.searchsorted(np.cumsum(counts), share * counts.sum()) + 1)
+    head = int(in_head(ds, share).sum())
     ax = axes(ax)
     ax.plot(rank, counts, color=BLUE, linewidth=2)
     ax.axvspan(0.8, head, color=BLUE, alpha=0.12, linewidth=0)

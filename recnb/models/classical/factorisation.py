@@ -82,6 +82,7 @@ class ALS(Factors):
     """
 
     uses_history = True
+    packages = ("implicit",)
     seeded = True
 
     def __init__(
@@ -187,6 +188,7 @@ class BPR(Factors):
     Rendle et al. (2009), "BPR: Bayesian personalized ranking from implicit feedback", UAI, figure 4.
     """
 
+    packages = ("implicit",)
     seeded = True
 
     def __init__(

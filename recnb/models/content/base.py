@@ -210,6 +210,7 @@ class TextFrozen(ContentModel):
         Subtract the mean vector of the catalogue first: sentence vectors share a large common part.
     """
 
+    packages = ("torch", "transformers")
     needs_text = True
 
     def __init__(
@@ -234,11 +235,6 @@ class TextFrozen(ContentModel):
         from recnb.encoders.loading import cited
 
         return Reads(modalities=("text",), language_models=(cited(self.encoder),))
-
-    def check_installed(self) -> None:
-        from recnb.encoders.loading import need_text_extra
-
-        need_text_extra()
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> Vectors:
         from recnb.encoders import TextEncoder

@@ -30,7 +30,6 @@ from recnb.models.two_tower.flat_arrays import flat, unflat
 from recnb.models.two_tower.modalities import Modalities, chosen, media_of
 from recnb.models.two_tower.settings import POOLINGS, check
 from recnb.models.two_tower.validation import BLOCK, blocks_of, closeness, quality
-from recnb.optional import check_installed
 from recnb.recommender import LanguageModel, Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT, counts, depth_of, merged, method_of, tune
 
@@ -227,12 +226,13 @@ class TwoTower(Recommender):
             not unsure,
         )
 
-    def check_installed(self) -> None:
-        from recnb.encoders.loading import need_text_extra
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("torch", "transformers", *(("peft",) if self.method in PEFT else ()))
 
-        need_text_extra()
-        if self.method in PEFT:
-            check_installed(f"'{self.method}'", "peft")
+    @property
+    def needs_ratings(self) -> bool:  # type: ignore[override]
+        return self.loss == "mse"
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower.batches import BatchMaker

@@ -439,7 +439,8 @@ def test_program_repeats_the_run(ev, split, page, raw):
     )
     scope = {"given": split.dataset, "matrix": scores(split, 0.6, 1)}
     exec(program, scope)
-    pd.testing.assert_frame_equal(scope["ev"].table(), ev.table())
+    again, first = (e.table().drop(columns="language") for e in (scope["ev"], ev))
+    pd.testing.assert_frame_equal(again, first)
 
 
 def test_examples_are_those_users_lists(ev, page):
