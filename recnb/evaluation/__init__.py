@@ -3,5 +3,6 @@
 from recnb.evaluation.evaluate import evaluate
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Evaluation
+from recnb.evaluation.shelf import over_items
 
-__all__ = ["Evaluation", "Protocol", "Task", "evaluate"]
+__all__ = ["Evaluation", "Protocol", "Task", "evaluate", "over_items"]

@@ -17,6 +17,7 @@ from recnb.metrics.beyond_accuracy import (
 )
 from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
+from recnb.metrics.equivalence import Equivalence, equivalence
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
 from recnb.metrics.ranking.auc import auc
@@ -56,6 +57,7 @@ from recnb.metrics.table import METRICS, Metric, names_of, resolve
 __all__ = [
     "METRICS",
     "Difference",
+    "Equivalence",
     "GroupedAUC",
     "Metric",
     "PerUser",
@@ -71,6 +73,7 @@ __all__ = [
     "count_relevant",
     "coverage",
     "ece",
+    "equivalence",
     "evaluate_frames",
     "evaluate_lists",
     "f1",
