@@ -86,6 +86,6 @@ def _history(frame: pd.DataFrame | None, user: str) -> tuple[list[str], list[str
     return known, list(dict.fromkeys(mine.loc[test, "item_id"]))
 
 
-def _item(titles: pd.Series, item: str, hit: bool = False) -> Item:
+def _item(titles: dict[str, str], item: str, hit: bool = False) -> Item:
     said = " ".join(str(titles.get(item, item)).split())
     return Item(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", hit)
