@@ -125,6 +125,19 @@ class Split:
         return int((both["first"] == both["last"]).sum())
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said of the cut: that it runs through rows of one time."""
+        if self.name != "global_time" or not self.tied_users:
+            return ()
+        clock = self.dataset.interactions[self.dataset.order].to_numpy()
+        at = clock[self.part == TEST].min()
+        n = int((clock == at).sum())
+        return (
+            f"the global cut runs through {n:,} rows of one {self.dataset.order} ({at:g}): a seeded hash decides "
+            f"which of them are test, for {self.tied_users:,} users",
+        )
+
+    @property
     def _breaks_ties(self) -> bool:
         # An inner split has its settings from the outer one, which was cut with other rows.
         return "tie_seed" in self.settings and self.name in BY_NAME
