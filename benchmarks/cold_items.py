@@ -64,8 +64,8 @@ def arms() -> dict[str, Recommender]:
     """Unfitted models by name."""
     return {
         "random": make("random"),
-        "tfidf": make("tfidf", text=TEXT, mapping="ridge"),
-        "text_frozen": make("text_frozen", text=TEXT, mapping="ridge"),
+        "tfidf": make("tfidf", text=TEXT),
+        "text_frozen": make("text_frozen", text=TEXT),
         "text_joint": make("text_joint", text=TEXT),
         "words_only": WordsOnly(text=TEXT, **TOWER),
         "text_dot + words": make("text_dot", text=TEXT, **TOWER),

@@ -252,16 +252,29 @@ def assemble(
         tuple(j.record for j in judged),
         tuple(findings),
         settings,
-        task.split.frame(),
+        _parts(task),
         _titles(ds),
     )
 
 
-def _titles(ds: Dataset) -> pd.Series:
+def _titles(ds: Dataset) -> dict[str, str]:
     """Titles of the items that have one, by item id."""
     if "title" not in ds.items:
-        return pd.Series(dtype="string", name="title")
-    return ds.items["title"].dropna().astype("string").rename("title")
+        return {}
+    titles = ds.items["title"].dropna()
+    return {str(item): str(title) for item, title in titles.items() if str(title).strip()}
+
+
+def _parts(task: Task) -> pd.DataFrame:
+    """The split as rows, and which of them are targets."""
+    frame, rows = task.split.frame(), task.dataset.interactions
+    place = np.full(task.dataset.n_users, -1)
+    place[task.users] = np.arange(len(task.users))
+    at = np.flatnonzero((frame["part"] == "test").to_numpy() & (place[rows["user"]] >= 0))
+    target = np.zeros(len(frame), bool)
+    users, items = rows["user"].to_numpy()[at], rows["item"].to_numpy()[at]
+    target[at] = np.asarray(task.relevant[place[users], items]).ravel() > 0
+    return frame.assign(target=target)
 
 
 def user_facts(task: Task) -> pd.DataFrame:

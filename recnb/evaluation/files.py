@@ -36,9 +36,8 @@ def save(ev: Evaluation, path: str | Path) -> None:
     write_parquet(folder / "per_user.parquet", ev.per_user)
     write_parquet(folder / "recommendations.parquet", ev.lists)
     write_parquet(folder / "users.parquet", ev.users.reset_index())
-    write_parquet(
-        folder / "titles.parquet", ev.titles.rename_axis("item_id").reset_index(name="title")
-    )
+    titles = pd.DataFrame(ev.titles.items(), columns=["item_id", "title"], dtype="string")
+    write_parquet(folder / "titles.parquet", titles)
     if ev.split_frame is not None:
         write_parquet(folder / "split.parquet", ev.split_frame)
     write_json(folder / "run.json", run)
@@ -72,7 +71,8 @@ def load(path: str | Path) -> Evaluation:
             weights if METRICS[metric].needs == "ratings" else None,
         )
     lists = pd.read_parquet(folder / "recommendations.parquet")
-    titles = pd.read_parquet(folder / "titles.parquet").set_index("item_id")["title"]
+    named = pd.read_parquet(folder / "titles.parquet")
+    titles = dict(zip(named["item_id"], named["title"]))
     split = folder / "split.parquet"
     frame = pd.read_parquet(split) if split.is_file() else None
     return Evaluation(columns, users, lists, kept, findings, run, frame, titles)

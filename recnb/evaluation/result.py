@@ -14,6 +14,7 @@ import pandas as pd
 from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation.findings import Finding
+from recnb.evaluation.people import UserLists, lists_of_users
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.evaluation.record import Record
 from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
@@ -53,8 +54,9 @@ class Evaluation:
     settings : dict
         `protocol`, `split`, `dataset`, `versions`, `command`, `notes` and, where known, `search`.
     split_frame : DataFrame, optional
-        One row per interaction: `user_id, item_id, part`, and `timestamp`, `position` where there are.
-    titles : Series
+        One row per interaction: `user_id, item_id, part`, `timestamp`, `position` where there are, and `target`
+        (whether it is a relevant test row, which is a hit where it is listed).
+    titles : dict
         By item id, of the items that have one.
     """
 
@@ -65,7 +67,7 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     split_frame: pd.DataFrame | None = None
-    titles: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
+    titles: dict[str, str] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- what there is
 
@@ -329,6 +331,16 @@ class Evaluation:
         from recnb.evaluation.files import load
 
         return load(path)
+
+    def lists_for(
+        self,
+        user: str,
+        models: Iterable[str] | None = None,
+        k: int | None = None,
+        candidates: str | None = None,
+    ) -> UserLists:
+        """One user's history, what came after it, and what models listed; see :class:`UserLists`."""
+        return lists_of_users(self, [user], models, k, candidates)[0]
 
     def to_html(self, path: str | Path) -> Path:
         """Write the self-contained report: :func:`recnb.write_report`, which is registered as a hook."""

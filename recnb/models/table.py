@@ -36,7 +36,7 @@ class Entry:
 _M = "recnb.models."
 _POPULARITY, _NEIGHBOURS = _M + "classical.popularity:", _M + "classical.neighbours:"
 _FACTORS, _VARIATIONAL = _M + "classical.factorisation:", _M + "ratings.variational:"
-_CONTENT, _TOWER = _M + "content.base:", _M + "two_tower.model:"
+_CONTENT, _TOWER = _M + "content.", _M + "two_tower.model:"
 
 TABLE: dict[str, Entry] = {
     "random": Entry(_POPULARITY + "Random", ("grey", "X", ":")),
@@ -53,10 +53,10 @@ TABLE: dict[str, Entry] = {
     "bfm_text": Entry(_M + "ratings.text_bfm:TextBFM", ("purple", "h", "-")),
     "baseline": Entry(_M + "ratings.baseline:Baseline", ("grey", "v", ":")),
     "knnbaseline": Entry(_M + "ratings.neighbours:KNNBaseline", ("sky", "^", "-.")),
-    "tfidf": Entry(_CONTENT + "TfIdf", ("green", "<", "-")),
-    "attributes": Entry(_CONTENT + "Attributes", ("green", ">", "--")),
-    "text_frozen": Entry(_CONTENT + "TextFrozen", ("orange", "o", "--")),
-    "text_joint": Entry(_CONTENT + "TextJoint", ("orange", "D", "-")),
+    "tfidf": Entry(_CONTENT + "words:TfIdf", ("green", "<", "-")),
+    "attributes": Entry(_CONTENT + "attributes:Attributes", ("green", ">", "--")),
+    "text_frozen": Entry(_CONTENT + "meaning:TextFrozen", ("orange", "o", "--")),
+    "text_joint": Entry(_CONTENT + "meaning:TextJoint", ("orange", "D", "-")),
     "text_weighted_sum": Entry(
         _TOWER + "TwoTower", ("orange", "v", "-."), {"head": "weighted_sum"}
     ),

@@ -48,7 +48,8 @@ MODELS: dict[str, Recommender] = {
     "knnbaseline": KNNBaseline(k=5, shrinkage=2.0),
     "knnbaseline_users": KNNBaseline(k=5, shrinkage=2.0, user_based=True),
     "tfidf": TfIdf(),
-    "tfidf_ridge": TfIdf(mapping="ridge", n_factors=3),
+    "tfidf_mean": TfIdf(way="mean"),
+    "tfidf_rank": TfIdf(way="ridge", rank=3, l2=1.0),
     "attributes": Attributes(),
     "blend": Blend([EASE(l2=5.0), TfIdf()]),
     "blend_rank": Blend([MF(n_factors=2), Popularity()], weights=(0.7, 0.3), scale="rank"),
@@ -66,13 +67,14 @@ FOLD_IN = [
     "baseline",
     "knnbaseline",
     "tfidf",
-    "tfidf_ridge",
+    "tfidf_mean",
+    "tfidf_rank",
     "attributes",
     "blend",
     "switch",
 ]
 # These know an item by its content and need no user for it.
-CONTENT = ["random", "tfidf", "tfidf_ridge", "attributes", "blend", "switch"]
+CONTENT = ["random", "tfidf", "tfidf_mean", "tfidf_rank", "attributes", "blend", "switch"]
 RATING = ["mf", "svdpp", "bfm", "baseline", "knnbaseline", "knnbaseline_users"]
 
 
@@ -207,7 +209,7 @@ def test_a_seed_decides(name, ds):
     assert MODELS[name].seeded
 
 
-@each(["tfidf", "tfidf_ridge", "attributes"])
+@each(["tfidf", "tfidf_mean", "tfidf_rank", "attributes"])
 def test_new_items_are_scored_without_retraining(name, ds):
     model = fitted(name, ds)
     new = pd.DataFrame(
@@ -223,6 +225,8 @@ def test_new_items_are_scored_without_retraining(name, ds):
     assert list(grown.item_ids_[-2:]) == ["n0", "n1"]
     with pytest.raises(InputError, match="'i01' is known already"):
         model.with_items(new.assign(item_id=["i01", "x"]))
+    with pytest.raises(InputError, match="'x' stands twice"):
+        model.with_items(new.assign(item_id=["x", "x"]))
 
 
 @each()
