@@ -54,7 +54,7 @@ def check() -> None:
     for extra, packages in lacking.items():
         if extra != "core":
             out.print(
-                f'without {", ".join(packages)}: pip install "recnb\\[{extra}]"', soft_wrap=True
+                f"for {extra}: pip install {' '.join(packages)}", soft_wrap=True, markup=False
             )
     _fits(out, memory.total)
     if missing_core:

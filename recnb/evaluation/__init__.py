@@ -1,7 +1,10 @@
 """The judgement: one protocol for every model, per-user values to the end."""
 
 from recnb.evaluation.evaluate import evaluate
+from recnb.evaluation.findings import Finding
+from recnb.evaluation.people import UserLists
 from recnb.evaluation.protocol import Protocol, Task
+from recnb.evaluation.record import Record
 from recnb.evaluation.result import Evaluation
 
-__all__ = ["Evaluation", "Protocol", "Task", "evaluate"]
+__all__ = ["Evaluation", "Finding", "Protocol", "Record", "Task", "UserLists", "evaluate"]

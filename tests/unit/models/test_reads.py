@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,3 +155,19 @@ def test_plain_values_and_back():
         assert Reads.from_dict(reads.to_dict()) == reads
     assert str(Reads.unknown()) == "unknown" and str(Reads()) == "nothing"
     assert str(make("ease").reads() | Reads.unknown()) == "ids at least"
+
+
+def test_recorded_bests_without_a_language_model_have_none():
+    """What results/warm_hybrid.json calls the best classical model reads no text, and no such model stands above it."""
+    path = Path(__file__).parents[3] / "results" / "warm_hybrid.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    for run in told["runs"]:
+        values = {
+            r["model"]: r["value"]
+            for r in told["records"]
+            if (r["data"], r["protocol"], r["metric"]) == (run["data"], run["protocol"], "ndcg")
+        }
+        without = {name: v for name, v in values.items() if not make(name).reads().language}
+        assert set(values) - set(without) >= {"hybrid", "text_joint"}
+        assert max(without, key=without.get) == run["best_classical_on_test"]
+        assert run["best_classical_on_valid"] in without
