@@ -20,6 +20,7 @@ from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss,
 from recnb.metrics.equivalence import Equivalence, equivalence
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
+from recnb.metrics.over_splits import OverSplits, over_splits
 from recnb.metrics.ranking.auc import auc
 from recnb.metrics.ranking.frames import evaluate_frames
 from recnb.metrics.ranking.lists import evaluate_lists
@@ -60,6 +61,7 @@ __all__ = [
     "Equivalence",
     "GroupedAUC",
     "Metric",
+    "OverSplits",
     "PerUser",
     "Truth",
     "auc",
@@ -93,6 +95,7 @@ __all__ = [
     "ndcg_fixed_ideal",
     "ndcg_rank2",
     "novelty",
+    "over_splits",
     "paired",
     "per_user_absolute_error",
     "per_user_squared_error",
