@@ -1,7 +1,16 @@
 """The judgement: one protocol for every model, per-user values to the end."""
 
 from recnb.evaluation.evaluate import evaluate
+from recnb.evaluation.fewshot import few_shot_rows, ratings_in_file_order, untrained_scores
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Evaluation
 
-__all__ = ["Evaluation", "Protocol", "Task", "evaluate"]
+__all__ = [
+    "Evaluation",
+    "Protocol",
+    "Task",
+    "evaluate",
+    "few_shot_rows",
+    "ratings_in_file_order",
+    "untrained_scores",
+]
