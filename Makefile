@@ -1,12 +1,12 @@
 # Two commands, always true: `make course` and `make test`. Both set up their own .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := classical,text,notebooks,dev
+EXTRAS := classical,text,notebooks,dev,docs
 OUTPUT ?= course-output
 # Two processes with one thread each use two cores better than one with two, and tests stay repeatable.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: course test lint format bench lab notebooks clean
+.PHONY: course docs test lint format bench lab notebooks clean
 
 course: .venv/.installed  ## execute the course on the embedded data and write the report
 	$(BIN)/recnb run --profile cpu --output $(OUTPUT)
@@ -18,6 +18,10 @@ test: .venv/.installed  ## all tests that need no GPU
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist worksteal --durations 15
+
+docs: .venv/.installed  ## the site, into docs/_build/html; no network
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "the site: docs/_build/html/index.html"
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -56,16 +56,20 @@ TOWER: dict[str, Any] = {
 class WordsOnly(TwoTower):
     """The two tower on TF-IDF alone: the encoder's states are zero."""
 
-    def _network_of(self, states: Any, tower: Any):
-        return super()._network_of(states * 0, tower)
+    def _start(self, *args: Any):
+        state, network = super()._start(*args)
+        network.states.zero_()
+        network.shift.zero_()
+        network.size.fill_(1e-6)
+        return state, network
 
 
 def arms() -> dict[str, Recommender]:
     """Unfitted models by name."""
     return {
         "random": make("random"),
-        "tfidf": make("tfidf", text=TEXT, mapping="ridge"),
-        "text_frozen": make("text_frozen", text=TEXT, mapping="ridge"),
+        "tfidf": make("tfidf", text=TEXT),
+        "text_frozen": make("text_frozen", text=TEXT),
         "text_joint": make("text_joint", text=TEXT),
         "words_only": WordsOnly(text=TEXT, **TOWER),
         "text_dot + words": make("text_dot", text=TEXT, **TOWER),

@@ -234,28 +234,27 @@ def library(steps: int) -> dict[str, Any]:
 
 def quality(seed: int, epochs: int, checkpoint: str) -> dict[str, Any]:
     """Validation MSE of the plain loop's batches, by steps of equal gradients."""
-    import recnb.models.two_tower.model as two_tower
-    from recnb.training import batches
+    from recnb.models import TwoTower
+    from recnb.training import LIVE
 
     split, common = setting()
 
-    class Plain(batches.BatchPlan):
-        def __call__(self, epoch: int) -> list[tuple[int, np.ndarray]]:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.items))
-            return [(batches.LIVE, order[k : k + BATCH]) for k in range(0, len(order), BATCH)]
+    class Plain(TwoTower):
+        """Live batches in random order, whose gradients reach all parts."""
 
-    batches.BatchPlan = Plain  # type: ignore[misc]
-    build = two_tower.TwoTower._network_of
+        def _plan(self, items: np.ndarray) -> Any:
+            def plan(epoch: int) -> list[tuple[int, np.ndarray]]:
+                order = np.random.default_rng([self.seed, epoch]).permutation(len(items))
+                return [(LIVE, order[k : k + BATCH]) for k in range(0, len(order), BATCH)]
 
-    def joint(self: Any, states: Any, tower: Any) -> Any:
-        network = build(self, states, tower)
-        network.joint = True
-        return network
+            return plan
 
-    two_tower.TwoTower._network_of = joint  # type: ignore[method-assign]
-    model = two_tower.TwoTower(
-        **common, **PLAIN, n_epochs=epochs, seed=seed, checkpoint=checkpoint or None
-    )
+        def _start(self, *args: Any) -> Any:
+            state, network = super()._start(*args)
+            network.joint = True
+            return state, network
+
+    model = Plain(**common, **PLAIN, n_epochs=epochs, seed=seed, checkpoint=checkpoint or None)
     model.fit(split.train, split.valid)
     return {"seed": seed, "mse": [h["value"] ** 2 for h in model.learning_]}
 

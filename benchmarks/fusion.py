@@ -33,7 +33,6 @@ alone over those of the fusion.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import logging
 import sys
@@ -237,16 +236,13 @@ def fit(
     return model
 
 
-def without(model: TwoTower, split: Any, column: int, share: float, seed: int) -> TwoTower:
+def without(model: TwoTower, split: Any, modality: str, share: float, seed: int) -> TwoTower:
     """The fitted model where a share of the new items have lost a modality."""
     ds = split.dataset
     new = ds.item_ids[np.asarray(split.candidates)]
     left = thinned(from_vectors(np.ones((len(new), 1), np.float32), new), share, seed)
-    out = copy.copy(model)
-    out.__dict__.pop("_network", None)
-    out.present_ = model.present_.copy()
-    out.present_[np.isin(ds.item_ids, np.setdiff1d(new, left.ids)), column] = False
-    return out
+    lost = np.flatnonzero(np.isin(ds.item_ids, np.setdiff1d(new, left.ids)))
+    return model.without(modality, lost)
 
 
 def run(task: str, seed: int, kept: Path, only: list[str]) -> dict[str, dict[str, Any]]:
@@ -288,7 +284,9 @@ def run(task: str, seed: int, kept: Path, only: list[str]) -> dict[str, dict[str
         for share_dropped in (0.0, DROPPED):
             model = fit(split, NAMES[task], {"modality_dropout": share_dropped}, seed)
             for share in MISSING:
-                series = judged(without(model, split, 1, share, seed), split)
+                series = judged(
+                    without(model, split, f"{NAMES[task][1]}_vectors", share, seed), split
+                )
                 found[f"{share_dropped}/{share}"] = series.tolist()
                 print(task, seed, "missing", share_dropped, share, round(series.mean(), 4), flush=True)  # fmt: skip
         return {"users": series.index.tolist(), "values": found}

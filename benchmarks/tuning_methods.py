@@ -179,18 +179,18 @@ def cost(method: str, n_items: int) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         size = 0
-        if len(model.tuned_):
+        if model.state_["tuned"]:
             model.adapter().save(folder)
             size = (Path(folder) / "adapter.safetensors").stat().st_size
-        elif model._network.side is not None:
-            size = sum(p.numel() * 4 for p in model._network.side.parameters())
+        elif model.network.side is not None:
+            size = sum(p.numel() * 4 for p in model.network.side.parameters())
     return {
         "seconds_per_epoch": epochs[-1],  # the first lays in what is computed once
         "memory_mb": (peak - before) / 1024,
         "peak_memory_mb": peak / 1024,
         "saved_bytes": size,
         "trained": model.tuned_parameters(),
-        "of": int(model.base_["n_parameters"]),
+        "of": int(model.state_["language"]["n_parameters"]),
         "threads": torch.get_num_threads(),
     }
 

@@ -7,12 +7,24 @@ from typing import Annotated
 
 import typer
 
+from recnb.cli.reading import (
+    BadRows,
+    Columns,
+    Data,
+    Dates,
+    Duplicates,
+    Encoding,
+    Feedback,
+    ItemColumns,
+    Items,
+    Matrix,
+    Unrated,
+    read,
+)
+
 
 def audit(
-    data: Annotated[
-        str,
-        typer.Argument(help="A name (recnb data list), a folder with interactions, or a csv file."),
-    ],
+    data: Data,
     split: Annotated[
         str | None, typer.Option(help="As in recnb evaluate.", show_default=False)
     ] = None,
@@ -26,12 +38,16 @@ def audit(
         typer.Option(help="NAME=FILE: lists of another library, checked too. Repeatable."),
     ] = None,
     repeats: Annotated[str, typer.Option(help="exclude or include known items.")] = "exclude",
-    feedback: Annotated[
-        str | None, typer.Option(help="explicit, implicit or count.", show_default=False)
-    ] = None,
-    duplicates: Annotated[
-        str | None, typer.Option(help="keep or drop repeated rows.", show_default=False)
-    ] = None,
+    feedback: Feedback = None,
+    duplicates: Duplicates = None,
+    items: Items = None,
+    columns: Columns = None,
+    item_columns: ItemColumns = None,
+    encoding: Encoding = None,
+    unrated: Unrated = None,
+    dates: Dates = None,
+    bad_rows: BadRows = "error",
+    matrix: Matrix = None,
     output: Annotated[Path, typer.Option(help="Folder for audit.json.")] = Path("audit"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -43,7 +59,6 @@ def audit(
     from rich.console import Console
     from rich.markup import escape
 
-    from recnb import load
     from recnb.cli.evaluate import named_lists
     from recnb.cli.progress import Steps
     from recnb.cli.splitting import make_split
@@ -51,20 +66,33 @@ def audit(
     from recnb.evaluation.audit import CHECKS
     from recnb.evaluation.files import write_json
     from recnb.models import parse_models
+    from recnb.study.run import made_folder
 
     out = Console(highlight=False)
-    declared = {"feedback": feedback, "duplicates": duplicates}
+    declared = {
+        "feedback": feedback,
+        "duplicates": duplicates,
+        "items": items,
+        "columns": columns,
+        "item_columns": item_columns,
+        "encoding": encoding,
+        "unrated": unrated,
+        "dates": dates,
+        "bad_rows": bad_rows,
+        "matrix": matrix,
+    }
     with Steps(quiet) as steps:
         steps(f"reading {data}", 0, 1)
-        ds = load(data, **{key: value for key, value in declared.items() if value is not None})
+        ds = read(data, **declared)
         chosen = make_split(ds, split, test, valid, split_seed)
         protocol = Protocol(repeats=repeats)
         judged = {**parse_models("random,popularity,itemknn"), **named_lists(lists or [])}
         ev = evaluate(judged, chosen, protocol, progress=steps)
         users = ev.settings["split"]["judged_users"]
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(output / "audit.json", [f.to_dict() for f in ev.findings])
+    write_json(made_folder(output) / "audit.json", [f.to_dict() for f in ev.findings])
     out.print(f"{ds.name}, {chosen.name} split, {users:,} judged users, digest {chosen.digest}")
+    for note in (*ds.notes, *chosen.notes):
+        out.print(f"note: {note}", soft_wrap=True, markup=False)
     for found in ev.findings:
         out.print(
             f"\n[bold]{found.severity}[/bold] {found.code}: {escape(found.evidence)}",

@@ -54,7 +54,7 @@ def check() -> None:
     for extra, packages in lacking.items():
         if extra != "core":
             out.print(
-                f'without {", ".join(packages)}: pip install "recnb\\[{extra}]"', soft_wrap=True
+                f"for {extra}: pip install {' '.join(packages)}", soft_wrap=True, markup=False
             )
     _fits(out, memory.total)
     if missing_core:
@@ -65,13 +65,16 @@ def _fits(out, memory: int) -> None:
     """Which notebooks will not fit, by the memory that their profile file states."""
     from pathlib import Path
 
-    import yaml
+    from recnb.optional import has
 
     folder = Path("notebooks") / "profiles"
+    if not (folder.is_dir() and has("yaml")):
+        return  # nothing to run here, or nothing to run it with: said above
+    import yaml
+
     too_large = []
     for path in sorted(folder.glob("[0-9][0-9].yaml")):
         needs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("memory_gib", 0)
         if needs * 2**30 > memory:
             too_large.append(f"{path.stem} ({needs} GiB)")
-    if folder.is_dir():
-        out.print(f"notebooks that will not fit: {', '.join(too_large) or 'none'}")
+    out.print(f"notebooks that will not fit: {', '.join(too_large) or 'none'}")

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from recnb.cli import fetch
+from recnb.cli.reading import (
+    BadRows,
+    Columns,
+    Data,
+    Dates,
+    Duplicates,
+    Encoding,
+    Feedback,
+    ItemColumns,
+    Items,
+    Matrix,
+    Unrated,
+    read,
+)
 
 if TYPE_CHECKING:
     from recnb.data.fetch import Remote
@@ -46,19 +60,37 @@ def list_sets() -> None:
 
 @app.command()
 def describe(
-    data: Annotated[str, typer.Argument(help="A name, a folder with interactions, or a csv file.")],
-    feedback: Annotated[str | None, typer.Option(help="explicit, implicit or count.")] = None,
-    duplicates: Annotated[str | None, typer.Option(help="keep or drop repeated rows.")] = None,
+    data: Data,
+    feedback: Feedback = None,
+    duplicates: Duplicates = None,
+    items: Items = None,
+    columns: Columns = None,
+    item_columns: ItemColumns = None,
+    encoding: Encoding = None,
+    unrated: Unrated = None,
+    dates: Dates = None,
+    bad_rows: BadRows = "error",
+    matrix: Matrix = None,
 ) -> None:
     """Counts, density, inequality, tied timestamps, text coverage."""
     from rich.console import Console
     from rich.table import Table
 
-    from recnb import load
     from recnb.data.catalog import SOURCES
 
-    declared = {"feedback": feedback, "duplicates": duplicates}
-    ds = load(data, **{key: value for key, value in declared.items() if value is not None})
+    declared = {
+        "feedback": feedback,
+        "duplicates": duplicates,
+        "items": items,
+        "columns": columns,
+        "item_columns": item_columns,
+        "encoding": encoding,
+        "unrated": unrated,
+        "dates": dates,
+        "bad_rows": bad_rows,
+        "matrix": matrix,
+    }
+    ds = read(data, **declared)
     table = Table(title=ds.name, title_justify="left", show_header=False)
     table.add_column("what")
     table.add_column("value", justify="right")
@@ -68,7 +100,7 @@ def describe(
     out = Console(highlight=False)
     out.print(table)
     for note in ds.notes:
-        out.print(f"note: {note}", soft_wrap=True)
+        out.print(f"note: {note}", soft_wrap=True, markup=False)
     source = SOURCES.get(data)
     if source:
         out.print(f"licence: {source.licence}", soft_wrap=True)

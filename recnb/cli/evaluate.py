@@ -8,14 +8,27 @@ from typing import Annotated
 
 import typer
 
+from recnb.cli.reading import (
+    BadRows,
+    Columns,
+    Data,
+    Dates,
+    Duplicates,
+    Encoding,
+    Feedback,
+    ItemColumns,
+    Items,
+    Matrix,
+    Unrated,
+    read,
+)
+from recnb.models.table import DEFAULTS, TABLE
+
 Option = typer.Option
 
 
 def evaluate(
-    data: Annotated[
-        str,
-        typer.Argument(help="A name (recnb data list), a folder with interactions, or a csv file."),
-    ],
+    data: Data,
     split: Annotated[
         str | None,
         Option(
@@ -27,11 +40,10 @@ def evaluate(
     models: Annotated[
         str | None,
         Option(
-            help="Names with commas, of random, popularity, recent_popularity, itemknn, userknn, ease, als, bpr, mf, "
-            "svdpp, bfm, bfm_text, baseline, knnbaseline, tfidf, attributes, text_frozen, text_joint, "
-            "text_weighted_sum, text_dot, text_mlp, hybrid, fusion; ease+tfidf is a blend, text_dot@lora tunes, "
+            help=f"Names with commas, of {', '.join(TABLE)}; recnb models says what each reads and needs; "
+            "ease+tfidf is a blend, text_dot@lora tunes, "
             "'fusion\\[modalities=text+image]' sets, mine=package.module:Class is one of your own. "
-            "Default: random,popularity,itemknn,ease,tfidf,text_frozen.",
+            f"Default: {','.join(DEFAULTS)}.",
             show_default=False,
         ),
     ] = None,
@@ -66,17 +78,19 @@ def evaluate(
         str,
         Option(help="exclude or include known items in the lists (include: buying again counts)."),
     ] = "exclude",
-    feedback: Annotated[
-        str | None,
-        Option(help="explicit, implicit or count; guessed if not given.", show_default=False),
-    ] = None,
+    feedback: Feedback = None,
     scale: Annotated[
         str | None, Option(help="Lowest and highest rating, such as 1,5.", show_default=False)
     ] = None,
-    duplicates: Annotated[
-        str | None,
-        Option(help="keep or drop rows that are alike in every column.", show_default=False),
-    ] = None,
+    duplicates: Duplicates = None,
+    items: Items = None,
+    columns: Columns = None,
+    item_columns: ItemColumns = None,
+    encoding: Encoding = None,
+    unrated: Unrated = None,
+    dates: Dates = None,
+    bad_rows: BadRows = "error",
+    matrix: Matrix = None,
     core: Annotated[
         int, Option(min=0, help="Keep users and items with at least so many pairs (0 = all).")
     ] = 0,
@@ -103,7 +117,6 @@ def evaluate(
     """
     import shutil
 
-    from recnb import load
     from recnb.cli.progress import Steps, console
     from recnb.cli.show import show
     from recnb.cli.splitting import make_split
@@ -122,12 +135,20 @@ def evaluate(
         "feedback": feedback,
         "scale": _scale(scale),
         "duplicates": duplicates,
+        "items": items,
+        "columns": columns,
+        "item_columns": item_columns,
+        "encoding": encoding,
+        "unrated": unrated,
+        "dates": dates,
+        "bad_rows": bad_rows,
+        "matrix": matrix,
         "relevant_from": relevant_from,
     }
     seed_list = tuple(_numbers(seeds, int, "--seeds"))
     with Steps(quiet) as steps:
         steps(f"reading {data}", 0, 1)
-        ds = load(data, **{key: value for key, value in declared.items() if value is not None})
+        ds = read(data, **declared)
         if core:
             ds = ds.k_core(core).with_notes(
                 f"{core}-core: the filter has seen all rows, those of the test too"
@@ -141,13 +162,13 @@ def evaluate(
             raise InputError(
                 "a name of --lists is also a model", mend="give the lists another name"
             )
-        notes = (*ds.notes, *left_out)
+        notes = (*ds.notes, *chosen.notes, *left_out)
         if split is None:
             notes += (
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",
             )
         for note in notes:
-            console.print(f"note: {note}", soft_wrap=True)
+            console.print(f"note: {note}", soft_wrap=True, markup=False)
         command = " ".join(["recnb", *sys.argv[1:]])
         plan = Plan(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:

@@ -1,11 +1,28 @@
-"""`recnb init`: a template of a data folder."""
+"""`recnb init`: a template of a data folder, or one cleaned from a file."""
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recnb.cli.reading import (
+    BadRows,
+    Columns,
+    Dates,
+    Duplicates,
+    Encoding,
+    Feedback,
+    ItemColumns,
+    Items,
+    Matrix,
+    Unrated,
+    read,
+)
 
 _README = """# Your data
 
@@ -32,30 +49,109 @@ explicit (ratings on a scale), implicit (it happened) or count (how often).
 The rows in these files are a small generated example: {rows} interactions of {users} users.
 """
 
+_READ = """# {name}
+
+Written by
+
+    {command}
+
+from `{source}`{beside}. {rows:,} interactions of {users:,} users and {items:,} items, feedback {feedback}{scale}.
+
+What was read how:
+
+{notes}
+
+| file | holds |
+|---|---|
+| `interactions.parquet` | `user_id`, `item_id`, what there is of `rating`, `timestamp` (Unix seconds), `event`, … |
+| `items.parquet` | `item_id`, `title`, `text`, other columns |
+| `users.parquet` | `user_id` |
+| `dataset.json` | what is declared: feedback, scale, name |
+
+Next: `recnb evaluate {folder}`
+"""
+
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="A file of interactions (or a folder, or a name) to write cleaned.",
+            show_default=False,
+        ),
+    ] = None,
+    items: Items = None,
+    columns: Columns = None,
+    item_columns: ItemColumns = None,
+    feedback: Feedback = None,
+    duplicates: Duplicates = None,
+    encoding: Encoding = None,
+    unrated: Unrated = None,
+    dates: Dates = None,
+    bad_rows: BadRows = "error",
+    matrix: Matrix = None,
 ) -> None:
-    """Write a template of a data folder, with a README and a small generated example in it."""
-    import json
+    """Write a data folder: a template with a small generated example, or --from a file as it was understood.
 
-    from recnb.errors import InputError
+    Examples:
+
+        recnb init my-data --from ratings.csv --items movies.csv
+    """
+    from recnb.files import whole_folder
+
+    if source is None:
+        with whole_folder(folder) as part:
+            _template(part, folder)
+        print(f"wrote {folder}; read {folder / 'README.md'}, then: recnb evaluate {folder}")
+        return
+    given = {
+        "items": items,
+        "columns": columns,
+        "item_columns": item_columns,
+        "feedback": feedback,
+        "duplicates": duplicates,
+        "encoding": encoding,
+        "unrated": unrated,
+        "dates": dates,
+        "bad_rows": bad_rows,
+        "matrix": matrix,
+    }
+    ds = read(source, **given)
+    for note in ds.notes:
+        print(f"note: {note}")
+    with whole_folder(folder) as part:
+        ds.save(part)
+        text = _READ.format(
+            name=ds.name,
+            command=shlex.join(["recnb", *sys.argv[1:]]),
+            source=source,
+            beside=f" and `{items}`" if items else "",
+            rows=len(ds.interactions),
+            users=ds.n_users,
+            items=ds.n_items,
+            feedback=ds.feedback,
+            scale=f" on a scale of {ds.scale[0]:g} to {ds.scale[1]:g}" if ds.scale else "",
+            notes="\n".join(f"- {note}" for note in ds.notes) or "- nothing was guessed",
+            folder=folder,
+        )
+        (part / "README.md").write_text(text, encoding="utf-8")
+    print(f"wrote {folder} ({len(ds.interactions):,} interactions); then: recnb evaluate {folder}")
+
+
+def _template(part: Path, folder: Path) -> None:
+    """Three tables of a generated world, and a README on what belongs there."""
     from recnb.world import generate
 
-    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
-        raise InputError(
-            "it is there already and not empty", file=str(folder), mend="name a new folder"
-        )
     world = generate("video", n_users=100, n_items=80)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, frame in (
         ("interactions", world.interactions),
         ("items", world.items),
         ("users", world.users),
     ):
-        frame.to_csv(folder / f"{name}.csv", index=False)
+        frame.to_csv(part / f"{name}.csv", index=False)
     declared = {"feedback": "explicit", "scale": [1, 5], "name": folder.resolve().name}
-    (folder / "dataset.json").write_text(json.dumps(declared, indent=1) + "\n", encoding="utf-8")
+    (part / "dataset.json").write_text(json.dumps(declared, indent=1) + "\n", encoding="utf-8")
     counts = {"rows": len(world.interactions), "users": len(world.users)}
-    (folder / "README.md").write_text(_README.format(folder=folder, **counts), encoding="utf-8")
-    print(f"wrote {folder}; read {folder / 'README.md'}, then: recnb evaluate {folder}")
+    (part / "README.md").write_text(_README.format(folder=folder, **counts), encoding="utf-8")

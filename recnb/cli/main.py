@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from recnb.cli import audit, check, data, demo, evaluate, init, run
+from recnb.cli import audit, check, data, demo, evaluate, init, models, run
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("audit")(audit.audit)
 app.command("run")(run.run)
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
+app.command("models")(models.models)
 
 
 @app.callback(invoke_without_command=True)

@@ -43,6 +43,13 @@ def show(ev: Evaluation, output: Path) -> None:
             cells += ["best", "", ""]
         table.add_row(escape(model), *cells, f"{seconds[model]:.1f}")
     out.print(table)
+    if len(values) > 1:
+        out.print(
+            f"{best} was picked on these rows, which is hard on the others. Intervals are each model's own, "
+            f"not corrected; p is, for {len(changes)} {'comparison' if len(changes) == 1 else 'comparisons'}.",
+            soft_wrap=True,
+            markup=False,
+        )
     for found in ev.findings:
         if found.severity != "note":
             out.print(

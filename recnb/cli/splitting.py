@@ -14,7 +14,7 @@ def make_split(ds: Dataset, name: str | None, test: float, valid: float, seed: i
     """The named split, or the default one for these data, with the options that it has."""
     from recnb.data import splits
 
-    name = name or ("user_time" if ds.order else "random")
+    name = name or splits.usual(ds)
     if name not in splits.BY_NAME:
         raise InputError(f"--split: no split '{name}'", mend=f"one of {', '.join(splits.BY_NAME)}")
     settings: dict[str, Any] = {"test": test, "valid": valid}

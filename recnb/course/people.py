@@ -256,7 +256,7 @@ def browse(
 
 
 def _titles(ev: Evaluation, split: Split | None) -> Callable[[str], str]:
-    known: Mapping[Any, Any] = getattr(ev, "titles", None) or ev.settings.get("titles") or {}
+    known: Mapping[Any, Any] = ev.titles
     if split is not None and "title" in split.dataset.items:
         known = split.dataset.items["title"].to_dict()
 

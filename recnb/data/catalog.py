@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from recnb.data.checks import tables as door
 from recnb.data.dataset import Dataset
+from recnb.data.folder import table_file
 from recnb.errors import InputError
 
 _GENERATED = ("shop", "news", "video", "social", "music")
@@ -271,7 +271,7 @@ def read(data: str | Path, **settings) -> Dataset:
 
 def _folder(path: Path, **settings) -> Dataset:
     """Tables of our own, else a published layout; a folder that is neither is refused as if it were the first."""
-    if door.table_file(path, "interactions") is None:
+    if table_file(path, "interactions") is None:
         from recnb.data.readers.detect import detect
 
         layout = detect(path)

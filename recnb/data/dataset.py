@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from scipy import sparse
 from recnb.data import media
 from recnb.data.checks import cells as tables
 from recnb.data.checks import tables as door
+from recnb.data.folder import read_file, read_folder, write_folder
 from recnb.data.media import Media, store
 from recnb.errors import InputError
 
@@ -123,9 +123,9 @@ class Dataset:
         rows.insert(
             1, "item", item_table.index.get_indexer(pd.Index(rows["item_id"])).astype(np.int32)
         )
-        rows = door.duplicates(rows, duplicates, feedback, file).drop(
-            columns=["user_id", "item_id"]
-        )
+        rows, repeated = door.duplicates(rows, duplicates, feedback, file)
+        rows = rows.drop(columns=["user_id", "item_id"])
+        notes += repeated
         if feedback == "implicit":
             rows = rows.drop(columns="rating", errors="ignore")
         by = [
@@ -139,42 +139,40 @@ class Dataset:
 
     @classmethod
     def from_folder(cls, folder: str | Path, **settings) -> Dataset:
-        """Read a folder of `interactions`, `items` (optional), `users` (optional) as parquet or csv.
+        """Read a folder of `interactions`, `items` (optional), `users` (optional), parquet or text.
 
         A `dataset.json` beside them may declare `feedback`, `scale`, `name` and `relevant_from`; arguments
-        win over it. ``settings`` go to :meth:`from_frames`. Folders `images` and `audio` and the vectors in
-        `features` become `media`: see :mod:`recnb.data.media`.
+        win over it. ``settings`` go to :class:`recnb.data.door.Reading` and :meth:`from_frames`. Folders `images` and
+        `audio` and the vectors in `features` become `media`: see :mod:`recnb.data.media`.
         """
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise InputError("no such folder", file=str(folder), mend="check the path")
-        found = {part: door.table_file(folder, part) for part in ("interactions", "items", "users")}
-        if found["interactions"] is None:
-            raise InputError(
-                "no interactions.parquet or interactions.csv here",
-                file=str(folder),
-                mend="write one with columns user_id and item_id (recnb init makes a template)",
-            )
-        declared = door.declared(folder / "dataset.json")
-        frames = {p: tables.read_table(f) if (f := found[p]) else None for p in ("items", "users")}
-        files = tuple(str(path or part) for part, path in found.items())
-        ds = cls.from_frames(
-            tables.read_table(found["interactions"]),
-            frames["items"],
-            frames["users"],
-            files=files,  # type: ignore[arg-type]
-            **{"name": folder.resolve().name, **declared, **settings},
-        )
-        return ds.with_media(**store.find(folder, ds.item_ids))
+        arrived = read_folder(folder, settings)
+        ds = cls.from_frames(*arrived.frames, files=arrived.files, **arrived.settings)
+        ds = replace(ds, notes=(*arrived.notes, *ds.notes))
+        return ds.with_media(**store.find(Path(folder), ds.item_ids))
 
     @classmethod
-    def from_file(cls, path: str | Path, **settings) -> Dataset:
-        """Read one csv or parquet file of interactions."""
-        path = Path(path)
-        files = (str(path), "items", "users")
-        return cls.from_frames(
-            tables.read_table(path), files=files, **{"name": path.stem, **settings}
-        )
+    def from_file(cls, path: str | Path, items: str | Path | None = None, **settings) -> Dataset:
+        """Read one file of interactions as people have them, and one of items beside it.
+
+        Parameters
+        ----------
+        path : path
+            csv, tsv, other separators, JSON lines, parquet; plain, gz, or a zip with one table. Columns are known by
+            their usual names or, without a header, by what they hold; every guess stands in `notes`.
+        items : path, optional
+        **settings
+            The fields of :class:`recnb.data.door.Reading` (`columns`, `item_columns`, `encoding`, `unrated`, `dates`,
+            `bad_rows`, `matrix`), and what :meth:`from_frames` takes.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read. :class:`recnb.data.door.Undecided`: it can be read in several ways that lead to
+            other numbers; the message holds the command that settles it.
+        """
+        arrived = read_file(path, items, settings)
+        ds = cls.from_frames(*arrived.frames, files=arrived.files, **arrived.settings)
+        return replace(ds, notes=(*arrived.notes, *ds.notes))
 
     def save(self, folder: str | Path) -> None:
         """Write the folder that :meth:`from_folder` reads: parquet tables, `dataset.json` and the media.
@@ -196,9 +194,6 @@ class Dataset:
         if "rating" in rows:
             rows["rating"] = rows["rating"].astype("Float64")
         once = [c for c in ("user_id", "item_id", *door.ORDER) if c in rows]
-        rows.to_parquet(folder / "interactions.parquet", index=False)
-        self.items.reset_index().to_parquet(folder / "items.parquet", index=False)
-        self.users.reset_index().to_parquet(folder / "users.parquet", index=False)
         declared = {
             "name": self.name,
             "feedback": self.feedback,
@@ -206,9 +201,7 @@ class Dataset:
             "relevant_from": self.relevant_from,
             "duplicates": "keep" if rows.duplicated(once).any() else None,
         }
-        (folder / "dataset.json").write_text(
-            json.dumps(declared, indent=1) + "\n", encoding="utf-8"
-        )
+        write_folder(folder, rows, self.items, self.users, declared)
         store.write(folder, self.media, self.item_ids)
 
     # ---------------------------------------------------------------- looking at it

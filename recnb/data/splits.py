@@ -125,6 +125,19 @@ class Split:
         return int((both["first"] == both["last"]).sum())
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said of the cut: that it runs through rows of one time."""
+        if self.name != "global_time" or not self.tied_users:
+            return ()
+        clock = self.dataset.interactions[self.dataset.order].to_numpy()
+        at = clock[self.part == TEST].min()
+        n = int((clock == at).sum())
+        return (
+            f"the global cut runs through {n:,} rows of one {self.dataset.order} ({at:g}): a seeded hash decides "
+            f"which of them are test, for {self.tied_users:,} users",
+        )
+
+    @property
     def _breaks_ties(self) -> bool:
         # An inner split has its settings from the outer one, which was cut with other rows.
         return "tie_seed" in self.settings and self.name in BY_NAME
@@ -393,10 +406,14 @@ BY_NAME: dict[str, Callable[..., Split]] = {
 }
 
 
+def usual(ds: Dataset) -> str:
+    """The name of the split where none is asked for: `user_time` where the data have an order, else `random`."""
+    return "user_time" if ds.order else "random"
+
+
 def make(ds: Dataset, name: str | None = None, **settings) -> Split:
-    """A split by name; None means `user_time` where the data have an order and `random` where they have none."""
-    if name is None:
-        name = "user_time" if ds.order else "random"
+    """A split by name; None means the usual one."""
+    name = name or usual(ds)
     if name not in BY_NAME:
         raise InputError(f"no split '{name}'", mend=f"one of {', '.join(BY_NAME)}")
     return BY_NAME[name](ds, **settings)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.checks import cells as tables
-from recnb.data.checks import tables as door
+from recnb.data.folder import table_file
 from recnb.errors import InputError
 
 PARTS = ("train", "valid", "test")
@@ -44,7 +44,7 @@ def ratings_in_file_order(folder: str | Path) -> pd.DataFrame:
         Neither is there, or a column is missing.
     """
     folder = Path(folder)
-    file = door.table_file(folder, "interactions")
+    file = table_file(folder, "interactions")
     if file is None:
         from recnb.data.readers.lines import read_delimited
 

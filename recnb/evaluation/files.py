@@ -29,16 +29,15 @@ def save(ev: Evaluation, path: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = {"schema": SCHEMA, **ev.settings}
     write_json(folder / "results.json", records(ev.by_seed()))
-    write_json(folder / "comparisons.json", records(ev.comparisons()))
-    write_json(folder / "groups.json", records(all_groups(ev)))
+    write_json(folder / "comparisons.json", records(ev.comparisons().drop(columns="language")))
+    write_json(folder / "groups.json", records(all_groups(ev).drop(columns="language")))
     write_json(folder / "models.json", [record.to_dict() for record in ev.records])
     write_json(folder / "audit.json", [finding.to_dict() for finding in ev.findings])
     write_parquet(folder / "per_user.parquet", ev.per_user)
     write_parquet(folder / "recommendations.parquet", ev.lists)
     write_parquet(folder / "users.parquet", ev.users.reset_index())
-    write_parquet(
-        folder / "titles.parquet", ev.titles.rename_axis("item_id").reset_index(name="title")
-    )
+    titles = pd.DataFrame(ev.titles.items(), columns=["item_id", "title"], dtype="string")
+    write_parquet(folder / "titles.parquet", titles)
     if ev.split_frame is not None:
         write_parquet(folder / "split.parquet", ev.split_frame)
     write_json(folder / "run.json", run)
@@ -72,7 +71,8 @@ def load(path: str | Path) -> Evaluation:
             weights if METRICS[metric].needs == "ratings" else None,
         )
     lists = pd.read_parquet(folder / "recommendations.parquet")
-    titles = pd.read_parquet(folder / "titles.parquet").set_index("item_id")["title"]
+    named = pd.read_parquet(folder / "titles.parquet")
+    titles = dict(zip(named["item_id"], named["title"]))
     split = folder / "split.parquet"
     frame = pd.read_parquet(split) if split.is_file() else None
     return Evaluation(columns, users, lists, kept, findings, run, frame, titles)

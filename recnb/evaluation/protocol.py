@@ -124,14 +124,32 @@ class Task:
         relevant = sparse.csr_matrix(relevant)
         self.users = np.flatnonzero(np.diff(relevant.indptr) > 0)
         if not len(self.users):
-            raise InputError(
-                f"no user of '{ds.name}' has a relevant test item",
-                mend="lower relevant_from, enlarge the test part, or use repeats='include'",
-            )
+            raise self._nobody()
         self.relevant = relevant[self.users]
         self.shelves: dict[str, np.ndarray | None] = {"catalogue": None}
         if split.candidates is not None:
             self.shelves = {"shelf": split.candidates, "catalogue": None}
+
+    def _nobody(self) -> InputError:
+        """Why no user can be judged: nothing relevant, or all of it known already."""
+        name, test = self.split.dataset.name, self.split.test.positives().astype(bool)
+        if not test.nnz:
+            return InputError(
+                f"no test row of '{name}' is relevant",
+                mend="lower relevant_from, or enlarge the test part",
+            )
+        once = "let each row stand in one part; where buying again counts, use repeats='include'"
+        for part, rows in (("validation", self.split.valid), ("training", self.split.train)):
+            if rows is not None and test.multiply(rows.pairs().astype(bool)).nnz == test.nnz:
+                return InputError(
+                    f"all {test.nnz:,} relevant test pairs of '{name}' stand in the {part} part too: the same rows on "
+                    "both sides",
+                    mend=once,
+                )
+        return InputError(
+            f"all {test.nnz:,} relevant test pairs of '{name}' are known before the test",
+            mend=once,
+        )
 
     @property
     def dataset(self) -> Dataset:

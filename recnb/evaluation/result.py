@@ -14,6 +14,7 @@ import pandas as pd
 from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation.findings import Finding
+from recnb.evaluation.people import UserLists, lists_of_users
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.evaluation.record import Record
 from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
@@ -53,8 +54,9 @@ class Evaluation:
     settings : dict
         `protocol`, `split`, `dataset`, `versions`, `command`, `notes` and, where known, `search`.
     split_frame : DataFrame, optional
-        One row per interaction: `user_id, item_id, part`, and `timestamp`, `position` where there are.
-    titles : Series
+        One row per interaction: `user_id, item_id, part`, `timestamp`, `position` where there are, and `target`
+        (whether it is a relevant test row, which is a hit where it is listed).
+    titles : dict
         By item id, of the items that have one.
     """
 
@@ -65,7 +67,7 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     split_frame: pd.DataFrame | None = None
-    titles: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
+    titles: dict[str, str] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- what there is
 
@@ -127,8 +129,9 @@ class Evaluation:
         Returns
         -------
         DataFrame
-            `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many) and `seed_sd` (standard
-            deviation of the value over them; 0 for one). Interval: percentile bootstrap over users, of the mean over
+            `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many), `seed_sd` (standard
+            deviation of the value over them; 0 for one) and `language` (whether a language model reads for it; null
+            where not known). Interval: percentile bootstrap over users, of the mean over
             seeds.
         """
         return self._table.copy()
@@ -162,7 +165,7 @@ class Evaluation:
                         "seed_sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0,
                     }
                 )
-        return pd.DataFrame(rows).astype({"k": "Int64"})
+        return self._with_language(pd.DataFrame(rows).astype({"k": "Int64"}))
 
     def by_seed(self) -> pd.DataFrame:
         """As :meth:`table`, one row per seed: `model, seed, metric, k, candidates, value, low, high, n_users`."""
@@ -211,7 +214,7 @@ class Evaluation:
         names = ["model", "to", *TABLE[1:4], "difference", "low", "high", "p", "n_users"]
         out = pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
         out.insert(9, "p_holm", holm(out["p"].to_numpy()) if len(out) else [])
-        return out
+        return self._with_language(out)
 
     def comparisons(self) -> pd.DataFrame:
         """:meth:`compare` to every model, for every metric."""
@@ -281,7 +284,7 @@ class Evaluation:
                 value, n = _value(column, key[0]), len(column.users)
                 rows.append((str(label), model, *key, value, *_ends(drawn[model]), n, to, *change))
         names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
-        return pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
+        return self._with_language(pd.DataFrame(rows, columns=names).astype({"k": "Int64"}))
 
     def groups(self, group: str) -> pd.Series:
         """Which group each user of `users` is in, as an ordered categorical."""
@@ -329,11 +332,28 @@ class Evaluation:
 
         return load(path)
 
+    def lists_for(
+        self,
+        user: str,
+        models: Iterable[str] | None = None,
+        k: int | None = None,
+        candidates: str | None = None,
+    ) -> UserLists:
+        """One user's history, what came after it, and what models listed; see :class:`UserLists`."""
+        return lists_of_users(self, [user], models, k, candidates)[0]
+
     def to_html(self, path: str | Path) -> Path:
         """Write the self-contained report: :func:`recnb.write_report`, which is registered as a hook."""
         return hooks.call("report", self, path)
 
     # ---------------------------------------------------------------- parts
+
+    def _with_language(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """With a last column `language`: whether a language model reads for the row's model; null where not known."""
+        told = {
+            m: True if r.language else False if r.known else pd.NA for m, r in self.reads.items()
+        }
+        return frame.assign(language=frame["model"].map(told).astype("boolean"))
 
     def _draws(self) -> tuple[int, int]:
         protocol = self.settings.get("protocol", {})

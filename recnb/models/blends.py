@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from recnb.data import Dataset, splits
+from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.metrics import hits, ndcg
 from recnb.models.common.liked import counts
+from recnb.models.common.validation import Validation
 from recnb.recommender import Reads, Recommender
-from recnb.recommender.blocks import top_k_rows
 
 SCALES = ("zscore", "rank")
 _MOST = 4
 _CELLS = 2 * 10**7  # of one score matrix while the weights are chosen
-_USERS = 1000
 
 
 class Hybrid(Recommender):
@@ -56,6 +54,14 @@ class Hybrid(Recommender):
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
         return any(m.uses_valid for m in self._given())
+
+    @property
+    def needs_ratings(self) -> bool:  # type: ignore[override]
+        return any(m.needs_ratings for m in self._given())
+
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(p for m in self._given() for p in m.packages))
 
     @property
     def uses_history(self) -> bool:  # type: ignore[override]
@@ -169,8 +175,9 @@ class Blend(Hybrid):
 
     Notes
     -----
-    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights; of equal
-    grid points the one nearest to equal weights wins.
+    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights, among the new
+    items where most of it are new (:class:`~recnb.models.common.validation.Validation`); of equal grid points the
+    one nearest to equal weights wins.
 
     References
     ----------
@@ -212,25 +219,17 @@ class Blend(Hybrid):
             self.weights_ = self._choose(train, valid)
 
     def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
-        history, asked = splits.fold_in(train, valid)
-        relevant, known = asked.positives(), history.pairs()
-        users = np.flatnonzero(np.diff(relevant.indptr))
-        if not len(users):
+        validation = Validation.of(train, valid, cells=_CELLS)
+        if not len(validation.users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
-        most = max(1, min(_USERS, _CELLS // train.n_items))
-        user_hash, item_hash = hash_ids(train.user_ids), hash_ids(train.item_ids)
-        users = np.sort(users[np.argsort(user_hash[users])[:most]])
-        told = None if history is train else history
-        parts = [self._scaled(m, users, told) for m in self.models_]
-        rows, columns = known[users].nonzero()
-        relevant = relevant[users]
-        number = np.diff(relevant.indptr)
+        # On one scale over all items, as when they are asked, and then only those that may be listed.
+        parts = [
+            self._scaled(m, validation.users, validation.told)[:, validation.items]
+            for m in self.models_
+        ]
         best, best_value = None, -1.0
         for weights in _grid(len(parts)):
-            scores = _sum(weights, parts)
-            scores[rows, columns] = -np.inf
-            lists = top_k_rows(scores, 10, user_hash[users], item_hash)
-            value = float(ndcg(hits(lists, relevant), number, 10).mean())
+            value = validation.value_of_scores(_sum(weights, parts))
             if value > best_value + 1e-12:
                 best, best_value = weights, value
         return np.array(best, dtype=np.float32)

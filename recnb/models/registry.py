@@ -9,54 +9,75 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from typing import Any
 
 from recnb.errors import InputError
-from recnb.recommender import Recommender
+from recnb.evaluation.judge import plain_settings
+from recnb.models.table import TABLE, Entry
+from recnb.optional import package_of
+from recnb.recommender import Reads, Recommender
 
-# Where each class lives; loaded when asked for, so that listing names costs nothing.
-_HOMES: dict[str, str | type[Recommender]] = {
-    "random": "recnb.models.classical.popularity:Random",
-    "popularity": "recnb.models.classical.popularity:Popularity",
-    "recent_popularity": "recnb.models.classical.popularity:RecentPopularity",
-    "itemknn": "recnb.models.classical.neighbours:ItemKNN",
-    "userknn": "recnb.models.classical.neighbours:UserKNN",
-    "ease": "recnb.models.classical.linear:EASE",
-    "als": "recnb.models.classical.factorisation:ALS",
-    "bpr": "recnb.models.classical.factorisation:BPR",
-    "mf": "recnb.models.ratings.variational:MF",
-    "svdpp": "recnb.models.ratings.variational:SVDpp",
-    "bfm": "recnb.models.ratings.bayesian:BFM",
-    "bfm_text": "recnb.models.ratings.text_bfm:TextBFM",
-    "baseline": "recnb.models.ratings.baseline:Baseline",
-    "knnbaseline": "recnb.models.ratings.neighbours:KNNBaseline",
-    "tfidf": "recnb.models.content.base:TfIdf",
-    "attributes": "recnb.models.content.base:Attributes",
-    "text_frozen": "recnb.models.content.base:TextFrozen",
-    "text_joint": "recnb.models.content.base:TextJoint",
-    "text_weighted_sum": "recnb.models.two_tower.model:TwoTower",
-    "text_dot": "recnb.models.two_tower.model:TwoTower",
-    "text_mlp": "recnb.models.two_tower.model:TwoTower",
-    "hybrid": "recnb.models.two_tower.model:TwoTower",
-    "fusion": "recnb.models.two_tower.model:TwoTower",
-}
-# Names that stand for a class with other defaults.
-_SETTINGS: dict[str, dict] = {
-    "text_weighted_sum": {"head": "weighted_sum"},
-    "text_dot": {"head": "dot"},
-    "text_mlp": {"head": "mlp"},
-    "hybrid": {"head": "dot", "user": "id+mean", "item_id": True},
-    "fusion": {"head": "dot", "modalities": "auto"},
+
+@dataclass(frozen=True)
+class About:
+    """What is to be known of a model before it is used.
+
+    Parameters
+    ----------
+    name, title : str
+        The name, and the first line of its documentation.
+    kind : str
+        Its class.
+    reads : Reads
+        By its settings, before it is fitted.
+    needs : tuple of str
+        "text", "ratings", and packages beyond the core.
+    can : tuple of str
+        Of :data:`ABILITIES`.
+    settings : dict
+        Their defaults, as json can hold them.
+    """
+
+    name: str
+    title: str
+    kind: str
+    reads: Reads
+    needs: tuple[str, ...]
+    can: tuple[str, ...]
+    settings: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        out = {f.name: getattr(self, f.name) for f in fields(self)}
+        lists = {"needs": list(self.needs), "can": list(self.can)}
+        return {**out, "reads": self.reads.to_dict(), **lists}
+
+
+ABILITIES = {
+    "warm": "tells apart items that nobody has used yet, by what they are",
+    "new items": "scores items that come after fitting, without retraining (with_items)",
+    "new users": "serves users unknown to fit by the history given when scoring",
+    "ratings": "predicts ratings (predict)",
+    "factors": "its score is a product of vectors, for an index (factors)",
 }
 
 
 def names() -> list[str]:
     """The names of all models, in the order of the tables."""
-    return list(_HOMES)
+    return list(TABLE)
 
 
-def register(name: str, cls: type[Recommender]) -> None:
-    """Give a model class a name, for :func:`make` and :func:`parse_models`.
+def register(name: str, cls: type[Recommender], look: tuple[str, str, str] | None = None) -> None:
+    """Give a model class a name, for everything that reads the table of models.
+
+    Parameters
+    ----------
+    name : str
+    cls : class
+    look : tuple of hue, marker and line style, optional
+        See :class:`recnb.models.table.Entry`.
 
     Raises
     ------
@@ -67,10 +88,11 @@ def register(name: str, cls: type[Recommender]) -> None:
         raise InputError(f"'{name}' cannot name a model", mend="use letters, digits and _")
     if not (isinstance(cls, type) and issubclass(cls, Recommender)):
         raise InputError(f"{cls!r} is no Recommender", mend="subclass recnb.Recommender")
-    held = _HOMES.get(name)
+    held = TABLE[name].home if name in TABLE else None
     if held is not None and held is not cls and held != f"{cls.__module__}:{cls.__qualname__}":
         raise InputError(f"the name '{name}' is taken", mend="choose another")
-    _HOMES[name] = cls
+    settings = TABLE[name].settings if name in TABLE else {}
+    TABLE[name] = Entry(cls, look or (TABLE[name].look if name in TABLE else ()), settings)
 
 
 def lookup(name: str) -> type[Recommender]:
@@ -81,11 +103,11 @@ def lookup(name: str) -> type[Recommender]:
     InputError
         No model has this name; the nearest ones and the list are given.
     """
-    if name not in _HOMES:
-        near = get_close_matches(name, _HOMES, n=1)
+    if name not in TABLE:
+        near = get_close_matches(name, TABLE, n=1)
         guess = f"did you mean '{near[0]}'? " if near else ""
-        raise InputError(f"no model '{name}'", mend=f"{guess}there are {', '.join(_HOMES)}")
-    home = _HOMES[name]
+        raise InputError(f"no model '{name}'", mend=f"{guess}there are {', '.join(TABLE)}")
+    home = TABLE[name].home
     return _load(home) if isinstance(home, str) else home
 
 
@@ -119,7 +141,7 @@ def make(name: str, **settings) -> Recommender:
     name, told = _told(name)
     plain, at, method = name.partition("@")
     cls = lookup(plain)
-    settings = {**_SETTINGS.get(plain, {}), **told, **settings}
+    settings = {**TABLE[plain].settings, **told, **settings}
     if at:
         settings = {**settings, "method": _method(plain, cls, method)}
     return _build(cls, name, settings)
@@ -138,6 +160,35 @@ def describe(name: str) -> str:
         return f"A blend of {' and '.join(parts)}; the weight is set on the validation part."
     plain, _, _ = _told(name)[0].partition("@")
     return (inspect.getdoc(lookup(plain)) or plain).splitlines()[0]
+
+
+def about(name: str) -> About:
+    """What a model reads, needs and can, asked of the model itself.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`make`.
+
+    Examples
+    --------
+    >>> about("popularity").needs, about("tfidf").can
+    ((), ('warm', 'new items', 'new users'))
+    """
+    model = make(name)
+    reads = model.reads()
+    able = {
+        "warm": bool(reads.modalities),
+        "new items": hasattr(model, "with_items"),
+        "new users": model.uses_history,
+        "ratings": hasattr(model, "predict"),
+        "factors": hasattr(model, "factors"),
+    }
+    asked = {"text": model.needs_text, "ratings": model.needs_ratings}
+    needs = (*(n for n, there in asked.items() if there), *map(package_of, model.packages))
+    can = tuple(ability for ability in ABILITIES if able[ability])
+    kind, settings = type(model).__name__, plain_settings(model)
+    return About(name, describe(name), kind, reads, needs, can, settings)
 
 
 def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from recnb.evaluation.language import uses_language_model
 from recnb.plots.costs import plot_costs
 from recnb.plots.data import plot_activity, plot_long_tail, plot_ratings, plot_timeline
 from recnb.plots.differences import plot_differences
@@ -37,5 +36,4 @@ __all__ = [
     "plot_values",
     "plot_width",
     "style",
-    "uses_language_model",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 from recnb.errors import InputError
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, plain_log, quiet
-from recnb.plots.palette import style
+from recnb.plots.palette import look_of
 from recnb.plots.values import one_measure
 from recnb.plots.words import metric_axis, people, plain
 
@@ -52,7 +52,7 @@ def plot_costs(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     _frontier(ax, rows, lower)
     handles = []
     for row in rows.to_dict("records"):
-        look = style(row["model"])
+        look = look_of(row)
         if np.isfinite([row["low"], row["high"]]).all():
             ax.plot(
                 [row["seconds"]] * 2, [row["low"], row["high"]], color=look.colour, linewidth=1.6

@@ -9,7 +9,7 @@ import pandas as pd
 
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, rows_height
-from recnb.plots.palette import style
+from recnb.plots.palette import look_of
 from recnb.plots.values import name_rows, one_measure
 from recnb.plots.words import metric_name, p_value, people, plain
 
@@ -43,7 +43,7 @@ def plot_differences(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = axes(ax, rows_height(len(rows)))
     for at, row in enumerate(rows.to_dict("records")):
         clear = row["p_holm"] < SIGNIFICANT
-        look = style(row["model"])
+        look = look_of(row)
         interval(ax, at, row["difference"], row["low"], row["high"], look, 3 if clear else 1.3)
         p = p_value(row["p_holm"])
         said = f"p {p}" if p.startswith(("<", "not")) else f"p = {p}"

@@ -10,7 +10,7 @@ import pandas as pd
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, quiet, rows_height
 from recnb.plots.differences import beside, interval, zero_line
-from recnb.plots.palette import style
+from recnb.plots.palette import look_of
 from recnb.plots.values import name_rows, one_measure
 from recnb.plots.words import metric_axis, metric_name, plain
 
@@ -45,7 +45,8 @@ def plot_groups(frame: pd.DataFrame, ax: Axes | None = None, title: str = "") ->
     shift = np.linspace(-0.36, 0.36, len(models)) if len(models) > 1 else [0.0]
     handles = []
     for model, dx in zip(models, shift):
-        look, mine = style(model), rows[rows["model"] == model]
+        mine = rows[rows["model"] == model]
+        look = look_of(mine.iloc[0])
         for row in mine.to_dict("records"):
             x = groups.index(row["group"]) + dx
             if np.isfinite([row["low"], row["high"]]).all():
@@ -85,7 +86,7 @@ def plot_group_differences(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     rows = one_measure(frame)
     metric, k = rows["metric"].iloc[0], rows["k"].iloc[0]
     model, to = rows["model"].iloc[0], rows["to"].iloc[0]
-    look = style(model)
+    look = look_of(rows.iloc[0])
     names: list[str] = []
     heads: list[int] = []
     ax = axes(ax, rows_height(len(rows) + rows["by"].nunique()))

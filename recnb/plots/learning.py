@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from recnb.plots.canvas import axes, quiet
-from recnb.plots.palette import style
+from recnb.plots.palette import look_of
 from recnb.plots.words import plain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot_learning(
     ax = axes(ax)
     handles, names = [], []
     for model, part in frame.groupby("model", sort=False):
-        look, part = style(str(model)), part.sort_values(x)
+        look, part = look_of(part.iloc[0]), part.sort_values(x)
         if {"low", "high"} <= set(part):
             ax.fill_between(
                 part[x], part["low"], part["high"], color=look.colour, alpha=0.15, linewidth=0

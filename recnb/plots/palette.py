@@ -1,17 +1,21 @@
 """How a method looks: one fixed colour, marker and line style across the course.
 
-Colours follow the palette of Okabe and Ito (Color Universal Design, 2008), which people with any
-colour vision can tell apart. A family shares a hue; marker and line style tell its members apart
-in grey. A filled marker reads text with a language model, a hollow one does not.
+Colours follow the palette of Okabe and Ito (Color Universal Design, 2008), which people with any colour vision can
+tell apart. A family shares a hue; marker and line style tell its members apart in grey. The looks of names stand in
+:mod:`recnb.models.table`. A filled marker reads text with a language model, a hollow one does not.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from recnb.evaluation.language import uses_language_model
+import pandas as pd
+
+from recnb.errors import InputError
+from recnb.models.table import TABLE
 
 GREY, BLUE, SKY, GREEN = "#5a5a5a", "#0072b2", "#2f93cc", "#00795a"
 VERMILION, ORANGE, PURPLE, BLACK = "#d55e00", "#bd7a00", "#b0578d", "#1a1a1a"
@@ -39,59 +43,72 @@ class Style:
         }
 
 
-_FIXED = {
-    "random": (GREY, "X", ":"),
-    "popularity": (GREY, "s", "--"),
-    "recent_popularity": (GREY, "D", "-."),
-    "itemknn": (SKY, "o", "-"),
-    "userknn": (SKY, "v", "--"),
-    "ease": (BLUE, "D", "-"),
-    "als": (BLUE, "^", "--"),
-    "bpr": (BLUE, "P", "-."),
-    "mf": (SKY, "s", "-."),
-    "svdpp": (SKY, "p", ":"),
-    "bfm": (BLUE, "h", ":"),
-    "baseline": (GREY, "v", ":"),
-    "knnbaseline": (SKY, "^", "-."),
-    "tfidf": (GREEN, "<", "-"),
-    "attributes": (GREEN, ">", "--"),
-    "text_frozen": (ORANGE, "o", "--"),
-    "text_weighted_sum": (ORANGE, "v", "-."),
-    "text_dot": (VERMILION, "s", "-"),
-    "text_mlp": (VERMILION, "^", "--"),
-    "lm_prompt": (PURPLE, "X", "--"),
-    "lm_likelihood": (PURPLE, "P", "-"),
-    "pair": (PURPLE, "D", "-."),
-    "tagger": (PURPLE, "h", ":"),
-    "fusion": (BLACK, "p", "-"),
+HUES = {
+    "grey": GREY,
+    "blue": BLUE,
+    "sky": SKY,
+    "green": GREEN,
+    "vermilion": VERMILION,
+    "orange": ORANGE,
+    "purple": PURPLE,
+    "black": BLACK,
 }
 
 
-def style(name: str) -> Style:
+def style(name: str, language: bool | None = None) -> Style:
     """The look of a method.
 
-    Names without a fixed look (a method after ``@``, a blend, a model of one's own) get one from a hash
-    of the name: the same in every figure, on every machine.
+    A name of the table of models has its own. A variant (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a
+    blend has that of its last part, a model of one's own one from a hash of the name; their markers come from a hash
+    too: the same in every figure, on every machine.
+
+    Parameters
+    ----------
+    name : str
+    language : bool, optional
+        Whether a language model reads for it, which fills the marker; an evaluation's tables say so (`language`).
+        None: what the model of this name says; a name that makes no model is drawn hollow.
 
     Examples
     --------
     >>> style("ease")
     Style(colour='#0072b2', marker='D', line='-', filled=False)
-    >>> style("text_dot@lora").colour == style("text_dot").colour
+    >>> style("text_dot@lora").colour == style("text_dot").colour == style("ease+text_dot").colour
     True
     >>> style("my model") == style("my model")
     True
     """
-    filled = uses_language_model(name)
-    if name in _FIXED:
-        return Style(*_FIXED[name], filled)
+    filled = reads_language(name) if language is None else bool(language)
+    parts = [re.sub(r"\[.*\]", "", part).partition("@")[0].strip() for part in _parts(name)]
+    entry = TABLE.get(parts[-1])
+    look = entry.look if entry else ()
+    if look and name == parts[0]:
+        return Style(HUES[look[0]], look[1], look[2], filled)
     number = int.from_bytes(sha256(name.encode()).digest()[:4], "big")
-    marker, line = MARKERS[number % len(MARKERS)], LINES[number // 64 % len(LINES)]
-    plain = name.partition("@")[0]
-    if plain in _FIXED:
-        own = _FIXED[plain]
-        others = [m for m in MARKERS if m != own[1]]
-        return Style(own[0], others[number % len(others)], line, filled)
-    with_text, without = (VERMILION, ORANGE, PURPLE, BLACK), (BLUE, SKY, GREEN, BLACK)
-    hues = with_text if filled else without
-    return Style(hues[number // 4096 % len(hues)], marker, line, filled)
+    markers = [m for m in MARKERS if not look or m != look[1]]
+    marker, line = markers[number % len(markers)], LINES[number // 64 % len(LINES)]
+    own = (VERMILION, ORANGE, PURPLE, BLACK) if filled else (BLUE, SKY, GREEN, BLACK)
+    return Style(HUES[look[0]] if look else own[number // 4096 % len(own)], marker, line, filled)
+
+
+def look_of(row: Any) -> Style:
+    """The look of a row's `model`, filled as its `language` says where the frame has such a column."""
+    if "language" not in row:
+        return style(str(row["model"]))
+    language = row["language"]
+    return style(str(row["model"]), bool(language) if pd.notna(language) else False)
+
+
+def reads_language(name: str) -> bool:
+    """Whether the model that this name makes reads text with a language model; False where it makes none."""
+    from recnb.models import make
+
+    try:
+        return make(name).reads().language
+    except InputError:
+        return False
+
+
+def _parts(name: str) -> list[str]:
+    """Parts of a blend, at signs that stand in no brackets."""
+    return re.split(r"\+(?![^\[\]]*\])", name)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.plots.canvas import DPI, axes, quiet
-from recnb.plots.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, style
+from recnb.plots.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, look_of
 from recnb.plots.values import one_measure
 from recnb.plots.words import metric_axis, people, plain
 
@@ -141,7 +141,7 @@ def plot_by_parameters(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = axes(ax)
     trained = rows[rows["trained"] > 0].sort_values("trained", kind="stable")
     for row in trained.to_dict("records"):
-        look = style(row["model"])
+        look = look_of(row)
         ax.plot([row["trained"]] * 2, [row["low"], row["high"]], color=look.colour, linewidth=1.6)
         ax.plot([row["trained"]], [row["value"]], linestyle="none", **look.marks(6))
     ax.set_xscale("log")

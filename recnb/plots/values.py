@@ -10,7 +10,7 @@ import pandas as pd
 from recnb.errors import InputError
 from recnb.evaluation.protocol import LOWER_IS_BETTER
 from recnb.plots.canvas import axes, quiet, rows_height
-from recnb.plots.palette import style
+from recnb.plots.palette import look_of
 from recnb.plots.words import metric_axis, people, plain
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def plot_values(table: pd.DataFrame, ax: Axes | None = None, n_best: int | None 
     rows = rows.head(n_best or len(rows))
     ax = axes(ax, rows_height(len(rows)))
     for at, row in enumerate(rows.to_dict("records")):
-        look = style(row["model"])
+        look = look_of(row)
         if np.isfinite([row["low"], row["high"]]).all():
             ax.plot([row["low"], row["high"]], [at, at], color=look.colour, linewidth=2)
         ax.plot([row["value"]], [at], linestyle="none", **look.marks())

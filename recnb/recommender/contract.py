@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from recnb import optional
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.files import whole_folder, write_json
@@ -40,6 +41,10 @@ class Recommender(BaseEstimator):
         again on all that is known with what :meth:`chosen` says.
     needs_text : bool
         It cannot be fitted without item text.
+    needs_ratings : bool
+        It cannot be fitted without ratings.
+    packages : tuple of str
+        Modules beyond the core that it imports.
     uses_history : bool
         A history given to :meth:`score` counts, so that a user unknown to `fit` is served without retraining.
     """
@@ -49,6 +54,8 @@ class Recommender(BaseEstimator):
     seeded = False
     uses_valid = False
     needs_text = False
+    needs_ratings = False
+    packages: tuple[str, ...] = ()
     uses_history = False
 
     def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
@@ -63,9 +70,18 @@ class Recommender(BaseEstimator):
                 f"fit expects a recnb Dataset, got {type(train).__name__}",
                 mend="Dataset.from_frames(frame)",
             )
-        self.remember(train)
-        self._fit(train, valid)
+        try:
+            self.remember(train)
+            self._fit(train, valid)
+        except BaseException:
+            self._forget()
+            raise
         return self
+
+    def _forget(self) -> None:
+        """Drop what has been learned: half of a fit is none."""
+        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("_")]:
+            delattr(self, name)
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         raise NotImplementedError(f"{type(self).__name__} implements neither fit nor _fit")
@@ -103,7 +119,8 @@ class Recommender(BaseEstimator):
         return Reads.unknown()
 
     def check_installed(self) -> None:
-        """Raise, naming the extra, where a package that the model needs is missing; before any fitting."""
+        """Raise where a package that the model needs is missing; before any fitting."""
+        optional.check_installed(type(self).__name__, *self.packages)
 
     def chosen(self) -> dict[str, Any]:
         """Settings that fitting with `valid` found, by name: those to keep when refitting.

@@ -77,13 +77,15 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
     Parameters
     ----------
     source : path or DataFrame with `user_id`, `item_id` and `rank` or `score`
-        Ranks order a user's items (1 is best; gaps are closed). Without ranks, scores order them, high first,
-        and equal scores raise: their order would be an accident.
+        Ranks order a user's items (whole numbers, the lowest is best; gaps are closed, the first may be 0). Without
+        ranks, scores order them, high first, and equal scores raise: their order would be an accident. Where both are
+        given they must agree.
 
     Raises
     ------
     InputError
-        A column is missing, an item stands twice in a list, two items share a place.
+        A column is missing, an item stands twice in a list, two items share a place, a rank is negative or no whole
+        number, or a lower place has a higher score.
 
     Examples
     --------
@@ -106,6 +108,17 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
                 raise InputError("empty", file=file, column=column, row=row + 1, mend="fill it in")
             if values is not None:
                 out[column] = values
+    if "rank" in out:
+        bad = ~((out["rank"] >= 0) & (out["rank"] % 1 == 0)).to_numpy()
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"rank {out['rank'].iloc[row]:g}",
+                file=file,
+                column="rank",
+                row=row + 1,
+                mend="number the places of a list 1, 2, 3, …",
+            )
     if by not in out:
         raise InputError("the column is empty", file=file, column=by, mend="fill it in")
     for columns, problem, mend in (
@@ -127,4 +140,24 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
     place = out.index.to_numpy() + 1
     out = out.drop(columns="key").reset_index(drop=True)
     out["rank"] = out.groupby("user_id", sort=False).cumcount() + 1
+    _agree(out, file, place)
     return Lists(out, file, place)
+
+
+def _agree(lists: pd.DataFrame, file: str, place: np.ndarray) -> None:
+    """Raise where an item stands above one of a higher score."""
+    if "score" not in lists:
+        return
+    scored = lists[lists["score"].notna()]
+    above = scored.groupby("user_id", sort=False)["score"].shift()
+    wrong = (scored["score"] > above).to_numpy()
+    if wrong.any():
+        row = int(scored.index[np.flatnonzero(wrong)[0]])
+        raise InputError(
+            f"the score of '{lists['item_id'].iloc[row]}' is higher than that of the item above it, for user "
+            f"'{lists['user_id'].iloc[row]}'",
+            file=file,
+            column="score",
+            row=int(place[row]),
+            mend="leave out the column that is wrong: rank or score",
+        )

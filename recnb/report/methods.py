@@ -11,7 +11,7 @@ from recnb.errors import InputError
 from recnb.evaluation import Evaluation
 from recnb.evaluation.judge import plain_settings
 from recnb.metrics import METRICS
-from recnb.models import make
+from recnb.models.registry import make
 from recnb.plots.words import metric_name
 from recnb.report.numbers import amount
 from recnb.report.rows import readers

@@ -16,6 +16,7 @@ from recnb.report.answer import Answer, answer
 from recnb.report.examples import examples
 from recnb.report.figures import Figure, figure
 from recnb.report.numbers import count
+from recnb.report.reading import READING
 from recnb.report.rows import cost_table, headline_rows, popular, readers, unknown
 
 _HERE = Path(__file__).parent
@@ -82,6 +83,8 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "checks": beware.checks(),
         "limits": beware.limits(ev, found),
         "examples": examples(ev),
+        "reading": READING,
+        "models": ev.models,
         "settings": methods.settings_table(ev),
         "facts": methods.facts(ev),
         "command": command,

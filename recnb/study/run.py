@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +19,12 @@ from recnb.evaluation.evaluate import Progress
 from recnb.evaluation.files import write_json
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
+from recnb.models.table import DEFAULTS
 from recnb.recommender import Recommender
 from recnb.report import write_report
 from recnb.study.search import search
 from recnb.study.store import DiskStore
 
-DEFAULT_MODELS = ("random", "popularity", "itemknn", "ease", "tfidf", "text_frozen")
 _WORK = ".finished"
 
 
@@ -67,7 +68,7 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
         return parse_models(names), ()
     models: dict[str, Recommender] = {}
     left_out: list[str] = []
-    for name in DEFAULT_MODELS:
+    for name in DEFAULTS:
         try:
             model = make(name)
             model.check_installed()
@@ -96,10 +97,7 @@ def run(
     -------
     Evaluation
     """
-    output = Path(output)
-    if output.is_file():
-        raise InputError("the output is a file", file=str(output), mend="name a folder")
-    output.mkdir(parents=True, exist_ok=True)
+    output = made_folder(Path(output))
     models_folder = output / "models" if save_models else None
     store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
     models, searches = _searched(plan, store, progress)
@@ -118,6 +116,29 @@ def run(
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
     return ev
+
+
+def made_folder(path: Path) -> Path:
+    """The folder, made where it is not there yet.
+
+    Raises
+    ------
+    InputError
+        A file stands there or above it, or the place cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"no right to write in {path}")
+    except FileExistsError:
+        raise InputError("the output is a file", file=str(path), mend="name a folder") from None
+    except OSError as error:
+        raise InputError(
+            f"the output folder cannot be made ({error.strerror or error})",
+            file=str(path),
+            mend="name a folder that you may write with --output",
+        ) from None
+    return path
 
 
 def write_output(ev: Evaluation, output: Path) -> None:

@@ -15,12 +15,12 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
-from recnb.evaluation import Protocol, Task
-from recnb.metrics import evaluate_lists, resolve
+from recnb.metrics import resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
+from recnb.models.common.validation import Validation
 from recnb.optional import need
-from recnb.recommender import Recommender, top_k
+from recnb.recommender import Recommender
 
 Progress = Callable[[int, int], None]
 RATINGS = ("rmse",)
@@ -121,6 +121,9 @@ def search(
 
     Notes
     -----
+    A ranking metric is the mean over at most 1,000 users of the validation part, and in a `cold_item` split its new
+    items are ranked among themselves (:class:`~recnb.models.common.validation.Validation`).
+
     Tree-structured Parzen estimator of `optuna`, 10 random trials first. Trial 0 is the model as given, so
     the best is never worse on the
     validation part than the untuned model. A setting drawn twice is not fitted twice, but counts.
@@ -206,15 +209,28 @@ class Judge:
         if self.lower:
             asked = inner.test.matrix().tocoo()
             return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
-        task = self.task
-        lists = top_k(model, task.users, self.k, task.excluded, inner.candidates, task.history)
-        return float(evaluate_lists(lists, task.truth, [self.metric], self.k)[self.metric].mean())
+        return self.validation.value(model)
 
     @cached_property
-    def task(self) -> Task:
-        """The validation part prepared as the test is, once for all trials."""
-        repeats = "include" if self.repeats else "exclude"
-        return Task(self.inner, Protocol(k=self.k, metrics=(self.metric,), repeats=repeats))
+    def validation(self) -> Validation:
+        """The validation part, asked as the test is, once for all trials."""
+        inner = self.inner
+        given = len(inner.history.interactions) > len(inner.known.interactions)
+        found = Validation.asking(
+            inner.history,
+            inner.test,
+            inner.candidates,
+            inner.history if given else None,
+            metric=self.metric,
+            k=self.k,
+            repeats=self.repeats,
+        )
+        if not len(found.users):
+            raise InputError(
+                f"no user of '{inner.dataset.name}' has a relevant validation item",
+                mend="lower relevant_from or enlarge the validation part",
+            )
+        return found
 
 
 def _try(model: Recommender, settings: dict[str, Any], judge: Judge) -> Trial:

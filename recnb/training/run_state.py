@@ -105,9 +105,12 @@ class RunCheckpoint:
 
 def weights_of(module: Any) -> dict[str, Any]:
     """A copy, on the CPU, of all weights that training can change."""
-    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    parameters = module.named_parameters(remove_duplicate=False)
+    trained = {name for name, p in parameters if p.requires_grad}
+    trained |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
+    # a quantised layer adds more to its state: how its frozen weights are to be read
     state = module.state_dict()
-    return {n: t.detach().to("cpu", copy=True) for n, t in state.items() if n not in frozen}
+    return {n: t.detach().to("cpu", copy=True) for n, t in state.items() if n in trained}
 
 
 def put(module: Any, weights: dict[str, Any]) -> None:

@@ -65,6 +65,8 @@ def _smaller(linear: Any, kind: str) -> Any:
     else:
         out = bnb.nn.Linear4bit(*shape, compute_dtype=weight.dtype, quant_type="nf4")
         out.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+        # never packed for processors with bfloat16: that form takes not every shape, and rounds otherwise
+        out.support_avx512bf16_for_cpu = False
     if linear.bias is not None:
         out.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
     return out.to(device)

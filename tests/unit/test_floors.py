@@ -133,7 +133,7 @@ def test_imports_only_point_down():
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("models/classical/linear.py", "from recnb.models.content.base import TfIdf"),
+        ("models/classical/linear.py", "from recnb.models.content.words import TfIdf"),
         ("models/classical/linear.py", "from recnb.models import registry"),
         ("models/common/liked.py", "from recnb.models.classical.linear import EASE"),
         ("data/catalog.py", "from recnb.world import generate"),

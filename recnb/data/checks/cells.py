@@ -1,4 +1,4 @@
-"""The door: tables as they arrive are read, checked once, and typed; what is wrong is named with its place."""
+"""Cells: ids, numbers and times are checked once and typed; what is wrong is named with its place."""
 
 from __future__ import annotations
 
@@ -230,6 +230,29 @@ def ids(series: pd.Series, file: str, column: str) -> pd.Series:
     return text
 
 
+def bare(ids: pd.Series) -> pd.Series:
+    """What stays of ids without blanks around them and a float's ".0"."""
+    return ids.str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+
+
+def distinct(ids: pd.Series, file: str, column: str) -> pd.Series:
+    """The ids, unless two of them are one that was written in two ways: "1.0" and "1", " i1" and "i1"."""
+    names = ids.drop_duplicates()
+    twins = bare(names)
+    again = twins.duplicated().to_numpy()
+    if again.any():
+        at = _first(again)
+        first = names[twins == twins.iloc[at]].iloc[0]
+        raise InputError(
+            f"'{names.iloc[at]}' and '{first}' would be two ids ({again.sum():,} such pairs)",
+            file=file,
+            column=column,
+            row=int(names.index[at]) + 1,
+            mend="write each id in one way",
+        )
+    return ids
+
+
 def numbers(series: pd.Series, file: str, column: str) -> np.ndarray | None:
     """Float64 values with NaN for null; None where the whole column is null.
 
@@ -374,6 +397,8 @@ def check_interactions(frame: pd.DataFrame, file: str = "interactions") -> pd.Da
     """A new frame with `user_id`, `item_id` (str) and those of the other known columns that hold something."""
     require(frame, ("user_id", "item_id"), file)
     out = pd.DataFrame({c: ids(frame[c], file, c) for c in ("user_id", "item_id")})
+    for column in ("user_id", "item_id"):
+        distinct(out[column], file, column)
     for name in ("rating", "position", "quantity"):
         if name in frame and (values := numbers(frame[name], file, name)) is not None:
             out[name] = values
@@ -410,7 +435,7 @@ def check_entities(frame: pd.DataFrame, key: str, file: str) -> pd.DataFrame:
         frame = frame.reset_index()
     require(frame, (key,), file)
     out = frame.reset_index(drop=True).drop(columns=[key])
-    index = pd.Index(ids(frame[key], file, key), name=key)
+    index = pd.Index(distinct(ids(frame[key], file, key), file, key), name=key)
     twice = index.duplicated()
     if twice.any():
         row = _first(twice)

@@ -1,4 +1,4 @@
-"""What the door decides about whole tables: unknown ids, repeated rows, and guesses where nothing is declared."""
+"""Tables: unknown ids, repeated rows, and guesses where nothing is declared."""
 
 from __future__ import annotations
 
@@ -17,16 +17,8 @@ FEEDBACK = ("explicit", "implicit", "count")
 DUPLICATES = ("error", "keep", "drop")
 
 
-def table_file(folder: Path, part: str) -> Path | None:
-    found = [folder / f"{part}{suffix}" for suffix in (".parquet", ".csv", ".tsv")]
-    found = [path for path in found if path.is_file()]
-    if len(found) > 1:
-        names = " and ".join(path.name for path in found)
-        raise InputError(f"both {names} are here", file=str(folder), mend="keep one")
-    return found[0] if found else None
-
-
 def declared(path: Path) -> dict:
+    """What a `dataset.json` declares; empty where there is none."""
     if not path.is_file():
         return {}
     try:
@@ -83,8 +75,11 @@ def entities(
     unknown = ~seen.isin(out.index).to_numpy()
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
+        twins = tables.bare(out.index.to_series())
+        near = out.index[(twins == tables.bare(seen.iloc[[row]]).iloc[0]).to_numpy()]
+        hint = f", which has '{near[0]}'" if len(near) else ""
         raise InputError(
-            f"'{seen.iloc[row]}' is not in {Path(file).name} ({unknown.sum():,} rows like this)",
+            f"'{seen.iloc[row]}' is not in {Path(file).name}{hint} ({unknown.sum():,} rows like this)",
             file=rows_file,
             column=key,
             row=row + 1,
@@ -156,12 +151,22 @@ def guess(
     return feedback, None, tuple(notes)
 
 
-def duplicates(rows: pd.DataFrame, rule: str, feedback: str, file: str) -> pd.DataFrame:
+def duplicates(
+    rows: pd.DataFrame, rule: str, feedback: str, file: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Rows that stand more than once, by the rule; and what is said of those that are kept without being asked.
+
+    Events without a rating repeat by nature, and so does a rating given again at another time. What else is alike in
+    every column is an error that names the flag.
+    """
+    notes: list[str] = []
     known = [c for c in rows.columns if c not in ("user_id", "item_id", "split")]
     twice = rows.duplicated(known).to_numpy()
     if twice.any():
         if rule == "drop":
             rows = rows[~twice].reset_index(drop=True)
+        elif rule == "error" and "rating" not in rows:
+            notes.append(f"{twice.sum():,} rows are alike in every column and kept: events repeat")
         elif rule == "error":
             row = int(np.flatnonzero(twice)[0])
             raise InputError(
@@ -183,4 +188,9 @@ def duplicates(rows: pd.DataFrame, rule: str, feedback: str, file: str) -> pd.Da
                 row=row + 1,
                 mend="keep one, add a timestamp, or accept with --duplicates keep",
             )
-    return rows
+        again = int(rows.duplicated(["user", "item"]).sum())
+        if again:
+            notes.append(
+                f"{again:,} pairs are rated again at another time: the latest rating counts"
+            )
+    return rows, tuple(notes)

@@ -3,6 +3,11 @@
 Every check returns findings (`code, severity, value, n, evidence, mend`) and stays silent where there is nothing to
 say. Severity: *error* (the numbers mean something else than they say), *warning* (they flatter or mislead), *note*
 (to be known when reading them).
+
+What it cannot see: a leak that is blurred by more than chance blurs counts anyway (test counts with noise added);
+models and vectors that profit from test rows by less than two fifths over the best reference; ratings cut once at a
+value of all test rows, where the uncut ratings are gone; a choice among many models made on these test rows elsewhere;
+leaks in few data (below 30 items with rows, or 30 test rows); and whether a language model has read the answer.
 """
 
 from __future__ import annotations
@@ -13,6 +18,9 @@ from typing import Any
 from recnb.evaluation.audit.items import audit_items
 from recnb.evaluation.audit.lists import audit_lists
 from recnb.evaluation.audit.models import audit_models
+from recnb.evaluation.audit.pairs import audit_pairs
+from recnb.evaluation.audit.reference import audit_vectors
+from recnb.evaluation.audit.reveals import audit_revealed
 from recnb.evaluation.audit.rows import audit_rows
 from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judged
@@ -31,9 +39,17 @@ CHECKS = {
     "near_duplicate_items": "items whose text is almost the same",
     "column_reveals": "item columns that know the test rows better than the training rows do",
     "text_reveals": "item text that knows the test rows better than the training rows do",
+    "order_reveals": "item or user orders and numbers in ids that know the test rows",
+    "vectors_reveal": "vectors of items that know the test rows",
+    "pairs_revealed": "item texts or user columns that give test pairs away",
+    "copied_rows": "test rows that are known under the id of another item",
+    "test_filtered": "tested items that were chosen by their popularity",
+    "even_ratings": "ratings that were cut at a value of the test rows",
     "dated_later": "items used before the date they carry",
     "aggregate_column": "item columns that sum up other people's ratings or counts",
     "seen_recommended": "known items in the lists",
+    "too_good": "lists, vectors or texts that find far more than the known rows allow",
+    "follows_test": "lists in the order of the test counts",
     "sampled_candidates": "lists that rank a sample instead of the catalogue",
     "optimistic_ties": "hits that stand first among equal scores",
     "short_lists": "lists with empty places",
@@ -64,7 +80,8 @@ def audit(
     -------
     list of findings, errors first
     """
-    found = audit_rows(task) + audit_items(task)
+    found = audit_rows(task) + audit_items(task) + audit_revealed(task) + audit_pairs(task)
+    found += audit_vectors(task)
     if judged:
         found += audit_lists(task, judged) + audit_models(judged, search)
     return by_severity(found)

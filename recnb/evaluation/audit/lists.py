@@ -1,4 +1,4 @@
-"""Checks of what was listed: known items, sampled candidates, hits first among ties, the popular items again."""
+"""Checks of what was listed: known items, sampled candidates, hits first among ties, popular items, too many hits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from recnb.evaluation.audit.reference import Reference, better_than_known
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged
 from recnb.evaluation.protocol import Task
@@ -20,6 +22,8 @@ _SAYS_SO = ("popularity", "recent_popularity")
 def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
     """Findings about the lists of every model."""
     out: list[Finding] = []
+    listed: dict[str, sparse.csr_matrix] = {}
+    reference = Reference(task, max(task.protocol.ks))
     for one in judged:
         for shelf, (items, scores) in one.lists.items():
             rows = _long(items, scores, task)
@@ -30,7 +34,10 @@ def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
             out += optimistic_ties(task, one.model, rows)
             if shelf == "catalogue" and one.model not in _SAYS_SO:
                 out += repeats_popularity(task, one.model, rows)
-    return out
+            out += follows_test(task, one.model, rows)
+            if shelf == "catalogue":
+                listed.setdefault(one.model, reference.cells(items))
+    return out + better_than_known(reference, listed)
 
 
 def _long(items: np.ndarray, scores: np.ndarray, task: Task) -> pd.DataFrame:
@@ -72,22 +79,21 @@ def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[Finding
 
 def sampled_candidates(task: Task, model: str, rows: pd.DataFrame, shelf: str) -> list[Finding]:
     """Lists that hold all test items of all users: no model finds them all in a catalogue."""
-    codes = task.shelves.get(shelf)
-    size = task.dataset.n_items if codes is None else len(codes)
+    size = int(np.median(task.room(shelf)))
     depth = int(rows["rank"].max())
-    found = rows.groupby("user")["hit"].sum()
-    wanted = pd.Series(np.diff(task.relevant.indptr), index=task.users)
-    share = float((found.reindex(wanted.index).fillna(0) == wanted).mean())
-    if share < 0.95 or depth > 0.5 * size or len(wanted) < 20:
+    hits = rows.groupby("user")["hit"].sum()
+    targets = pd.Series(np.diff(task.relevant.indptr), index=task.users)
+    share = float((hits.reindex(targets.index).fillna(0) == targets).mean())
+    if share < 0.95 or depth > 0.5 * size or len(targets) < 20:
         return []
     return [
         Finding(
             "sampled_candidates",
             "error",
             share,
-            len(wanted),
+            len(targets),
             f"{model}: the lists of {share:.0%} of the users hold every one of their test items within {depth} places "
-            f"of {size:,} items; they rank a sample that was built around the answer",
+            f"of the {size:,} items left for a user; they rank a sample that was built around the answer",
             "rank the whole catalogue: sampled metrics reorder models",
         )
     ]
@@ -153,3 +159,31 @@ def repeats_popularity(task: Task, model: str, rows: pd.DataFrame) -> list[Findi
             "call it popularity; look whether it learned anything",
         )
     ]
+
+
+def follows_test(task: Task, model: str, rows: pd.DataFrame) -> list[Finding]:
+    """Lists in the order of the test counts, or of the counts of all rows: popularity that knows the answer."""
+    n_items = task.dataset.n_items
+    known = np.bincount(task.split.known.interactions["item"], minlength=n_items)
+    test = np.bincount(task.split.test.interactions["item"], minlength=n_items)
+    ordered = rows.sort_values(["user", "rank"])
+    user, item = ordered["user"].to_numpy(), ordered["item"].to_numpy()
+    beside = user[1:] == user[:-1]
+
+    def order(counts: np.ndarray) -> float:
+        steps = np.sign(counts[item[:-1]] - counts[item[1:]])[beside]
+        return float((steps > 0).sum() / max((steps != 0).sum(), 1))
+
+    if len(np.unique(item)) < 8 or beside.sum() < 50:
+        return []
+    by_known = order(known)
+    for what, counts in (("test counts", test), ("counts of all rows", known + test)):
+        share = order(counts)
+        if share > 0.98 and by_known < 0.95:
+            evidence = (
+                f"{model}: {share:.1%} of neighbouring places stand in the order of the {what}, {by_known:.1%} in that "
+                "of the known counts"
+            )
+            mend = "count popularity in the known rows"
+            return [Finding("follows_test", "error", share, len(rows), evidence, mend)]
+    return []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from scipy.stats import binom
 
 from recnb.data.describe import tied_last
 from recnb.evaluation.findings import Finding
@@ -20,6 +23,8 @@ def audit_rows(task: Task) -> list[Finding]:
         *tied(task),
         *cold_users(task),
         *few_users(task),
+        *test_filtered(task),
+        *even_ratings(task),
     ]
 
 
@@ -91,11 +96,14 @@ def overlap(task: Task) -> list[Finding]:
         split.history.interactions[columns].drop_duplicates(), how="inner", on=columns
     )
     out = []
-    if len(both) and split.dataset.order is not None:
+    explicit = split.dataset.feedback == "explicit"
+    if len(both):
+        # Without an order, and where nothing is rated, rows alike may be the same thing bought again.
+        sure = split.dataset.order is not None or explicit
         out.append(
             Finding(
                 "overlap",
-                "error",
+                "error" if sure else "warning",
                 len(both) / len(split.test.interactions),
                 len(both),
                 f"{len(both):,} test rows stand among the known rows, alike in every column",
@@ -112,7 +120,7 @@ def overlap(task: Task) -> list[Finding]:
     out.append(
         Finding(
             "repeated_pairs",
-            "note",
+            "warning" if explicit and share > 0.05 else "note",
             share,
             shared,
             f"{share:.1%} of the tested pairs were known before; {said}",
@@ -176,3 +184,81 @@ def few_users(task: Task) -> list[Finding]:
             "take a larger test part or more data",
         )
     ]
+
+
+def test_filtered(task: Task) -> list[Finding]:
+    """Tested items that were chosen by popularity: below some number of known rows hardly any item is tested."""
+    split = task.split
+    if split.candidates is not None:
+        return []  # new items have no known rows
+    n_items = task.dataset.n_items
+    known = np.bincount(split.known.interactions["item"], minlength=n_items)
+    test = np.bincount(split.test.interactions["item"], minlength=n_items)
+    for what, counts in (("known rows", known), ("rows in all", known + test)):
+        order = np.argsort(counts, kind="stable")
+        expected = np.cumsum(counts[order]) * test.sum() / max(counts.sum(), 1)
+        observed = np.cumsum(test[order])
+        # Only where the number of rows changes: items of equal popularity stay together.
+        ends = np.flatnonzero(np.diff(counts[order], append=-1) != 0)
+        bare = ends[(expected[ends] >= 30) & (observed[ends] < 0.02 * expected[ends])]
+        if not len(bare):
+            continue
+        last = bare[-1]
+        evidence = (
+            f"the {last + 1:,} items with at most {counts[order[last]]:,} {what} have {observed[last]:,} test rows, "
+            f"where their share makes {expected[last]:.0f}: the test was cut to popular items"
+        )
+        mend = "filter items by the known rows alone, in both parts alike, or not at all"
+        share = float(1 - observed[last] / expected[last])
+        return [Finding("test_filtered", "error", share, int(last + 1), evidence, mend)]
+    return []
+
+
+def even_ratings(task: Task) -> list[Finding]:
+    """Ratings or thresholds that follow from the test rows: a cut at their mean, for all or for each user or item."""
+    ds, threshold = task.dataset, task.protocol.relevant_from
+    if ds.feedback != "explicit":
+        return []
+    known = task.split.history.interactions.dropna(subset="rating")
+    test = task.split.test.interactions.dropna(subset="rating")
+    grid = np.unique(ds.interactions["rating"].dropna())
+    out = []
+    if threshold is not None and len(grid) > 2 and len(test):
+        ends = {"mean": test["rating"].mean(), "median": test["rating"].median()}
+        for name, value in ends.items():
+            if threshold not in grid and abs(threshold - value) < 1e-6 * max(abs(value), 1):
+                out.append(
+                    _cut(
+                        f"relevant_from={threshold:g} is the {name} of the test ratings",
+                        1,
+                        len(test),
+                    )
+                )
+    if len(grid) != 2:
+        return out
+    for axis in ("user", "item"):
+        spread = [_evenness(rows, axis, grid[1]) for rows in (test, known)]
+        if None in spread or spread[0] > 0.9 or spread[1] < 3 * spread[0]:
+            continue
+        evidence = (
+            f"the share of '{grid[1]:g}' in the test rows of each {axis} varies {spread[0]:.2f} times as much as coins "
+            f"would make it, in the known rows {spread[1]:.2f} times: the cut is a value of the {axis}'s test rows"
+        )
+        out.append(_cut(evidence, spread[0], len(test)))
+    return out
+
+
+def _cut(evidence: str, value: float, n: int) -> Finding:
+    mend = "choose the threshold from the known rows or the scale"
+    return Finding("even_ratings", "error", value, n, evidence, mend)
+
+
+def _evenness(rows: Any, axis: str, high: float) -> float | None:
+    """Variance of the share of high ratings over units, relative to coins of one bias; None with few units."""
+    grouped = (rows["rating"] == high).groupby(rows[axis].to_numpy()).agg(["sum", "size"])
+    grouped = grouped[grouped["size"] >= 3]
+    if len(grouped) < 40:
+        return None
+    p = grouped["sum"].sum() / grouped["size"].sum()
+    chance = binom.var(grouped["size"], p).sum()
+    return float(((grouped["sum"] - p * grouped["size"]) ** 2).sum() / max(chance, 1e-12))

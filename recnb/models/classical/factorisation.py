@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.liked import by_id, counts, taste, ties
+from recnb.models.common.liked import by_id, counts, liked_pairs, ties
 from recnb.optional import need
 from recnb.recommender import Reads, Recommender
 
@@ -82,6 +82,7 @@ class ALS(Factors):
     """
 
     uses_history = True
+    packages = ("implicit",)
     seeded = True
 
     def __init__(
@@ -104,7 +105,7 @@ class ALS(Factors):
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         u, i = by_id(train)
-        liked = taste(train, self.weights)
+        liked = liked_pairs(train, self.weights)
         x = liked[u][:, i].tocsr()
         x.sort_indices()
         left, right = self._alternate(x) if self.frequency > 0 else self._implicit(x)
@@ -148,7 +149,7 @@ class ALS(Factors):
         return self.l2 * (weight / (weight.mean() if mean is None else mean)) ** self.frequency
 
     def _fold_in(self, users: np.ndarray, history: Dataset, left: np.ndarray) -> np.ndarray:
-        rows = taste(history, self.weights)[users]
+        rows = liked_pairs(history, self.weights)[users]
         penalty = self._penalties(rows, self.mean_weight_)
         out = left.copy()
         out[:, :-1] = solve_rows(rows, self.item_factors_[:, :-1], self.alpha, penalty)
@@ -187,6 +188,7 @@ class BPR(Factors):
     Rendle et al. (2009), "BPR: Bayesian personalized ranking from implicit feedback", UAI, figure 4.
     """
 
+    packages = ("implicit",)
     seeded = True
 
     def __init__(
@@ -205,7 +207,7 @@ class BPR(Factors):
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         u, i = by_id(train)
-        liked = taste(train)
+        liked = liked_pairs(train)
         x = liked[u][:, i].tocsr()
         x.sort_indices()
         bpr = need("implicit.bpr", "'bpr'")

@@ -69,7 +69,7 @@ class EASE(FromHistory):
             raise InputError(f"l2={self.l2}", mend="a number above 0")
         if self.precision not in PRECISIONS:
             raise InputError(f"precision='{self.precision}'", mend="float32 or float64")
-        liked = self._learn_taste(train)
+        liked = self._learn_liked(train)
         order = np.lexsort((hash_ids(train.item_ids), -self.popularity_))
         used = int((self.popularity_ > 0).sum())
         self.modelled_ = np.sort(order[: min(used, self.max_items)])

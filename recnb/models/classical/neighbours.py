@@ -62,7 +62,7 @@ class ItemKNN(FromHistory):
         self.weights = weights
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        liked = self._learn_taste(train)
+        liked = self._learn_liked(train)
         self.neighbours_ = nearest(
             liked.T.tocsr(), hash_ids(train.item_ids), self.k, self.similarity, self.shrinkage
         )
@@ -117,11 +117,11 @@ class UserKNN(FromHistory):
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         _check(self.k, self.similarity)
-        self._learn_taste(train)
+        self._learn_liked(train)
 
     def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
         near = nearest(
-            self.taste_,
+            self.liked_,
             hash_ids(self.user_ids_),
             self.k,
             self.similarity,
@@ -129,7 +129,7 @@ class UserKNN(FromHistory):
             queries=rows,
             own=users,
         )
-        return (near @ self.taste_).toarray()
+        return (near @ self.liked_).toarray()
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from recnb.data.text import Text
 from recnb.errors import InputError
 
 _BINS = 10
@@ -72,7 +73,7 @@ def singular_vectors(matrix: sparse.spmatrix, k: int) -> np.ndarray:
 def item_factors(liked: sparse.csr_matrix, k: int) -> np.ndarray:
     """Right singular vectors of the training pairs: ndarray of shape (n_items, at most k), orthonormal columns."""
     if min(k, min(liked.shape) - 1) < 1:
-        raise InputError(f"{liked.shape} pairs have no factors", mend="use mapping=None")
+        raise InputError(f"{liked.shape} pairs have no factors", mend="use rank=None")
     return singular_vectors(liked, k)
 
 
@@ -122,6 +123,12 @@ def tfidf_vectors(
     vectoriser = TfidfVectorizer(vocabulary=list(terms), **settings)
     vectoriser.idf_ = idf
     return vectoriser.transform(sentences).tocsr(), terms, idf
+
+
+def sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> list[str]:
+    """Items as sentences of the columns chosen before, so that new items are told as the known ones are."""
+    template = text or Text()
+    return Text(*columns, max_words=template.max_words, labels=template.labels)(items)
 
 
 def attribute_columns(items: pd.DataFrame, named: tuple[str, ...] | None = None) -> list[str]:

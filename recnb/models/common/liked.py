@@ -13,7 +13,7 @@ WEIGHTS = ("binary", "log")
 _TIE = 1e-9  # below the float32 resolution of any score that carries information
 
 
-def taste(ds: Dataset, weights: str = "binary") -> sparse.csr_matrix:
+def liked_pairs(ds: Dataset, weights: str = "binary") -> sparse.csr_matrix:
     """The relevant pairs of a data set: ones, or for counts the damped count.
 
     Parameters
@@ -85,7 +85,7 @@ def sink(scores: np.ndarray, unknown: np.ndarray, popularity: np.ndarray) -> np.
 class FromHistory(Recommender):
     """A model whose user is the sum of a history: new rows of a user count at once, without retraining.
 
-    Subclasses set `weights` among their settings, call :meth:`_learn_taste` in `_fit`, and implement
+    Subclasses set `weights` among their settings, call :meth:`_learn_liked` in `_fit`, and implement
     ``_score_rows(rows, users, own) -> (n, n_items)``.
     """
 
@@ -94,21 +94,21 @@ class FromHistory(Recommender):
     def reads(self) -> Reads:
         return Reads("pairs")
 
-    def _learn_taste(self, train: Dataset) -> sparse.csr_matrix:
-        self.taste_ = taste(train, getattr(self, "weights", "binary"))
-        self.popularity_ = counts(self.taste_)
-        return self.taste_
+    def _learn_liked(self, train: Dataset) -> sparse.csr_matrix:
+        self.liked_ = liked_pairs(train, getattr(self, "weights", "binary"))
+        self.popularity_ = counts(self.liked_)
+        return self.liked_
 
     def rows(self, users: np.ndarray, history: Dataset | None = None) -> sparse.csr_matrix:
         """What the users like: their rows of the history, else of the training data; csr (n, n_items)."""
         if history is None:
-            return self.taste_[users]
-        if history.n_items != self.taste_.shape[1]:
+            return self.liked_[users]
+        if history.n_items != self.liked_.shape[1]:
             raise InputError(
-                f"the history has {history.n_items} items, the model {self.taste_.shape[1]}",
+                f"the history has {history.n_items} items, the model {self.liked_.shape[1]}",
                 mend="pass a history over the items of the training data",
             )
-        return taste(history, getattr(self, "weights", "binary"))[users]
+        return liked_pairs(history, getattr(self, "weights", "binary"))[users]
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)

@@ -14,15 +14,24 @@ def new_items(items: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
     Raises
     ------
     InputError
-        An id is among the known ones.
+        An id is among the known ones, or stands twice.
+
+    Examples
+    --------
+    >>> new_items(pd.DataFrame({"item_id": [7, 8], "title": ["a", "b"]}), np.array(["1"])).index.tolist()
+    ['7', '8']
     """
     table = items.set_index("item_id") if "item_id" in items else items
     table = table.set_axis(table.index.astype(str), axis=0)
-    twice = table.index.isin(known)
-    if twice.any():
-        raise InputError(
-            f"item '{table.index[twice][0]}' is known already",
-            column="item_id",
-            mend="pass new items only",
-        )
+    for bad, problem, mend in (
+        (table.index.isin(known), "is known already", "pass new items only"),
+        (table.index.duplicated(), "stands twice among the new items", "pass each once"),
+    ):
+        if bad.any():
+            raise InputError(f"item '{table.index[bad][0]}' {problem}", column="item_id", mend=mend)
     return table
+
+
+def grown_ids(known: np.ndarray, table: pd.DataFrame) -> np.ndarray:
+    """The known ids and behind them the new ones."""
+    return np.concatenate([known, table.index.to_numpy(dtype=object)])

@@ -20,6 +20,8 @@ class RatingModel(Recommender):
     cut to the scale.
     """
 
+    needs_ratings = True
+
     def reads(self) -> Reads:
         return Reads("pairs")
 

@@ -39,6 +39,7 @@ class BFM(RatingModel):
     """
 
     seeded = True
+    packages = ("myfm",)
 
     def __init__(
         self, n_factors: int = 10, n_epochs: int = 200, burn_in: int = 20, seed: int = 0

@@ -39,8 +39,6 @@ class KNNBaseline(RatingModel):
     Koren (2010), "Factor in the neighbors", TKDD, section 2.2.
     """
 
-    uses_history = True
-
     def __init__(
         self,
         k: int = 50,
@@ -56,6 +54,10 @@ class KNNBaseline(RatingModel):
         self.user_based = user_based
         self.l2_user = l2_user
         self.l2_item = l2_item
+
+    @property
+    def uses_history(self) -> bool:  # type: ignore[override]
+        return not self.user_based
 
     def _learn(self, ratings: sparse.csr_matrix, train: Dataset, valid: Dataset | None) -> None:
         if self.k < 1:

@@ -118,12 +118,9 @@ class TextBFM(RatingModel):
         language_models = (cited(self.encoder),) if self.use_text else ()
         return Reads("pairs", modalities, language_models, bool(self.user_columns))
 
-    def check_installed(self) -> None:
-        need_myfm("bfm_text")
-        if self.use_text:
-            from recnb.encoders.loading import need_text_extra
-
-            need_text_extra()
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("myfm", *(("torch", "transformers") if self.use_text else ()))
 
     def _learn(self, ratings: sparse.csr_matrix, train: Dataset, valid: Dataset | None) -> None:
         if not 0 <= self.burn_in < self.n_epochs or self.n_chains < 1:

@@ -2,13 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
 
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.models.common.histories import padded
+from recnb.models.two_tower.settings import Settings
 from recnb.training.batches import LIVE
+
+_LONGEST_SENTENCE = 20  # items
+
+
+class Rows(NamedTuple):
+    """What is learned from: arrays of shape (n_rows,); `ratings` is None for ranking losses."""
+
+    users: np.ndarray
+    items: np.ndarray
+    ratings: np.ndarray | None
+
+
+def rows_of(train: Dataset, settings: Settings, n_in_sentence: int = 0) -> Rows:
+    """Each liked pair once, or every rating, in the order of the ids: that of the tables does not matter.
+
+    Parameters
+    ----------
+    train : Dataset
+    settings : Settings
+    n_in_sentence : int
+        So many of a user's latest items are told in words, and are no targets.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    ratings = None
+    if settings.scoring.predicts_ratings:
+        rated = train.interactions.dropna(subset="rating")
+        users, items = rated["user"].to_numpy(), rated["item"].to_numpy()
+        ratings = rated["rating"].to_numpy(np.float32)
+    else:
+        users, items = train.positives().nonzero()
+    if not len(users):
+        raise InputError("no row to learn from", file=train.name, mend="give liked items")
+    order = np.lexsort((_rank(train.item_ids)[items], _rank(train.user_ids)[users]))
+    if n_in_sentence:
+        in_words = padded(train, n_in_sentence, liked=False)[0]
+        order = order[~(in_words[users[order]] == items[order, None]).any(axis=1)]
+    return Rows(users[order], items[order], None if ratings is None else ratings[order])
+
+
+def sentence_length(train: Dataset, settings: Settings) -> int:
+    """Items that a user's sentence tells: half of the median history is left to learn from; 0 without sentences."""
+    if not settings.users.in_words:
+        return 0
+    lengths = np.bincount(train.interactions["user"], minlength=train.n_users)
+    return max(1, min(_LONGEST_SENTENCE, int(np.median(lengths[lengths > 0])) // 2))
+
+
+def _rank(ids: np.ndarray) -> np.ndarray:
+    out = np.empty(len(ids), int)
+    out[np.argsort(ids, kind="stable")] = np.arange(len(ids))
+    return out
 
 
 @dataclass
@@ -35,6 +95,14 @@ class UserFacts:
     known: np.ndarray | None = None
     text_states: np.ndarray | None = None
 
+    def with_histories(self, ds: Dataset, settings: Settings, mean: float) -> UserFacts:
+        """These, with the histories in `ds` where the user's vector pools them."""
+        if not settings.users.pools:
+            return replace(self, items=None, values=None)
+        rated = settings.scoring.predicts_ratings
+        items, values = padded(ds, settings.users.max_history, not rated, mean)
+        return replace(self, items=items, values=values if rated else None)
+
     def batch(
         self, users: np.ndarray, without: np.ndarray | None = None
     ) -> dict[str, torch.Tensor]:
@@ -42,11 +110,11 @@ class UserFacts:
         out = {"users": torch.from_numpy(np.asarray(users, np.int64))}
         if self.items is not None:
             history = self.items[users]
-            here = history >= 0
+            filled = history >= 0
             if without is not None:
-                here &= history != without[:, None]
+                filled &= history != without[:, None]
             out["history"] = torch.from_numpy(np.maximum(history, 0))
-            out["here"] = torch.from_numpy(here)
+            out["here"] = torch.from_numpy(filled)
             if self.values is not None:
                 out["values"] = torch.from_numpy(self.values[users])
         for name in ("texts", "traits", "known", "text_states"):

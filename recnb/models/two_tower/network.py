@@ -90,17 +90,13 @@ class TwoTowerNetwork(nn.Module):
         fuse: Fuse | None = None,
     ) -> None:
         super().__init__()
-        self.side, self.fuse = side, fuse
+        self.side, self.fuse, self._moved = side, fuse, False
         self.budget = None if tower is None else budget_of(tower.network)
-        self._moved = False
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
         n_items = len(place)
-        for name, value in (
-            ("states", states.clone()),
-            ("place", place),
-            ("known_items", known_items),
-        ):
-            self.register_buffer(name, value)
+        self.register_buffer("states", states.clone())
+        self.register_buffer("place", place)
+        self.register_buffer("known_items", known_items)
         self.register_buffer("fresh", torch.tensor(True))  # whether the table is the encoder's
         shift = states.mean(dim=0)
         size = (states - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
@@ -126,17 +122,7 @@ class TwoTowerNetwork(nn.Module):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder, tables (a row for each user or item) and all else, for the optimiser."""
-        encoder = [] if self.tower is None else list(self.tower.trained_parameters())
-        tables = [m.weight for m in self.modules() if isinstance(m, nn.Embedding) and m is not None]
-        if self.tower is not None and self.tower.network is not None:
-            inside = {id(p) for p in self.tower.network.parameters()}
-            tables = [p for p in tables if id(p) not in inside]
-        else:
-            inside = set()
-        taken = inside | {id(p) for p in tables}
-        rest = [p for p in self.parameters() if id(p) not in taken]
-        groups = [("encoder", encoder), ("tables", tables), ("head", rest)]
-        return [{"name": name, "params": params} for name, params in groups if params]
+        return _groups(self, self.tower)
 
     def encoder_network(self) -> nn.Module | None:
         """The language model, for gradient checkpointing."""
@@ -194,19 +180,10 @@ class TwoTowerNetwork(nn.Module):
         if self.loss == "mse":
             scores = scores + self.mean + self.user_bias(batch["users"]).squeeze(-1)
             return losses.squared(scores, batch["ratings"])
-        shares = batch.get("shares")
         chosen = torch.searchsorted(codes, batch["candidates"])
         others = self._others(batch, people, vectors, history, chosen) + bias[chosen]
-        if self.loss == "bce":
-            shift = self.user_bias(batch["users"])
-            return losses.binary(
-                scores + shift.squeeze(-1), others + shift, batch["open"], shares=shares
-            )
-        if self.loss == "bpr":
-            return losses.bpr(scores, others, batch["open"], shares)
-        return losses.softmax(
-            scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q"), shares
-        )
+        shift = self.user_bias(batch["users"]) if self.loss == "bce" else None
+        return _ranking_loss(self.loss, scores, others, batch, shift)
 
     def _penalty(self, batch: dict[str, torch.Tensor], own: torch.Tensor) -> torch.Tensor | float:
         """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
@@ -271,10 +248,10 @@ class TwoTowerNetwork(nn.Module):
         texts = self.place[codes]
         states = self.states[texts]
         if live is not None:
-            rows, found = live
+            rows, encoded = live
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
-            states = torch.where(hit[:, None, None], found[at], states)
+            states = torch.where(hit[:, None, None], encoded[at], states)
         read = self._read(states)
         if self.fuse is None:
             read = self.dropout(read)
@@ -305,18 +282,15 @@ class TwoTowerNetwork(nn.Module):
         """Each distinct text of a batch, sorted, and its states; they also go into the table."""
         assert self.tower is not None
         rows = torch.unique(self.place[items])
-        found = self.tower(rows)
+        encoded = self.tower(rows)
         with torch.no_grad():
-            self.states[rows] = found.detach()
+            self.states[rows] = encoded.detach()
             self.fresh.fill_(False)
-        return rows, found
+        return rows, encoded
 
     def _read(self, states: torch.Tensor) -> torch.Tensor:
-        states = self._centred(states)
-        return states if self.side is None else self.side(states)
-
-    def _centred(self, states: torch.Tensor) -> torch.Tensor:
-        return (states - self.shift) / self.size
+        centred = (states - self.shift) / self.size
+        return centred if self.side is None else self.side(centred)
 
     @torch.no_grad()
     def score(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -328,9 +302,8 @@ class TwoTowerNetwork(nn.Module):
         if self.users.pool is not None:
             history = (batch["history"], batch["here"], batch.get("values"))
         if self.users.pool is not None and self.users.pool.how == "target":
-            out = torch.stack(
-                [self._row(batch, k, vectors, history) for k in range(len(batch["users"]))]
-            )
+            n = len(batch["users"])
+            out = torch.stack([_of_one(self, batch, k, vectors, history) for k in range(n)])
         else:
             people = self.people(batch, vectors, history, None)
             if self.head.linear:
@@ -346,9 +319,44 @@ class TwoTowerNetwork(nn.Module):
             out = out + self.mean + own
         return out
 
-    def _row(self, batch: dict, k: int, vectors: torch.Tensor, history: Any) -> torch.Tensor:
-        """Scores of one user whose vector depends on the item: the history is weighed for each item."""
-        n = len(vectors)
-        one = {f: v[k : k + 1].expand(n, *v.shape[1:]) for f, v in batch.items() if v.ndim}
-        past = tuple(None if h is None else h[k : k + 1].expand(n, -1) for h in history)
-        return self.head.pairs(self.people(one, vectors, past, vectors), vectors)
+
+def _ranking_loss(
+    loss: str,
+    scores: torch.Tensor,
+    others: torch.Tensor,
+    batch: dict[str, torch.Tensor],
+    shift: torch.Tensor | None,
+) -> torch.Tensor:
+    """The loss of rows whose items have `scores` (n,), against candidates that have `others` (n, m)."""
+    shares = batch.get("shares")
+    if shift is not None:
+        scores, others = scores + shift.squeeze(-1), others + shift
+        return losses.binary(scores, others, batch["open"], shares=shares)
+    if loss == "bpr":
+        return losses.bpr(scores, others, batch["open"], shares)
+    return losses.softmax(
+        scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q"), shares
+    )
+
+
+def _of_one(
+    network: TwoTowerNetwork, batch: dict, k: int, vectors: torch.Tensor, history: Any
+) -> torch.Tensor:
+    """Scores of one user whose vector depends on the item: the history is weighed for each item."""
+    n = len(vectors)
+    one = {f: v[k : k + 1].expand(n, *v.shape[1:]) for f, v in batch.items() if v.ndim}
+    past = tuple(None if h is None else h[k : k + 1].expand(n, -1) for h in history)
+    return network.head.pairs(network.people(one, vectors, past, vectors), vectors)
+
+
+def _groups(network: nn.Module, tower: TextTower | None) -> list[dict[str, Any]]:
+    encoder = [] if tower is None else list(tower.trained_parameters())
+    inside: set[int] = set()
+    if tower is not None and tower.network is not None:
+        inside = {id(p) for p in tower.network.parameters()}
+    tables = [m.weight for m in network.modules() if isinstance(m, nn.Embedding)]
+    tables = [p for p in tables if id(p) not in inside]
+    taken = inside | {id(p) for p in tables}
+    rest = [p for p in network.parameters() if id(p) not in taken]
+    groups = [("encoder", encoder), ("tables", tables), ("head", rest)]
+    return [{"name": name, "params": params} for name, params in groups if params]

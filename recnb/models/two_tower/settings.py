@@ -1,112 +1,413 @@
-"""What settings a two tower can have."""
+"""Settings of a two tower in groups, each checked alone; by name they stay flat: ``TwoTower(width=64)``."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from recnb.data import Dataset
+from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.tuning.methods import METHODS
+from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
-POOLINGS = ("mean", "additive", "multihead", "target")
-PARTS = ("id", *POOLINGS, "text")
+T = TypeVar("T")
+POOLINGS = ("mean", "additive", "multihead", "target")  # ways to pool a history
+USER_PARTS = ("id", *POOLINGS, "text")
+# They train weights that quantising freezes, or run no layer that could be quantised.
 UNQUANTISED = ("head_only", "top_layers", "full", "bitfit", "side_adapter")
-_AT_LEAST_ONE = (
-    "width",
-    "items_per_batch",
-    "rows_per_batch",
-    "n_negatives",
-    "max_history",
-)
+UNADAPTED = ("head_only", "top_layers", "full", "side_adapter")  # nothing is put into the network
 
 
-def check(model: Any, train: Dataset) -> None:
-    """Refuse what a two tower cannot be built or trained with, in one line.
+@dataclass(frozen=True)
+class Reading:
+    """What is read of an item's text, and by which language model.
 
     Parameters
     ----------
-    model : TwoTower
-    train : Dataset
-
-    Raises
-    ------
-    InputError
-        A setting is unknown or out of its range, does not go with another or with the data.
+    text : Text, optional
+        The item's sentence; by default the usual columns that the table has.
+    encoder : str, optional
+        Folder or name; None means the default of :class:`recnb.encoders.TextEncoder`.
+    max_tokens : int
+        Tokens read of an item's text.
+    words : int
+        Dimensions of TF-IDF vectors that are mapped and added beside the language model's; 0 for none.
     """
-    from recnb.models.two_tower.fusion import FUSIONS
-    from recnb.models.two_tower.heads import HEADS, LAYERED
-    from recnb.training.losses import LOSSES
 
-    chosen = (("head", HEADS), ("loss", LOSSES), ("method", METHODS), ("fusion", FUSIONS))
-    for name, known in chosen:
-        if getattr(model, name) not in known:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend=f"one of {', '.join(known)}")
-    for name in _AT_LEAST_ONE:
-        if not getattr(model, name) >= 1:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1")
-    for name in ("n_epochs", "n_layers", "size"):
-        if getattr(model, name) is not None and not getattr(model, name) >= 1:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1, or None")
-    if model.quantise is not None and model.method in UNQUANTISED:
-        raise InputError(
-            f"quantise={model.quantise!r} freezes the weights that '{model.method}' trains or never runs",
-            mend="use lora or another method that adds parts, or leave quantise out",
-        )
-    if model.method == "side_adapter" and model.head in LAYERED:
-        raise InputError(
-            "a side adapter gives one state, a sum over layers reads one of each",
-            mend="use head='dot' or 'mlp'",
-        )
-    for name in ("l2", "head_epochs", "live_epochs", "words"):
-        if not getattr(model, name) >= 0:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend="0 or more")
-    if not 0 <= model.dropout < 1:
-        raise InputError(f"dropout={model.dropout!r}", mend="0 or more, below 1")
-    _check_fusion(model)
-    if not model.temperature > 0:
-        raise InputError(f"temperature={model.temperature!r}", mend="above 0")
-    parts = model._parts()
-    if not set(parts) <= set(PARTS) or len([p for p in parts if p in POOLINGS]) > 1:
-        raise InputError(
-            f"user={model.user!r}",
-            mend=f"'id', one of {', '.join(POOLINGS)}, 'text', joined by +",
-        )
-    if model.loss == "mse" and train.feedback != "explicit":
-        raise InputError(
-            f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
-            mend="declare feedback='explicit' or use loss='softmax'",
-        )
+    text: Text | None = None
+    encoder: str | None = None
+    max_tokens: int = 128
+    words: int = 0
+
+    def check(self) -> None:
+        _not_negative(self, "words")
 
 
-def _check_fusion(model: Any) -> None:
-    """What a two tower of several modalities cannot be."""
-    from recnb.models.two_tower.heads import LAYERED
+@dataclass(frozen=True)
+class Scoring:
+    """How a user and an item become a score, and what training minimises.
 
-    for name in ("image_encoder", "audio_encoder"):
-        value = getattr(model, name)
-        miscased = str(value) != "cnn" and str(value).lower() == "cnn"
-        if miscased or not isinstance(value, (str, Path)):
-            raise InputError(f"{name}={value!r}", mend="'cnn', a folder or a hub name")
-    share = model.modality_dropout
-    if not (isinstance(share, (int, float)) and 0 <= share < 1):
-        raise InputError(f"modality_dropout={share!r}", mend="0 or more, below 1")
-    if not model._modalities().names:
-        return
-    if model.head in LAYERED:
-        raise InputError(
-            f"head={model.head!r} sums over layers, a fused vector has none",
-            mend="use head='dot' or 'mlp'",
+    Parameters
+    ----------
+    head : {"dot", "weighted_sum", "elementwise_sum", "mlp"}
+        See :mod:`recnb.models.two_tower.heads`; the two sums read all layers, the others the last.
+    loss : {"softmax", "infonce", "bpr", "bce", "mse"}
+        With "mse" the model predicts ratings.
+    width : int
+        Dimensions of the learned space ("dot", "mlp").
+    temperature : float
+        Of the "dot" head at the start.
+    item_id : bool
+        A learned vector and bias for each item that has rows, added to what its text says: a hybrid.
+    """
+
+    head: str = "dot"
+    loss: str = "softmax"
+    width: int = 128
+    temperature: float = 1.0
+    item_id: bool = False
+
+    def check(self) -> None:
+        from recnb.models.two_tower.heads import HEADS
+        from recnb.training.losses import LOSSES
+
+        _one_of(self, "head", HEADS)
+        _one_of(self, "loss", LOSSES)
+        _at_least_one(self, "width")
+        if not self.temperature > 0:
+            raise InputError(f"temperature={self.temperature!r}", mend="above 0")
+
+    @property
+    def predicts_ratings(self) -> bool:
+        return self.loss == "mse"
+
+
+@dataclass(frozen=True)
+class Users:
+    """What a user's vector is made of.
+
+    Parameters
+    ----------
+    user : str
+        Parts of the user's vector joined by "+": "id", one of "mean", "additive", "multihead", "target" (the
+        history's item vectors, pooled), "text" (the history in words).
+    traits : bool
+        Whether what is known of the person (columns of the users table) takes part.
+    max_history : int
+        Most recent items that a user's vector is made of.
+    """
+
+    user: str = "mean"
+    traits: bool = False
+    max_history: int = 50
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.user.split("+"))
+
+    @property
+    def pools(self) -> bool:
+        """Whether the history's items take part."""
+        return bool(set(self.parts) & set(POOLINGS))
+
+    @property
+    def in_words(self) -> bool:
+        """Whether the history takes part as a sentence."""
+        return "text" in self.parts
+
+    def check(self) -> None:
+        _at_least_one(self, "max_history")
+        several = len([part for part in self.parts if part in POOLINGS]) > 1
+        if not set(self.parts) <= set(USER_PARTS) or several:
+            raise InputError(
+                f"user={self.user!r}",
+                mend=f"'id', one of {', '.join(POOLINGS)}, 'text', joined by +",
+            )
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the language model is tuned.
+
+    Parameters
+    ----------
+    method : str
+        "head_only", "top_layers", "full", "lora", … of :data:`recnb.tuning.methods.METHODS`.
+    n_layers : int, optional
+        Tune the highest so many layers only; what lies below is computed once. None: two for "top_layers", else all.
+    size, alpha, targets
+        Of the method, see :func:`recnb.tuning.methods.tune`; None: what is usual.
+    quantise : {"int8", "nf4"}, optional
+        Keep the frozen language model in fewer bits under the method's parts, see
+        :func:`recnb.tuning.quantised.quantise`.
+    """
+
+    method: str = "head_only"
+    n_layers: int | None = None
+    size: int | None = None
+    alpha: int | None = None
+    targets: str | None = None
+    quantise: str | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no layer of the language model is trained."""
+        return method_of(self.method).depth == "none"
+
+    def depth(self, n_layers: int) -> int:
+        """How many of a language model's layers are trained."""
+        return depth_of(self.method, n_layers, self.n_layers)
+
+    def adapt(self) -> Callable[[Any], Any] | None:
+        """What changes the network for the method; None where whole layers are trained, or none."""
+        if self.method in UNADAPTED:
+            return None
+        change = partial(
+            tune,
+            method=self.method,
+            size=self.size,
+            alpha=self.alpha,
+            targets=self.targets,
+            n_layers=self.n_layers,
         )
-    if "text" in model._parts():
-        raise InputError(
-            "a user's text has no picture or sound to be fused with",
-            mend="use user='mean' or another pooling of the history",
+        if self.quantise is None:
+            return change
+        from recnb.tuning.quantised import quantise
+
+        kind = self.quantise
+        return lambda network: change(quantise(network, kind))
+
+    def check(self) -> None:
+        _one_of(self, "method", tuple(METHODS))
+        _at_least_one(self, "n_layers", "size")
+        if self.quantise is not None and self.method in UNQUANTISED:
+            raise InputError(
+                f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
+                mend="use lora or another method that adds parts, or leave quantise out",
+            )
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What an item is made of beside its text, and how that becomes one vector.
+
+    Parameters
+    ----------
+    modalities : str, optional
+        What an item is made of, see :func:`recnb.models.two_tower.modalities.chosen`: "auto", "text+image", …;
+        None: its text alone.
+    fusion : str
+        How their vectors become one, of :data:`recnb.models.two_tower.fusion.FUSIONS`.
+    modality_dropout : float
+        See :class:`recnb.models.two_tower.fusion.Fuse`.
+    image_encoder, audio_encoder : str
+        "cnn", a small network trained on the data's own interactions, or a folder or hub name, see
+        :class:`recnb.encoders.ImageEncoder` and :class:`recnb.encoders.AudioEncoder`. Pictures and sounds are
+        read once; `method` tunes the language model.
+    """
+
+    modalities: str | None = None
+    fusion: str = "concat"
+    modality_dropout: float = 0.1
+    image_encoder: str = "cnn"
+    audio_encoder: str = "cnn"
+
+    def check(self) -> None:
+        from recnb.models.two_tower.fusion import FUSIONS
+
+        _one_of(self, "fusion", FUSIONS)
+        for name in ("image_encoder", "audio_encoder"):
+            value = getattr(self, name)
+            miscased = str(value) != "cnn" and str(value).lower() == "cnn"
+            if miscased or not isinstance(value, (str, Path)):
+                raise InputError(f"{name}={value!r}", mend="'cnn', a folder or a hub name")
+        share = self.modality_dropout
+        if not (isinstance(share, (int, float)) and 0 <= share < 1):
+            raise InputError(f"modality_dropout={share!r}", mend="0 or more, below 1")
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the network is trained.
+
+    Parameters
+    ----------
+    n_epochs, lr, lr_encoder, weight_decay, dropout, patience
+        See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
+        usual for the method. `n_epochs` None: 20 where the language model is frozen, 5 where it is tuned.
+        `dropout` is that of item vectors; the language model runs without, as its states are kept in a table.
+    l2 : float
+        Penalty on id vectors and biases, see :class:`recnb.models.two_tower.network.TwoTowerNetwork`.
+    items_per_batch, rows_per_batch, head_epochs, live_epochs
+        See :class:`recnb.training.batches.BatchPlan`.
+    n_negatives : int
+        Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
+    checkpoint : str, optional
+        Folder from which a killed fit goes on.
+    seed : int
+    """
+
+    n_epochs: int | None = None
+    lr: float = 1e-3
+    lr_encoder: float | None = None
+    weight_decay: float = 0.01
+    l2: float = 0.02
+    dropout: float = 0.1
+    patience: int = 3
+    items_per_batch: int = 32
+    rows_per_batch: int = 1024
+    head_epochs: float = 1.0
+    live_epochs: int = 1
+    n_negatives: int = 1024
+    checkpoint: str | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives", "n_epochs")
+        _not_negative(self, "l2", "head_epochs", "live_epochs")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a two tower, in groups."""
+
+    reading: Reading = field(default_factory=Reading)
+    scoring: Scoring = field(default_factory=Scoring)
+    users: Users = field(default_factory=Users)
+    tuning: Tuning = field(default_factory=Tuning)
+    fusion: Fusion = field(default_factory=Fusion)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+
+    @classmethod
+    def of(cls, model: Any) -> Settings:
+        """Those that a model has under their names."""
+        groups = [
+            group(**{part.name: getattr(model, part.name) for part in fields(group)})
+            for group in GROUPS
+        ]
+        return cls(*groups)
+
+    @property
+    def n_epochs(self) -> int:
+        """An epoch in which the language model is trained costs many in which it is not."""
+        return self.optimisation.n_epochs or (20 if self.tuning.frozen else 5)
+
+    @property
+    def lr_encoder(self) -> float:
+        """A rate that is never used where nothing is trained."""
+        usual = method_of(self.tuning.method).lr or 1e-4
+        chosen = self.optimisation.lr_encoder
+        return usual if chosen is None else chosen
+
+    def check(self, train: Dataset, modalities: tuple[str, ...]) -> None:
+        """Refuse what a two tower cannot be built or trained with, in one line.
+
+        Parameters
+        ----------
+        train : Dataset
+        modalities : tuple of str
+            Those that `train` has of the ones asked for.
+
+        Raises
+        ------
+        InputError
+            A setting is unknown or out of its range, does not go with another or with the data.
+        """
+        from recnb.models.two_tower.heads import LAYERED
+
+        for group in fields(self):
+            getattr(self, group.name).check()
+        if self.tuning.method == "side_adapter" and self.scoring.head in LAYERED:
+            raise InputError(
+                "a side adapter gives one state, a sum over layers reads one of each",
+                mend="use head='dot' or 'mlp'",
+            )
+        if set(modalities) - {"text", "id"}:
+            self._check_fused(modalities)
+        if self.scoring.predicts_ratings and train.feedback != "explicit":
+            raise InputError(
+                f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
+                mend="declare feedback='explicit' or use loss='softmax'",
+            )
+
+    def _check_fused(self, modalities: tuple[str, ...]) -> None:
+        """What a two tower of several modalities cannot be."""
+        from recnb.models.two_tower.heads import LAYERED
+
+        if self.scoring.head in LAYERED:
+            raise InputError(
+                f"head={self.scoring.head!r} sums over layers, a fused vector has none",
+                mend="use head='dot' or 'mlp'",
+            )
+        if self.users.in_words:
+            raise InputError(
+                "a user's text has no picture or sound to be fused with",
+                mend="use user='mean' or another pooling of the history",
+            )
+        if self.tuning.method != "head_only" and "text" not in modalities:
+            raise InputError(
+                f"method={self.tuning.method!r} tunes a language model, and the modalities are "
+                f"{self.fusion.modalities}",
+                mend="add text to them or use method='head_only'",
+            )
+        if self.reading.words and "text" not in modalities:
+            raise InputError("words are those of a text", mend="add text to the modalities")
+
+
+GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation)
+
+
+def flat(cls: type[T]) -> type[T]:
+    """Give a class the fields of :data:`GROUPS` as settings of its own, as scikit-learn expects them.
+
+    ``__init__`` takes each by name and keeps it under that name, unchanged; the class's docstring says what each is.
+    """
+    parts: list[Field] = [part for group in GROUPS for part in fields(group)]
+
+    def __init__(self: Any, **settings: Any) -> None:
+        unknown = [name for name in settings if name not in names]
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no setting '{unknown[0]}'")
+        for part in parts:
+            setattr(self, part.name, settings.get(part.name, part.default))
+
+    names = {part.name for part in parts}
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = [
+        inspect.Parameter(
+            part.name, inspect.Parameter.KEYWORD_ONLY, default=part.default, annotation=part.type
         )
-    if model.method != "head_only" and not model._reads():
-        raise InputError(
-            f"method={model.method!r} tunes a language model, and the modalities are {model.modalities}",
-            mend="add text to them or use method='head_only'",
-        )
-    if model.words and not model._reads():
-        raise InputError("words are those of a text", mend="add text to the modalities")
+        for part in parts
+    ]
+    __init__.__signature__ = inspect.Signature([own, *given])  # type: ignore[attr-defined]
+    cls.__init__ = __init__  # type: ignore[misc]
+    docs = [inspect.cleandoc(group.__doc__ or "").partition("----------\n")[2] for group in GROUPS]
+    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("{settings}", "\n".join(docs).strip())
+    return cls
+
+
+def _one_of(group: Any, name: str, known: tuple[str, ...]) -> None:
+    if getattr(group, name) not in known:
+        raise InputError(f"{name}={getattr(group, name)!r}", mend=f"one of {', '.join(known)}")
+
+
+def _at_least_one(group: Any, *names: str) -> None:
+    optional = {part.name for part in fields(group) if part.default is None}
+    for name in names:
+        value = getattr(group, name)
+        if name in optional:
+            if value is not None and not value >= 1:
+                raise InputError(f"{name}={value!r}", mend="at least 1, or None")
+        elif not value >= 1:
+            raise InputError(f"{name}={value!r}", mend="at least 1")
+
+
+def _not_negative(group: Any, *names: str) -> None:
+    for name in names:
+        if not getattr(group, name) >= 0:
+            raise InputError(f"{name}={getattr(group, name)!r}", mend="0 or more")

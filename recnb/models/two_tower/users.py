@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-POOLINGS = ("mean", "additive", "multihead", "target")
-PARTS = ("id", *POOLINGS, "text")
+from recnb.models.two_tower.settings import POOLINGS
 
 
 class HistoryPool(nn.Module):
@@ -112,7 +111,7 @@ class UserTower(nn.Module):
     Parameters
     ----------
     parts : sequence of str
-        Of :data:`PARTS`; at most one way of pooling the history.
+        Of :data:`recnb.models.two_tower.settings.USER_PARTS`; at most one way of pooling the history.
     n_users, width : int
     n_traits : int
         Columns of what is known of the person (age, gender, …), one-hot; 0 for none.

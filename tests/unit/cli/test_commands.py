@@ -293,6 +293,8 @@ def test_audit_prints_and_writes_findings(folder: Path):
         (("data", "list"), "grocery"),
         (("data", "describe", "mine"), "density"),
         (("check",), "numpy"),
+        (("models",), "all-MiniLM-L6-v2, parameters: 22.7 million"),
+        (("models", "ease+text_dot@lora"), "'method': 'lora'"),
         (("--version",), "0."),
     ],
 )
@@ -300,6 +302,25 @@ def test_commands_that_only_say_something(folder: Path, args: tuple[str, ...], s
     done = recnb(*args, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert said in done.stdout
+
+
+def test_models_as_json_names_all(folder: Path):
+    from recnb.models import names
+
+    told = json.loads(recnb("models", "--json", cwd=folder).stdout)
+    assert [one["name"] for one in told] == names()
+    (hybrid,) = (one for one in told if one["name"] == "hybrid")
+    assert hybrid["reads"]["language_models"][0]["parameters"] == 22_713_216
+    assert hybrid["settings"]["item_id"] is True and "new items" in hybrid["can"]
+    assert recnb("models", "nothing", cwd=folder).returncode == 2
+
+
+@pytest.mark.parametrize("command", [("evaluate", "mine", "--models", "random"), ("audit", "mine")])
+def test_an_output_that_cannot_be_made_is_wrong_input(folder: Path, command: tuple[str, ...]):
+    (folder / "a-file").write_text("x")
+    done = recnb(*command, "--output", "a-file/report", cwd=folder)
+    assert done.returncode == 2 and "--output" in done.stderr and "a-file" in done.stderr
+    assert len(done.stderr.strip().splitlines()[-1]) < 300
 
 
 def test_the_demo_needs_no_torch(folder: Path):

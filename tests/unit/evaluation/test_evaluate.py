@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from recnb import InputError, Recommender, evaluate
-from recnb.data import splits
+from recnb.data import Dataset, splits
 from recnb.evaluation import Protocol, Task
 from recnb.evaluation.judge import judge
+from recnb.recommender import Reads
 from tests.unit.evaluation.conftest import Mean, Noisy, Popular, build, table
 
 
@@ -303,3 +304,36 @@ def test_task_is_the_same_for_every_model(split):
     for key in a.values:
         np.testing.assert_array_equal(a.values[key][1], b.values[key][1])
     np.testing.assert_array_equal(a.lists["catalogue"][0], b.lists["catalogue"][0])
+
+
+@pytest.mark.parametrize("k", [True, (5, True), 0, -1, 2.0, ()])
+def test_a_cut_off_is_a_whole_number(k):
+    with pytest.raises(InputError, match="whole numbers"):
+        Protocol(k=k)
+
+
+def test_reads_are_told_of_lists_and_scores_alone(split):
+    scores = np.zeros((split.dataset.n_users, split.dataset.n_items), np.float32)
+    with pytest.raises(InputError, match="reads names 'm'"):
+        evaluate({"m": Popular()}, split, reads={"m": Reads("pairs")})
+    ev = evaluate(
+        {"m": Popular(), "told": scores, "theirs": scores}, split, reads={"told": Reads()}
+    )
+    assert ev.reads == {"m": Reads.unknown(), "told": Reads(), "theirs": Reads.unknown()}
+    assert ev.rows().set_index("model")["language"].isna().to_dict() == {
+        "m": True,
+        "told": False,
+        "theirs": True,
+    }
+
+
+def test_lists_of_all_that_is_left_are_not_short():
+    """Where a user has seen all but nine items, nine places are a whole list."""
+    rows = [(f"u{u}", f"i{i}", 100 * i + u) for u in range(20) for i in range(12) if (i + u) % 6]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    split = splits.user_time(Dataset.from_frames(frame), test=0.3)
+    ev = evaluate({"popular": Popular()}, split, Protocol(k=10))
+    assert ev.lists["rank"].max() < 10
+    assert "short_lists" not in {f.code for f in ev.findings}
+    short = ev.lists[ev.lists["rank"] == 1][["user_id", "item_id", "rank"]]
+    assert "short_lists" in {f.code for f in evaluate({"one": short}, split).findings}

@@ -87,7 +87,7 @@ def test_parquet_fields(folder):
     expected = {
         "per_user": "model seed metric k candidates user_id value weight",
         "recommendations": "model seed candidates user_id rank item_id score",
-        "split": "user_id item_id part timestamp",
+        "split": "user_id item_id part timestamp target",
     }
     for name, columns in expected.items():
         frame = pd.read_parquet(folder / f"{name}.parquet")

@@ -14,7 +14,7 @@ from recnb.models.blends import zscore
 
 def test_the_weight_found_on_valid_prefers_the_better_model(train_valid):
     train, valid = train_valid
-    good, bad = TfIdf(mapping="ridge", n_factors=2), Random()
+    good, bad = TfIdf(), Random()
     model = Blend([good, bad]).fit(train, valid)
     swapped = Blend([bad, good]).fit(train, valid)
     assert model.weights_[0] > 0.5

@@ -48,7 +48,8 @@ MODELS: dict[str, Recommender] = {
     "knnbaseline": KNNBaseline(k=5, shrinkage=2.0),
     "knnbaseline_users": KNNBaseline(k=5, shrinkage=2.0, user_based=True),
     "tfidf": TfIdf(),
-    "tfidf_ridge": TfIdf(mapping="ridge", n_factors=3),
+    "tfidf_mean": TfIdf(way="mean"),
+    "tfidf_rank": TfIdf(way="ridge", rank=3, l2=1.0),
     "attributes": Attributes(),
     "blend": Blend([EASE(l2=5.0), TfIdf()]),
     "blend_rank": Blend([MF(n_factors=2), Popularity()], weights=(0.7, 0.3), scale="rank"),
@@ -66,13 +67,14 @@ FOLD_IN = [
     "baseline",
     "knnbaseline",
     "tfidf",
-    "tfidf_ridge",
+    "tfidf_mean",
+    "tfidf_rank",
     "attributes",
     "blend",
     "switch",
 ]
 # These know an item by its content and need no user for it.
-CONTENT = ["random", "tfidf", "tfidf_ridge", "attributes", "blend", "switch"]
+CONTENT = ["random", "tfidf", "tfidf_mean", "tfidf_rank", "attributes", "blend", "switch"]
 RATING = ["mf", "svdpp", "bfm", "baseline", "knnbaseline", "knnbaseline_users"]
 
 
@@ -207,7 +209,7 @@ def test_a_seed_decides(name, ds):
     assert MODELS[name].seeded
 
 
-@each(["tfidf", "tfidf_ridge", "attributes"])
+@each(["tfidf", "tfidf_mean", "tfidf_rank", "attributes"])
 def test_new_items_are_scored_without_retraining(name, ds):
     model = fitted(name, ds)
     new = pd.DataFrame(
@@ -223,3 +225,36 @@ def test_new_items_are_scored_without_retraining(name, ds):
     assert list(grown.item_ids_[-2:]) == ["n0", "n1"]
     with pytest.raises(InputError, match="'i01' is known already"):
         model.with_items(new.assign(item_id=["i01", "x"]))
+    with pytest.raises(InputError, match="'x' stands twice"):
+        model.with_items(new.assign(item_id=["x", "x"]))
+
+
+@each()
+def test_uses_history_says_what_a_history_does(name, ds):
+    """Users without training rows are given those of others."""
+    model, users = fitted(name, ds), np.array([38, 39])
+    moved = ds.interactions.assign(user=39 - ds.interactions["user"])
+    moved = moved.sort_values(["user", "timestamp"], ignore_index=True)
+    history = Dataset(moved, ds.items, ds.users, ds.feedback, ds.scale)
+    change = np.abs(model.score(users) - model.score(users, history)).max()
+    assert (change > 1e-3) == model.uses_history
+
+
+class Breaks(EASE):
+    """Learns something, then fails."""
+
+    def _fit(self, train, valid) -> None:
+        self.half_ = np.ones(3)
+        raise InputError("no way", mend="none")
+
+
+def test_a_failed_fit_leaves_nothing(dataset):
+    model = Breaks()
+    with pytest.raises(InputError, match="no way"):
+        model.fit(dataset())
+    assert not model.fitted and not [name for name in vars(model) if name.endswith("_")]
+    again = ALS(n_factors=2, n_epochs=2).fit(dataset())
+    again.alpha = "no number"
+    with pytest.raises(Exception):  # noqa: B017
+        again.fit(dataset())
+    assert not again.fitted

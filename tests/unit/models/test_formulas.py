@@ -169,5 +169,5 @@ def test_predefined_parts_reach_the_models(ds):
     frame.loc[::5, "part"] = "test"
     frame["user_id"], frame["item_id"] = ds.user_ids[frame["user"]], ds.item_ids[frame["item"]]
     split = predefined(ds, frame[["user_id", "item_id", "part"]])
-    seen = EASE(l2=5.0).fit(split.train).taste_
+    seen = EASE(l2=5.0).fit(split.train).liked_
     assert seen.multiply(split.test.positives()).nnz == 0

@@ -47,8 +47,12 @@ class Mine(Popularity):
 
 
 @pytest.fixture
-def homes(monkeypatch):
-    monkeypatch.setattr(registry, "_HOMES", dict(registry._HOMES))
+def homes():
+    """What a test registers is forgotten after it."""
+    table = dict(registry.TABLE)
+    yield
+    registry.TABLE.clear()
+    registry.TABLE.update(table)
 
 
 @pytest.mark.parametrize("name", LISTED)
@@ -190,3 +194,26 @@ def test_names_of_the_two_tower(name, head):
     assert model.head == head and not model.fitted and name in names()
     assert model.item_id == (name == "hybrid") and ("id" in model.user) == (name == "hybrid")
     assert make(f"{name}@full").method == "full" and 10 < len(describe(name)) < 120
+
+
+def test_a_registered_class_is_known_everywhere(homes):
+    """One call enters a model: names, make, the table of models, the figures."""
+    from recnb.models import TfIdf, about
+    from recnb.plots import style
+
+    class Words(TfIdf):
+        """Words of the reader's own."""
+
+    register("words", Words, look=("purple", "o", "-"))
+    assert "words" in names() and isinstance(make("words"), Words)
+    assert about("words").title == "Words of the reader's own." and "warm" in about("words").can
+    assert (style("words").colour, style("words").marker) == (style("bfm_text").colour, "o")
+    assert "words" in parse_models("ease,words+ease,words") and describe("words")
+
+
+def test_the_classes_of_the_table_are_public():
+    import recnb.models as public
+
+    for entry in registry.TABLE.values():
+        assert entry.home.rpartition(":")[2] in public.__all__
+        assert isinstance(getattr(public, entry.home.rpartition(":")[2]), type)

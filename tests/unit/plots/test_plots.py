@@ -27,8 +27,8 @@ from recnb.plots import (
     plot_timeline,
     plot_values,
     style,
-    uses_language_model,
 )
+from recnb.plots.palette import look_of
 
 MODELS = ["ease", "text_dot", "popularity"]
 
@@ -239,21 +239,30 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are():
 
 
 def test_every_method_has_its_own_look():
-    known = [
-        *names(),
-        "text_dot",
-        "text_mlp",
-        "lm_prompt",
-        "lm_likelihood",
-        "pair",
-        "tagger",
-        "fusion",
-    ]
-    looks = {name: style(name) for name in dict.fromkeys(known)}
+    looks = {name: style(name) for name in names()}
     in_grey = [(s.marker, s.line, s.filled) for s in looks.values()]
     assert len(set(in_grey)) == len(in_grey)  # told apart without colour
-    assert all(s.filled == uses_language_model(n) for n, s in looks.items())
+    filled = {name for name, look in looks.items() if look.filled}
+    assert filled == {n for n in names() if n.startswith("text_")} | {
+        "bfm_text",
+        "hybrid",
+        "fusion",
+    }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
+
+
+def test_variants_and_blends_keep_the_hue():
+    for name in names():
+        kin = [f"{name}[seed=1]", f"popularity+{name}", f"als[l2=1,alpha=2]+{name}"]
+        assert {style(one).colour for one in kin} == {style(name).colour}
+        assert all(style(one).marker != style(name).marker for one in kin)
+
+
+def test_the_table_fills_the_marker_not_the_name():
+    row = {"model": "text_dot", "language": False}
+    assert not look_of(row).filled and look_of({"model": "ease", "language": True}).filled
+    assert not look_of({"model": "text_dot", "language": pd.NA}).filled
+    assert look_of({"model": "ease+text_frozen"}).filled and not look_of({"model": "mine"}).filled
 
 
 def test_unknown_names_look_the_same_everywhere():

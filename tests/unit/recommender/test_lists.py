@@ -31,9 +31,14 @@ def test_order_and_gaps(dropped):
     assert "key" not in lists.table and lists.table.index.tolist() == list(range(5))
 
 
-def test_ranks_win_over_scores_and_may_start_at_zero():
-    frame = FRAME.assign(rank=[1, 0, 1, 0, 2])
+def test_ranks_break_ties_of_scores_and_may_start_at_zero():
+    frame = FRAME.assign(rank=[1, 0, 1, 0, 2], score=[0.1, 0.5, 0.5, 0.8, 0.5])
     assert rows(read_lists(frame))[:3] == [("a", "x", 1), ("a", "y", 2), ("a", "z", 3)]
+
+
+def test_a_missing_score_says_nothing_against_the_rank():
+    frame = FRAME.assign(score=pd.array([0.1, None, 0.9, 0.8, 0.5], "Float64"))
+    assert rows(read_lists(frame)) == RANKED
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -64,6 +69,9 @@ WRONG = {
     "null rank": (FRAME.assign(rank=pd.array([7, 1, 2, None, 3], "Int64")), "rank", 4, "empty"),
     "all null": (FRAME.assign(rank=pd.array([None] * 5, "Int64")), "rank", None, "column is empty"),
     "infinite rank": (FRAME.assign(rank=[1, 2, np.inf, 3, 4.0]), "rank", 3, "no finite number"),
+    "rank below zero": (FRAME.assign(rank=[7, 30, -1, 2, 20]), "rank", 3, "rank -1"),
+    "half a rank": (FRAME.assign(rank=[7, 30, 1.5, 2, 20]), "rank", 3, "rank 1.5"),
+    "rank against score": (FRAME.assign(rank=[7, 30, 10, 2, 9]), "score", 3, "'y' is higher"),
     "rank in words": (FRAME.assign(rank=["1", "2", "third", "4", "5"]), "rank", 3, "'third'"),
     "no user": (FRAME.assign(user_id=["b", None, "a", "b", "a"]), "user_id", 2, "no id"),
     "no rows": (FRAME[:0], None, None, "no rows"),

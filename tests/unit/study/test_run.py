@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from recnb.data import Dataset
-from recnb.study.run import DEFAULT_MODELS, choose_models
+from recnb.data import Dataset, splits
+from recnb.evaluation import Protocol
+from recnb.models.table import DEFAULTS
+from recnb.study.run import Plan, choose_models, run
 
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
 
@@ -19,7 +22,7 @@ def data(**columns: list[str]) -> Dataset:
 
 def test_all_defaults_where_torch_and_text_are_there():
     models, left_out = choose_models(None, data(title=["One", "Two"]))
-    assert tuple(models) == DEFAULT_MODELS and left_out == ()
+    assert tuple(models) == DEFAULTS and left_out == ()
 
 
 def test_without_torch_the_language_model_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch):
@@ -42,3 +45,29 @@ def test_without_text_the_content_models_are_left_out_and_named():
 
 def test_a_description_is_text():
     assert "tfidf" in choose_models(None, data(description=["Green tea", "Rice"]))[0]
+
+
+def test_a_repeated_run_fits_nothing_for_other_orders_of_ties(tmp_path, monkeypatch):
+    from recnb.models import EASE, make
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        [
+            (f"u{u}", f"i{i}", int(rng.integers(0, 3)))
+            for u in range(30)
+            for i in rng.choice(25, 8, replace=False)
+        ],
+        columns=["user_id", "item_id", "timestamp"],
+    )
+    split = splits.user_time(Dataset.from_frames(rows))
+    assert split.tied_users
+    plan = Plan(split, {"ease": make("ease")}, Protocol(draws=1000))
+    fits = []
+    fit = EASE._fit
+    monkeypatch.setattr(EASE, "_fit", lambda self, *parts: (fits.append(1), fit(self, *parts))[1])
+    first = run(plan, tmp_path / "out")
+    assert len(fits) == 1 + 4
+    again = run(plan, tmp_path / "out")
+    assert len(fits) == 1 + 4
+    assert "tied_timestamps" in {finding.code for finding in again.findings}
+    assert again.findings == first.findings

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
+from recnb.data import splits  # noqa: E402
 from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.encoders.text.tower import TextTower  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
@@ -20,7 +21,7 @@ from recnb.tuning.bank import Adapter, AdapterBank  # noqa: E402
 from recnb.tuning.merging import save_merged  # noqa: E402
 from recnb.tuning.methods import MERGEABLE, METHODS, budget_of, counts, depth_of, tune  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
-from tests.unit.models.two_tower.test_two_tower import small, texts, world  # noqa: E402
+from tests.unit.models.two_tower.test_two_tower import small, texts, weights, world  # noqa: E402
 
 INSIDE = [name for name, m in METHODS.items() if m.depth != "none"]
 SMALL = [name for name in INSIDE if name not in ("full", "top_layers")]
@@ -287,7 +288,7 @@ def test_two_tower_gives_its_adapter(folders, tmp_path: Path) -> None:
     model = small(method="lora", size=4, n_epochs=1).fit(world())
     bank = AdapterBank(TextEncoder(folders["bert"], normalise=False, max_tokens=32))
     bank.add("ratings", model.adapter())
-    own = model._tower(texts(4))
+    own = model._state.tower(model.open_encoder(), texts(4))
     np.testing.assert_allclose(
         bank.encode(texts(4), "ratings"), own.all_states()[own.place][:, -1].numpy(), atol=1e-5
     )
@@ -333,7 +334,7 @@ def test_adalora_spends_its_budget_and_survives_a_kill(tmp_path: Path, monkeypat
         killed.fit(ds)
     monkeypatch.setattr(loop, "_step", step)
     resumed = small(**settings, checkpoint=str(tmp_path / "c")).fit(ds)
-    assert resumed.tuned_.tobytes() == whole.tuned_.tobytes()
+    assert np.array_equal(weights(resumed), weights(whole))
 
 
 def test_side_adapter_never_runs_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,6 +369,14 @@ def test_quantised_base(kind: str, method: str, tmp_path: Path) -> None:
     exact, rounded = (small(**slow, quantise=q).fit(ds)._network.states for q in (None, kind))
     error = float((exact - rounded).norm() / exact.norm())
     assert 1e-5 < error < (0.05 if kind == "int8" else 0.3)  # near the full precision, and not it
+
+
+@pytest.mark.parametrize("kind", ["int8", "nf4"])
+def test_the_best_epoch_on_a_quantised_base_is_put_back(kind: str) -> None:
+    pytest.importorskip("bitsandbytes")
+    split = splits.random(world(), seed=0)
+    model = small(method="lora", quantise=kind, n_epochs=2).fit(split.train, split.valid)
+    assert model.n_epochs_ in (1, 2) and len(model.learning_) == 2
 
 
 def test_quantised_weights_are_not_trained_or_merged() -> None:

@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recnb.data import Text
 from recnb.errors import InputError
-from recnb.models import Attributes, TextFrozen, TfIdf
+from recnb.models import Attributes, TextFrozen, TextJoint, TfIdf
 from recnb.models.common.item_tables import (
     attribute_columns,
     attribute_names,
@@ -21,31 +21,61 @@ from recnb.models.common.item_tables import (
     singular_vectors,
     tfidf_vectors,
 )
+from recnb.models.content import kernel
 
 
-def test_tfidf_scores_are_cosines_to_the_mean_of_the_liked(ds):
-    model = TfIdf(text=Text("title", "text"), ngrams=1).fit(ds)
-    texts = Text("title", "text")(ds)
-    v = TfidfVectorizer(sublinear_tf=True, min_df=2).fit_transform(texts).toarray()
-    x = ds.positives().toarray()[:38]
-    mean = (x @ v) / x.sum(axis=1, keepdims=True)
+def words(ds):
+    v = TfidfVectorizer(sublinear_tf=True, min_df=2).fit_transform(Text("title", "text")(ds))
+    return v.toarray(), ds.positives().toarray()
+
+
+def test_the_mean_scores_the_cosine_to_the_mean_of_the_liked(ds):
+    model = TfIdf(text=Text("title", "text"), ngrams=1, way="mean").fit(ds)
+    v, x = words(ds)
+    mean = x[:38] @ v
     expected = (mean / np.linalg.norm(mean, axis=1, keepdims=True)) @ v.T
+    np.testing.assert_allclose(model.score(np.arange(38)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("l2", [0.3, 10.0])
+def test_the_ridge_is_a_kernel_ridge_regression_of_the_likes(ds, l2):
+    model = TfIdf(text=Text("title", "text"), ngrams=1, way="ridge", l2=l2).fit(ds)
+    v, x = words(ds)
+    k, told = v @ v.T, x.sum(axis=0) > 0
+    assert not told.all(), "the new items are scored, not learned from"
+    dual = np.linalg.solve(k[np.ix_(told, told)] + l2 * np.eye(told.sum()), k[told])
+    expected = l2 * (x[:38][:, told] @ dual) / x[:38].sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.score(np.arange(38)), expected, atol=1e-5)
 
 
-def test_ridge_maps_to_the_factors_of_the_pairs(ds):
-    model = TfIdf(mapping="ridge", n_factors=3, l2=0.5).fit(ds)
-    v = model.vectors_.toarray()[:28].astype(float)
-    q = model.item_factors_[:28].astype(float)
-    expected = np.linalg.solve(v.T @ v + 0.5 * np.eye(v.shape[1]), v.T @ q)
-    np.testing.assert_allclose(model.map_, expected, atol=1e-4)
-    # The factors span the leading singular directions of the pairs.
-    right = np.linalg.svd(ds.positives().toarray())[2][:3]
-    np.testing.assert_allclose(np.abs(model.item_factors_.T @ right.T), np.eye(3), atol=1e-4)
+def test_a_rank_brings_the_likes_to_the_factors_of_the_pairs(ds):
+    model = TfIdf(text=Text("title", "text"), ngrams=1, way="ridge", l2=3.0, rank=4).fit(ds)
+    plain = TfIdf(text=Text("title", "text"), ngrams=1, way="ridge", l2=3.0).fit(ds)
+    x = ds.positives().toarray().astype(float)
+    right = np.linalg.svd(x)[2][:4]
+    length = x[:38].sum(axis=1, keepdims=True)
+    expected = plain._likeness(x[:38] @ right.T @ right) / length
+    np.testing.assert_allclose(model.score(np.arange(38)), expected, atol=1e-5)
+
+
+def test_many_words_are_damped_in_their_leading_directions(ds, monkeypatch):
+    exact = TfIdf(way="ridge", l2=1.0).fit(ds).score(np.arange(38))
+    mean = TfIdf(way="mean").fit(ds).score(np.arange(38))
+    monkeypatch.setattr(kernel, "DIRECTIONS", 20)
+    few = TfIdf(way="ridge", l2=1.0).fit(ds)
+    assert few.basis_0_.shape[1] == 20 and few.outside_[0] < 1
+
+    def nearness(scores):
+        return np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(scores, exact)])
+
+    assert nearness(few.score(np.arange(38))) > max(nearness(mean), 0.98)
+    monkeypatch.setattr(kernel, "_EXACT", 5)  # the same directions by random projections
+    again = TfIdf(way="ridge", l2=1.0).fit(ds).score(np.arange(38))
+    np.testing.assert_allclose(again, few.score(np.arange(38)), atol=1e-4)
 
 
 def test_items_nobody_has_used_are_scored_by_content(ds):
-    scores = TfIdf(mapping="ridge", n_factors=3).fit(ds).score(np.arange(38))
+    scores = TfIdf().fit(ds).score(np.arange(38))
     assert (scores[0::2, 28] > scores[0::2, 29]).mean() > 0.8  # item 28 is of the even taste
     assert (scores[1::2, 29] > scores[1::2, 28]).mean() > 0.8
 
@@ -99,7 +129,7 @@ def test_attributes_keep_their_bins_for_new_items(ds):
     model = Attributes(columns=("price", "kind")).fit(replace(ds, items=wide))
     new = pd.DataFrame({"item_id": ["n"], "price": [1.0], "kind": ["science"]})
     grown = model.with_items(new)
-    np.testing.assert_allclose(grown.vectors_[30].toarray(), model.vectors_[0].toarray(), atol=1e-6)
+    np.testing.assert_allclose(grown.words_[30].toarray(), model.words_[0].toarray(), atol=1e-6)
 
 
 def test_text_frozen_uses_the_encoder_it_is_given(ds, monkeypatch, tmp_path):
@@ -117,7 +147,7 @@ def test_text_frozen_uses_the_encoder_it_is_given(ds, monkeypatch, tmp_path):
             )
 
     monkeypatch.setattr(encoders, "TextEncoder", Fake)
-    model = TextFrozen(encoder="some-folder", mapping=None).fit(ds)
+    model = TextFrozen(encoder="some-folder", way="mean").fit(ds)
     assert asked == ["some-folder"]
     assert model.shift_.shape == (3,) and abs(model.shift_[2] - 1) < 1e-6
     scores = model.score(np.arange(38))
@@ -126,14 +156,23 @@ def test_text_frozen_uses_the_encoder_it_is_given(ds, monkeypatch, tmp_path):
     from recnb.recommender import load_model
 
     np.testing.assert_array_equal(load_model(tmp_path).score(np.arange(38)), scores)
-    assert TextFrozen.needs_text and TextFrozen(mapping="ridge", n_factors=2).fit(ds).score(
+    assert TextFrozen.needs_text and TextFrozen(way="ridge", rank=2).fit(ds).score(
         np.arange(2)
     ).shape == (2, 30)
 
 
-def test_unknown_mappings_are_named(ds):
-    with pytest.raises(InputError, match="mapping='lasso'"):
-        TfIdf(mapping="lasso").fit(ds)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"way": "lasso"}, "way='lasso'"),
+        ({"l2": 0}, "l2=0"),
+        ({"rank": -1}, "rank=-1"),
+        ({"share": 1.5}, "share=1.5"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(ds, settings, said):
+    with pytest.raises(InputError, match=said):
+        (TextJoint if "share" in settings else TfIdf)(**settings).fit(ds)
 
 
 SAME = """

@@ -16,9 +16,9 @@ from recnb.data import Dataset  # noqa: E402
 from recnb.data.media import from_vectors, open_audio, open_image, read_audio, read_images, thinned  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.models import make  # noqa: E402
-from recnb.models.two_tower.cnn import SmallCNN, cnn_features, fit_cnn, read_inputs  # noqa: E402
 from recnb.models.two_tower.fusion import FUSIONS, Fuse  # noqa: E402
 from recnb.models.two_tower.modalities import chosen  # noqa: E402
+from recnb.models.two_tower.modalities.cnn import SmallCNN, cnn_features, fit_cnn, read_inputs  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
 from recnb.world import generate, write_world  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
@@ -136,12 +136,63 @@ def test_a_lost_picture_costs_less_after_modality_dropout() -> None:
     kept = {}
     for share in (0.0, 0.5):
         model = make("fusion", modalities="left+right", modality_dropout=share, **QUICK).fit(ds)
-        model.present_[40:, 1] = False
-        del model._network
-        scores = model.score(np.arange(40))[:, 40:48]
+        scores = model.without("right", np.arange(40, 48)).score(np.arange(40))[:, 40:48]
         half = np.arange(40)[:, None] % 2 == np.arange(40, 48)[None] % 2
         kept[share] = float((scores[half].mean() - scores[~half].mean()) / scores.std())
     assert kept[0.5] > 0.5  # the bit that is still told decides
+
+
+@pytest.mark.parametrize("how", ["concat", "cross_attention", "late"])
+def test_without_scores_like_items_that_never_had_it(how: str, tmp_path: Path) -> None:
+    """The copy scores as the model does with new items that never had the modality; the model stays as it was."""
+    ds = quarters()
+    model = make("fusion", modalities="text+left+right", fusion=how, **QUICK).fit(ds)
+    users, before = np.arange(ds.n_users), model.score(np.arange(ds.n_users))
+    more = pd.DataFrame(
+        {
+            "item_id": ["n1", "n2"],
+            "title": ds.items["title"].iloc[[44, 45]].to_numpy(),
+            "left": list(ds.media["left"].vectors[[44, 45]]),
+        }
+    )
+    lacking = model.without("right", np.array([44, 45]))
+    grown = lacking.with_items(more).score(users)
+    assert np.abs(grown[:, 48:] - grown[:, 44:46]).max() < 1e-2  # but for the rule for ties
+    assert np.abs(grown[:, 44:46] - before[:, 44:46]).max() > 0.05
+    np.testing.assert_array_equal(grown[:, :44], before[:, :44])
+    np.testing.assert_array_equal(model.score(users), before)
+    lacking.save(tmp_path / "m")
+    np.testing.assert_allclose(
+        load_model(tmp_path / "m").score(users), lacking.score(users), atol=1e-5
+    )
+    every = model.without("text")
+    assert not every.state_["items"]["present"][:, 0].any()
+    filled = model.without("left", np.array([3]), fill=ds.media["left"].vectors[5])
+    assert np.array_equal(filled.state_["items"]["tables"]["left"][3], ds.media["left"].vectors[5])
+    present = [m.state_["items"]["present"] for m in (filled, model)]
+    assert np.array_equal(*present)
+
+
+@pytest.mark.parametrize(
+    ("modality", "fill", "message"),
+    [
+        ("picture", None, "no modality 'picture' in the model; one of text, left, right"),
+        ("text", 0.0, "'text' has no fixed vectors to fill"),
+        ("left", np.ones(3), "a fill of shape \\(3,\\) for 'left'; a number, or a vector of 4"),
+    ],
+)
+def test_without_refuses(modality, fill, message) -> None:
+    model = make("fusion", modalities="text+left+right", **{**QUICK, "n_epochs": 1}).fit(quarters())
+    with pytest.raises(InputError, match=message):
+        model.without(modality, fill=fill)
+
+
+def test_a_text_alone_has_no_modality_to_lose() -> None:
+    model = make("text_dot", **{**QUICK, "n_epochs": 1})
+    with pytest.raises(InputError, match="not fitted"):
+        model.without("text")
+    with pytest.raises(InputError, match="the model reads one modality"):
+        model.fit(quarters()).without("text")
 
 
 def test_lora_tunes_the_text_beside_a_picture() -> None:
@@ -165,10 +216,10 @@ def test_pictures_and_sounds_by_small_networks(tmp_path: Path, monkeypatch) -> N
             opened.append(_kind)
             return _reader(file, *rest)
 
-        monkeypatch.setattr(f"recnb.models.two_tower.cnn.open_{kind}", counted)
+        monkeypatch.setattr(f"recnb.models.two_tower.modalities.cnn.open_{kind}", counted)
     model = make("fusion", **{**QUICK, "n_epochs": 2}).fit(ds)
     assert opened.count("image") == opened.count("audio") == 90  # each once
-    assert model.modalities_ == ["text", "image", "audio"]
+    assert model.state_["reader"]["names"] == ["text", "image", "audio"]
     model.save(tmp_path / "model")
     back = load_model(tmp_path / "model")
     item = ds.item_ids[5]
@@ -231,7 +282,7 @@ def test_items_without_any_of_it_and_thinned_media() -> None:
     ds = quarters()
     ds = ds.with_media(left=thinned(ds.media["left"], 0.5, seed=0))
     model = make("fusion", modalities="left+right", **QUICK).fit(ds)
-    assert model.present_.sum(axis=0).tolist() == [len(ds.media["left"]), 48]
+    assert model.state_["items"]["present"].sum(axis=0).tolist() == [len(ds.media["left"]), 48]
     assert np.isfinite(model.score(np.arange(5))).all()
 
 
@@ -245,7 +296,7 @@ def test_vectors_alone_need_no_text() -> None:
     model = make("fusion", modalities="left", **QUICK)
     assert not model.needs_text and make("fusion", modalities="text+left").needs_text
     auto = make("fusion", **QUICK).fit(bare)  # takes what is there
-    assert auto.modalities_ == ["left"]
+    assert auto.state_["reader"]["names"] == ["left"]
     assert np.isfinite(model.fit(bare).score(np.arange(3))).all()
     assert model.parameters()[1] == model.parameters()[0]  # no language model in it
 

@@ -139,7 +139,7 @@ def fit_cnn(
     liked : csr_matrix of shape (n_users, n_items)
         Training pairs.
     n_factors : int
-        Of the interactions, at most; see :func:`recnb.models.content.base.item_factors`.
+        Of the interactions, at most; see :func:`recnb.models.common.item_tables.item_factors`.
     width, n_epochs, lr, seed
     patience : int
         Epochs without a better error on a tenth of the items, which the network does not learn from, before it stops.

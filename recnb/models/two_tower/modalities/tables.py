@@ -18,7 +18,6 @@ from recnb.models.common.item_tables import (
     one_hot,
     singular_vectors,
 )
-from recnb.models.two_tower.flat_arrays import flat, unflat
 
 OWN = ("text", "id", "attributes")  # names with a meaning of their own
 _ATTRIBUTES = 64  # dimensions kept of them
@@ -136,21 +135,23 @@ class Modalities:
             np.stack(present, axis=1) if present else np.zeros((len(items), 0), bool)
         )
 
-    def state(self) -> tuple[dict[str, Any], np.ndarray, dict[str, list[int]]]:
-        """What is saved: facts, and all arrays as one."""
-        named = {f"{m}/{k}": v for m, part in self.arrays.items() for k, v in part.items()}
-        return self.facts, *flat(named)
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What is saved: facts and arrays of each modality."""
+        arrays = {
+            name: {part: value.astype(np.float32) for part, value in held.items()}
+            for name, held in self.arrays.items()
+        }
+        return {"facts": self.facts, "arrays": arrays}
 
-    def restore(
-        self, facts: dict[str, Any], together: np.ndarray, shapes: dict[str, list[int]]
-    ) -> Modalities:
+    def restore(self, state: dict[str, dict[str, Any]]) -> Modalities:
         """Take in what :meth:`state` gave."""
-        self.facts = facts
-        self.arrays = {name: {} for name in self.names}
-        for key, value in unflat(together, shapes).items():
-            name, _, part = key.partition("/")
-            self.arrays[name][part] = value
+        self.facts, self.arrays = state["facts"], state["arrays"]
         return self
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that were learned, those of small networks among them."""
+        return sum(value.size for held in self.arrays.values() for value in held.values())
 
     def _learned(self, name: str, train: Dataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if name == "attributes":
@@ -168,7 +169,7 @@ class Modalities:
         encoder = self._encoders[media.kind]
         if encoder != "cnn":
             return {"kind": media.kind, "encoder": encoder}, {}
-        from recnb.models.two_tower.cnn import fit_cnn, read_inputs
+        from recnb.models.two_tower.modalities.cnn import fit_cnn, read_inputs
 
         rows = media.rows(train.item_ids)
         items = np.flatnonzero(rows >= 0)
@@ -221,7 +222,7 @@ class Modalities:
             return encoder.encode(files) if files else np.zeros((0, encoder.dim), np.float32)
         import torch
 
-        from recnb.models.two_tower.cnn import SmallCNN, cnn_features, read_inputs
+        from recnb.models.two_tower.modalities.cnn import SmallCNN, cnn_features, read_inputs
 
         network = SmallCNN(facts["kind"], facts["n_factors"], facts["width"])
         state = {k: torch.from_numpy(v) for k, v in arrays.items()}

@@ -1,0 +1,366 @@
+"""Which column of a file is which of ours, by its name; two candidates are an error that names the command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from recnb.data.checks import cells
+from recnb.data.checks.cells import COLUMNS
+from recnb.data.door import names, values
+from recnb.data.door.options import Undecided, columns_flag
+from recnb.data.door.parsing import Grid
+from recnb.errors import InputError
+
+
+def stated(
+    grid: Grid, chosen: Mapping[str, str], known: Collection[str] = COLUMNS
+) -> dict[str, str]:
+    """Our columns to those that the reader named, by name or place.
+
+    Raises
+    ------
+    InputError
+        A name that is not ours or not the file's.
+    """
+    found: dict[str, str] = {}
+    header = list(grid.frame.columns)
+    for ours, theirs in chosen.items():
+        if ours not in known:
+            near = get_close_matches(ours, known, n=1)
+            raise InputError(
+                f"--columns: '{ours}' is no column of ours",
+                mend=f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}",
+            )
+        if theirs == "none":
+            continue
+        matches = [n for n in header if str(n) == theirs]
+        matches = matches or [n for n in header if names.squashed(n) == names.squashed(theirs)]
+        if not matches and theirs.isdigit() and 1 <= int(theirs) <= len(header):
+            matches = [header[int(theirs) - 1]]
+        if not matches:
+            shown = ", ".join(map(str, header[:12]))
+            raise InputError(
+                f"--columns: no column '{theirs}' (found: {shown})", file=grid.file, mend="name one"
+            )
+        found[ours] = matches[0]
+    for ours in ("user_id", "item_id"):
+        if ours in known and ours not in found and not grid.header:
+            raise InputError(
+                f"--columns says no {ours}", file=grid.file, mend="name it by its place, from 1"
+            )
+    return found
+
+
+def told_by_names(
+    grid: Grid, chosen: Mapping[str, str], dates: str | None
+) -> tuple[dict[str, str], list[str]]:
+    """Our columns to those of a file with a header; where the reader said something, that counts.
+
+    Raises
+    ------
+    Undecided
+        Two columns could be the same one of ours.
+    InputError
+        No column of users or items.
+    """
+    header = list(grid.frame.columns)
+    found = stated(grid, chosen)
+    free = [name for name in header if name not in found.values()]
+    own = {"user_id", "item_id"} <= set(map(str, header))
+    for ours in ("user_id", "item_id"):
+        if ours not in found:
+            found[ours] = _entity(grid, ours, free, found)
+            free.remove(found[ours])
+    asked = set(chosen)
+    if "rating" not in asked:
+        rating = _rating(grid, free, found, own)
+        if rating:
+            found["count" if names.squashed(rating) in names.COUNTS else "rating"] = rating
+            free.remove(rating)
+    if "timestamp" not in asked:
+        clock = _clock(grid, free, found, dates, own)
+        if clock:
+            found["timestamp"] = clock
+            free.remove(clock)
+    for ours, usual in names.OTHERS.items():
+        if ours not in asked and (columns := names.candidates(free, usual)):
+            numeric = ours in ("quantity", "position")
+            if not numeric or _numeric(grid.frame[columns[0]]) or str(columns[0]) == ours:
+                found[ours] = columns[0]
+                free.remove(columns[0])
+    read = [
+        f"{'rating' if o == 'count' else o} from '{t}'" for o, t in found.items() if o != str(t)
+    ]
+    notes = [f"columns: {', '.join(read)}"] if read else []
+    if names.squashed(found["user_id"]) in names.VISITS and "user_id" not in asked:
+        notes.append(f"each '{found['user_id']}' is taken as a user: no column names people")
+    if free:
+        notes.append(
+            f"columns left aside: {', '.join(map(str, free[:12]))}{' …' if len(free) > 12 else ''}"
+        )
+    order = ["user_id", "item_id", *(k for k in found if k not in ("user_id", "item_id"))]
+    return {ours: found[ours] for ours in order}, notes
+
+
+def _entity(grid: Grid, ours: str, free: list, found: Mapping[str, str]) -> str:
+    if ours in map(str, free):
+        return ours
+    groups = [names.EXACT[ours][at : at + 1] for at in range(len(names.EXACT[ours]))]
+    groups.append(names.NAMED[ours])
+    if ours == "user_id":
+        groups.append(names.VISITS)
+    else:
+        groups += [names.TITLES[at : at + 1] for at in range(len(names.TITLES))]
+    for group in groups:
+        columns = names.candidates(free, group)
+        if {names.squashed(c) for c in columns} == {"parentasin", "asin"}:
+            columns = columns[:1]  # colours and sizes of a product are one item
+        columns = [c for c in columns if grid.frame[c].notna().any()]
+        if len(columns) > 1:
+            raise Undecided(
+                f"columns {_listed(columns)} could each be {ours}",
+                file=grid.file,
+                flags=[columns_flag({**_known(found), ours: c}) for c in columns],
+            )
+        if columns:
+            _mostly_there(grid, ours, columns[0], free, found)
+            return columns[0]
+    shown = ", ".join(map(str, grid.frame.columns[:12]))
+    example = {**_known(found), ours: "NAME"}
+    raise Undecided(
+        f"no column is known as {ours} (found: {shown})",
+        file=grid.file,
+        flags=[columns_flag(example)],
+    )
+
+
+def _mostly_there(grid: Grid, ours: str, column: str, free: list, found: Mapping) -> None:
+    """Raise where most rows name no user while a visit is named."""
+    others = [c for c in names.candidates(free, names.VISITS) if c != column]
+    empty = values.identified(grid.frame[column]).isna().mean()
+    if ours == "user_id" and others and empty > 0.5:
+        raise Undecided(
+            f"{empty:.0%} of the rows have no '{column}'",
+            file=grid.file,
+            flags=[columns_flag({**_known(found), ours: c}) for c in (others[0], column)],
+        )
+
+
+def _rating(grid: Grid, free: list, found: Mapping[str, str], own: bool) -> str | None:
+    if own and "rating" in map(str, free):
+        return "rating"
+    for group in (names.RATINGS, names.LABELS):
+        columns = [c for c in names.candidates(free, group) if _numeric(grid.frame[c])]
+        counts = [c for c in names.candidates(free, names.COUNTS) if _numeric(grid.frame[c])]
+        if len(columns) > 1 or (columns and counts and group is names.RATINGS):
+            several = [*columns, *counts]
+            raise Undecided(
+                f"columns {_listed(several)} could each be the rating",
+                file=grid.file,
+                flags=[columns_flag({**_known(found), "rating": c}) for c in (*several, "none")],
+            )
+        if columns:
+            return columns[0]
+    if len(counts) > 1:
+        raise Undecided(
+            f"columns {_listed(counts)} could each be the count",
+            file=grid.file,
+            flags=[columns_flag({**_known(found), "rating": c}) for c in (*counts, "none")],
+        )
+    if counts:
+        return counts[0]
+    exact = [c for c in free if names.squashed(c) == "rating"]
+    return exact[0] if exact else None
+
+
+def _clock(grid: Grid, free: list, found: Mapping, dates: str | None, own: bool) -> str | None:
+    columns = [c for c in names.candidates(free, names.TIMES) if grid.frame[c].notna().any()]
+    if not columns or (own and "timestamp" in map(str, free)):
+        return "timestamp" if columns else None
+    if len(columns) == 1:
+        return columns[0]
+    head = grid.frame.iloc[:2000]
+    readable: dict[str, np.ndarray] = {}
+    for column in columns:
+        try:
+            series, _ = values.times(head[column], grid.file, str(column), dates or "mdy")
+            if (seconds := cells.times(series, grid.file, str(column))) is not None:
+                readable[column] = np.asarray(seconds, dtype=float)
+        except InputError:
+            continue
+    if not readable:
+        return columns[0]
+    first, *others = readable
+    # A day and its moment agree; where zones differ they are a day apart at most.
+    if all(np.abs(readable[first] - readable[o]).max() < 2 * 86400 for o in others):
+        return max(readable, key=lambda c: len(np.unique(readable[c])))
+    raise Undecided(
+        f"columns {_listed(list(readable))} could each be the time, and they differ",
+        file=grid.file,
+        flags=[columns_flag({**_known(found), "timestamp": c}) for c in readable],
+    )
+
+
+def _known(found: Mapping[str, str]) -> dict[str, str]:
+    return {("rating" if k == "count" else k): v for k, v in found.items() if k != str(v)}
+
+
+def _listed(columns: Collection) -> str:
+    return " and ".join(f"'{c}'" for c in columns)
+
+
+def _numeric(series: pd.Series) -> bool:
+    """Whether the first cells that are not empty are numbers."""
+    head = values.emptied(series.iloc[:1000])[0].dropna()
+    if head.empty:
+        head = values.emptied(series)[0].dropna().iloc[:1000]
+    if head.empty:
+        return False
+    text, _ = values.numbers(head, str(series.name))
+    return bool(pd.to_numeric(text, errors="coerce").notna().mean() > 0.5)
+
+
+# -------------------------------------------------------------------- items
+
+
+def titles(grid: Grid, item: str, frame: pd.DataFrame) -> pd.DataFrame | None:
+    """The items' titles, where the file of interactions carries them: each item's most frequent one."""
+    if not grid.header:
+        # Names of games or artists in place of ids are titles.
+        cells_ = frame["item_id"].drop_duplicates().astype(str)
+        if not cells_.str.contains(r"[A-Za-z]{2,} [A-Za-z]{2,}").mean() > 0.2:
+            return None
+        return pd.DataFrame({"item_id": cells_, "title": cells_}).reset_index(drop=True)
+    word = names.squashed(item)
+    if word in names.TITLES or word in (
+        "artist",
+        "track",
+        "song",
+        "game",
+        "movie",
+        "book",
+        "product",
+    ):
+        cells_ = frame["item_id"].drop_duplicates().astype(str)
+        if cells_.str.contains(r"[A-Za-z]{2,}").mean() > 0.5:
+            return pd.DataFrame({"item_id": cells_, "title": cells_}).reset_index(drop=True)
+        return None
+    columns = [c for c in names.candidates(grid.frame.columns, names.TITLES) if c != item]
+    if not columns:
+        return None
+    title = grid.frame[columns[0]].reindex(frame.index)
+    pairs = pd.DataFrame({"item_id": frame["item_id"].astype(str), "title": title}).dropna()
+    if pairs.empty or pairs.groupby("item_id")["title"].nunique().median() > 1:
+        return None  # a review's title, not an item's
+    counts = pairs.value_counts(sort=False).rename("n").reset_index()
+    counts = counts.sort_values(["item_id", "n", "title"], ascending=[True, False, True])
+    best = counts.drop_duplicates("item_id")[["item_id", "title"]]
+    every = pd.DataFrame({"item_id": frame["item_id"].astype(str).unique()})
+    return every.merge(best, on="item_id", how="left")
+
+
+def of_entities(
+    grid: Grid, key: str, chosen: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """The new names of the columns of items or users, by their names."""
+    header = list(grid.frame.columns)
+    found = {}
+    if chosen and grid.header:
+        found = stated(grid, chosen, (key, "title", "text"))
+    if key not in found:
+        groups = (names.EXACT[key], names.NAMED[key], names.IDS_OF_ITEMS)
+        columns = next((c for group in groups if (c := names.candidates(header, group))), [])
+        if len(columns) != 1:
+            shown = ", ".join(map(str, header[:12]))
+            raise InputError(
+                f"column '{key}' is missing (found: {shown})",
+                file=grid.file,
+                mend=f"name one {key}",
+            )
+        found[key] = columns[0]
+    return _renamed(header, found)
+
+
+def of_items(
+    grid: Grid, used: set[str], chosen: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """The new names of an items file's columns; its ids are the column that the interactions know best."""
+    header = list(grid.frame.columns)
+    known = ("item_id", "title", "text")
+    found = stated(grid, chosen, known) if chosen else {}
+    if "item_id" not in found:
+        overlap = {c: _share(grid.frame[c], used) for c in header}
+        best = max(overlap.values())
+        if best == 0:
+            cell = grid.frame[header[0]].dropna().astype(str).iloc[0]
+            raise Undecided(
+                f"no column holds ids of the interactions ('{min(used)}', say; its first cell is '{cell}')",
+                file=grid.file,
+                flags=["--item-columns item_id=NAME"],
+            )
+        # Counting numbers match by chance too: a usual name goes first among those that do.
+        good = [c for c in header if overlap[c] > 0.9 * best]
+        usual = (*names.EXACT["item_id"], *names.NAMED["item_id"], *names.IDS_OF_ITEMS)
+        named = names.candidates(good, usual)
+        found["item_id"] = (named or good)[0]
+    if "title" not in found:
+        columns = names.candidates(
+            header, (*names.TITLES, "artist", "track", "song", "game", "movie")
+        )
+        columns = [c for c in columns if c != found["item_id"]]
+        if not columns and not grid.header:
+            columns = _wordy(grid.frame, found["item_id"])
+        if columns:
+            found["title"] = columns[0]
+    return _renamed(header, found)
+
+
+def _renamed(header: list, found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Their columns to new names; the rest in small letters, usual attributes under one name."""
+    new = {theirs: ours for ours, theirs in found.items()}
+    texts = [c for c in names.candidates(header, names.TEXTS) if c not in new]
+    if texts and "text" not in found:
+        new[texts[0]] = "text"
+    for ours, usual in names.ATTRIBUTES.items():
+        columns = [c for c in names.candidates(header, usual) if c not in new]
+        if columns and ours not in new.values():
+            new[columns[0]] = ours
+    for name in header:
+        if name not in new:
+            plain = f"column_{name}" if str(name).isdigit() else names.snake(name) or str(name)
+            while plain in new.values():
+                plain += "_"
+            new[name] = plain
+    changed = [
+        f"{ours} from '{theirs}'"
+        for theirs, ours in new.items()
+        if ours in ("item_id", "title", "text") and ours != str(theirs)
+    ]
+    return new, [f"columns: {', '.join(changed)}"] if changed else []
+
+
+def _share(series: pd.Series, used: set[str]) -> float:
+    """Of the ids that are used, how many this column has; 0 where its cells are no ids."""
+    cells_, _ = values.ids(series, "item_id")
+    distinct = set(cells_.dropna().astype(str).unique())
+    return len(distinct & used) / len(used)
+
+
+def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
+    """Of columns without names, the one whose cells are words and tell items apart best."""
+    scores = {}
+    for name in frame.columns:
+        head = frame[name].dropna().astype(str).iloc[:2000]
+        if name == but or head.empty:
+            continue
+        letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
+        if head.str.match(r"\w+://").any():  # addresses
+            letters = 0.0
+        dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
+        scores[name] = letters * head.nunique() / len(head) * (1 - dated)
+    best = max(scores, key=lambda n: scores[n], default=None)
+    return [best] if best is not None and scores[best] > 0.3 else []

@@ -1,0 +1,89 @@
+"""Two layouts that are no table of rows: Netflix's blocks, and a matrix of users and items."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from recnb.data.door.options import Undecided
+from recnb.data.door.parsing import Grid
+from recnb.errors import InputError
+
+WIDE = 20  # columns from which a table of numbers may be a matrix
+_MANY = 99.0  # Jester's "not rated"
+
+
+def blocks(text: str, file: str) -> Grid | None:
+    """Netflix's files: a line `17:` names the film of the lines `user,rating,date` below it; None for others."""
+    if not re.match(r"\s*\d+:\s*\r?\n", text):
+        return None
+    lines = pd.Series([line for line in text.splitlines() if line.strip()])
+    heads = lines.str.fullmatch(r"\d+:\s*").to_numpy()
+    item = lines.where(heads).ffill().str.strip().str.rstrip(":")[~heads]
+    cells = lines[~heads].str.split(",", expand=True)
+    if cells.empty or cells.shape[1] not in (2, 3) or cells.isna().any(axis=None):
+        raise InputError(
+            "lines below 'ITEM:' are not 'user,rating,date'",
+            file=file,
+            mend="give the file as published",
+        )
+    cells.columns = pd.Index(["user_id", "rating", "timestamp"][: cells.shape[1]])
+    cells.insert(1, "item_id", item)
+    note = f"a line such as '{lines.iloc[0]}' names the item of the rows below it"
+    return Grid(cells.reset_index(drop=True), file, True, [note])
+
+
+def matrix(grid: Grid, missing: str | None) -> Grid | None:
+    """A row a user, a column an item: as rows of user, item and rating; None where it is no such matrix.
+
+    Jester's files count each user's ratings in a first column and write 99 for none: told without being asked.
+    """
+    frame = grid.frame
+    if missing is None and frame.shape[1] < WIDE:
+        return None
+    body = frame
+    users = pd.Series(np.arange(1, len(frame) + 1).astype(str))
+    if grid.header:
+        body, users = frame.iloc[:, 1:], frame.iloc[:, 0].astype(str)
+    text = body.apply(lambda column: column.str.replace(",", ".", regex=False))
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    if (np.isnan(values) & body.notna().to_numpy()).any():
+        if missing is None:
+            return None
+        raise InputError(
+            "cells that are no numbers", file=grid.file, mend="read it without --matrix"
+        )
+    notes = list(grid.notes)
+    counted = not grid.header and bool((values[:, 0] == (values[:, 1:] != _MANY).sum(axis=1)).all())
+    if counted and missing is None:
+        missing = "99"
+    if missing is None:
+        empty = "''" if np.isnan(values).any() else "0"
+        raise Undecided(
+            f"{frame.shape[1]} columns of numbers look like a matrix, a user a row and an item a column",
+            file=grid.file,
+            flags=[f"--matrix {empty}", "--matrix 99", "--columns user_id=1,item_id=2"],
+        )
+    names = np.array([str(name) for name in body.columns], dtype=object)
+    if counted:
+        values, names = values[:, 1:], np.arange(1, values.shape[1]).astype(str).astype(object)
+        notes.append("the first column counts a user's ratings and is left out")
+    gone = (
+        np.isnan(values)
+        if missing in ("", "none")
+        else (values == float(missing)) | np.isnan(values)
+    )
+    u, i = np.nonzero(~gone)
+    notes = [note for note in notes if "no header" not in note]
+    notes.append(
+        f"read as a matrix of {values.shape[0]:,} users and {values.shape[1]:,} items; "
+        f"{missing or 'an empty cell'} means no rating"
+    )
+    rows = pd.DataFrame(
+        {"user_id": users.to_numpy(dtype=object)[u], "item_id": names[i], "rating": values[u, i]}
+    )
+    if rows.empty:
+        raise InputError("no rating is given", file=grid.file, mend="name another --matrix")
+    return Grid(rows, grid.file, True, notes)

@@ -1,0 +1,198 @@
+"""A file of interactions, items or users: read, its columns understood, its cells mended where that is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from recnb.data.door import columns, layouts, names, records, values
+from recnb.data.door.content import told_by_content
+from recnb.data.door.opening import decoded, unpacked
+from recnb.data.door.options import Reading
+from recnb.data.door.parsing import Grid, parse
+from recnb.errors import InputError
+
+
+@dataclass
+class Arrived:
+    """A table with our columns.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    notes : list of str
+        What was guessed or mended, a line each.
+    feedback : str or None
+        "count" where the column that became `rating` counts.
+    items : DataFrame or None
+        Of interactions that carry the items' titles.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+    feedback: str | None = None
+    items: pd.DataFrame | None = None
+
+
+def read_grid(
+    path: str | Path, reading: Reading, chosen: Mapping[str, str], numbered: bool = True
+) -> Grid:
+    """The cells of a file of any of the formats.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, broken, or of no format that is read.
+    """
+    path = Path(path)
+    file = str(path)
+    raw, name = unpacked(path)
+    if raw.startswith(b"PAR1"):
+        return records.parquet(raw, file)
+    if name.endswith(".parquet"):
+        raise InputError("not a readable parquet file", file=file, mend="write it again")
+    text, notes = decoded(raw, file, reading.encoding)
+    del raw
+    if records.is_json(text):
+        grid = records.records(text, file)
+    else:
+        grid = layouts.blocks(text, file) or parse(
+            text, file, name, reading, list(chosen.values()), numbered
+        )
+    grid.notes[:0] = notes
+    return grid
+
+
+def read_interactions(path: str | Path, reading: Reading) -> Arrived:
+    """Interactions: `user_id`, `item_id` and what there is of the other columns.
+
+    Raises
+    ------
+    InputError
+        Besides :func:`read_grid`: no column of users or items. Undecided, which names the flags: the file can be read
+        in several ways that lead to other numbers.
+    """
+    grid = read_grid(path, reading, reading.columns)
+    if not reading.columns or reading.matrix is not None:
+        told = {names.squashed(c) for c in grid.frame.columns} & {
+            *names.EXACT["item_id"],
+            *names.NAMED["item_id"],
+        }
+        if reading.matrix is not None or not (grid.header and told):
+            wide = layouts.matrix(grid, reading.matrix) if _is_text(grid) else None
+            if wide is not None:
+                return Arrived(wide.frame, wide.notes)
+    notes = list(grid.notes)
+    if grid.header:
+        found, said = columns.told_by_names(grid, reading.columns, reading.dates)
+    elif reading.columns:
+        found, said = columns.stated(grid, reading.columns), []
+    else:
+        found, said = told_by_content(grid.frame, grid.file)
+    notes += said
+    feedback = "count" if "count" in found else None
+    if feedback:
+        found["rating"] = found.pop("count")
+    frame = grid.frame[list(found.values())].copy()
+    frame.columns = pd.Index(list(found))
+    known_zero = {names.squashed(c) for c in grid.frame.columns} >= {"bookrating", "isbn"}
+    frame, said = _mended(frame, grid.file, reading, known_zero and feedback is None)
+    items = columns.titles(grid, found["item_id"], frame)
+    return Arrived(frame.reset_index(drop=True), notes + said, feedback, items)
+
+
+def _is_text(grid: Grid) -> bool:
+    return all(values.is_text(grid.frame[name]) for name in grid.frame.columns)
+
+
+def _mended(
+    frame: pd.DataFrame, file: str, reading: Reading, known_zero: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Interactions whose cells can be read, without rows that name nobody or nothing."""
+    notes: list[str] = []
+    for column in ("user_id", "item_id"):
+        frame[column], said = values.ids(frame[column], column)
+        notes += said
+    for column in ("user_id", "item_id"):
+        null = frame[column].isna().to_numpy()
+        if null.all():
+            raise InputError("no id", file=file, column=column, mend="name another column")
+        if null.any():
+            kind = column.removesuffix("_id")
+            notes.append(
+                f"{null.sum():,} rows without {kind} are left out (row {int(null.argmax()) + 1} is the first)"
+            )
+            frame = frame[~null]
+    if "quantity" in frame:
+        frame["quantity"], said = values.numbers(frame["quantity"], "quantity")
+        notes += said
+        frame, said = values.returns(frame)
+        notes += said
+    if "rating" in frame:
+        frame["rating"], said = values.numbers(frame["rating"], "rating")
+        notes += said
+        ratings = pd.to_numeric(frame["rating"], errors="coerce")
+        if (ratings.isna() == frame["rating"].isna()).all():
+            given, said = values.unrated(ratings.astype(float), known_zero, reading.unrated, file)
+            if said and "is read as no rating" in said[0]:
+                frame["rating"] = given.astype("Float64")
+            notes += said
+    if "timestamp" in frame:
+        frame["timestamp"], said = values.times(
+            frame["timestamp"], file, "timestamp", reading.dates
+        )
+        notes += said
+    return frame, notes
+
+
+def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arrived:
+    """Items beside interactions: found by the ids that these use.
+
+    Parameters
+    ----------
+    path : str or Path
+    used : collection of str
+        The items of the interactions; those that the file lacks get an empty row, which is said.
+
+    Raises
+    ------
+    InputError
+        Besides :func:`read_grid`: no column holds the items' ids.
+    """
+    tolerant = Reading(encoding=reading.encoding, bad_rows="drop")
+    grid = read_grid(path, tolerant, reading.item_columns, numbered=False)
+    found, notes = columns.of_items(grid, set(used), reading.item_columns)
+    frame = grid.frame.rename(columns=found)
+    frame["item_id"], said = values.ids(frame["item_id"], "item_id")
+    notes = [*grid.notes, *notes, *said]
+    frame = frame[frame["item_id"].notna()]
+    twice = frame["item_id"].astype(str).duplicated().to_numpy()
+    if twice.any():
+        first = frame["item_id"].astype(str)[twice].iloc[0]
+        notes.append(f"{twice.sum():,} rows repeat an item ('{first}'): its first row counts")
+        frame = frame[~twice]
+    missing = sorted(set(used) - set(frame["item_id"].astype(str)))
+    idle = int((~frame["item_id"].astype(str).isin(set(used))).sum())
+    if missing:
+        notes.append(
+            f"{len(missing):,} items of the interactions are not in {Path(path).name} ('{missing[0]}')"
+        )
+        frame = pd.concat([frame, pd.DataFrame({"item_id": missing})], ignore_index=True)
+    if idle:
+        notes.append(
+            f"{idle:,} items of {Path(path).name} are in no interaction; they stay candidates"
+        )
+    return Arrived(frame.reset_index(drop=True), [f"items: {note}" for note in notes])
+
+
+def read_entities(path: str | Path, key: str, reading: Reading) -> Arrived:
+    """The items or users of a data folder: `key`, and the other columns under their names."""
+    chosen = reading.item_columns if key == "item_id" else {}
+    grid = read_grid(path, reading, chosen, numbered=False)
+    if key in grid.frame:
+        return Arrived(grid.frame, grid.notes)
+    found, notes = columns.of_entities(grid, key, chosen)
+    return Arrived(grid.frame.rename(columns=found), [*grid.notes, *notes])

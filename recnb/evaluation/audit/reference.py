@@ -1,0 +1,199 @@
+"""Simple references fitted on the known rows, and lists that are better than knowing those rows allows.
+
+The references need no model: popularity, recent popularity, the user's own counts (where buying again counts), and
+cosines between items, to the whole history and to its last item. Items with fewer than
+:data:`LEAST_ROWS` known rows are left out: of them only words know something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from recnb.evaluation.audit.vectors import vector_lists
+from recnb.evaluation.findings import Finding
+from recnb.evaluation.protocol import Task
+
+MOST_USERS = 400
+LEAST_ROWS = 3
+TOO_GOOD = 1.4
+MEND = (
+    "look what it was fitted on: rows of the test, an embedding or a table made from them? If it is a new kind of "
+    "model on known rows alone, the gain is real"
+)
+
+
+class Reference:
+    """Hits of simple references on the test pairs of some users.
+
+    Parameters
+    ----------
+    task : Task
+    k : int
+        Places that count.
+    """
+
+    def __init__(self, task: Task, k: int) -> None:
+        self.task, self.k = task, k
+        rng = np.random.default_rng(0)
+        relevant = task.relevant.tocsr()
+        seen = np.asarray(task.split.history.pairs().sum(axis=0)).ravel()
+        kept = relevant.copy().astype(np.float32)
+        kept.data[seen[kept.indices] < LEAST_ROWS] = 0
+        kept.eliminate_zeros()
+        able = np.flatnonzero(np.diff(kept.indptr) > 0)
+        self.rows = np.sort(rng.choice(able, min(MOST_USERS, len(able)), replace=False))
+        self.users = task.users[self.rows]
+        self.targets = kept[self.rows]
+        self.targets.sort_indices()
+        self.seen = seen
+
+    def cells(self, items: np.ndarray) -> sparse.csr_matrix:
+        """Lists of the population, item codes with -1 for empty places, as a matrix over `users`."""
+        items = items[self.rows, : self.k]
+        rows, places = np.nonzero(items >= 0)
+        found = (np.ones(len(rows), np.float32), (rows, items[rows, places]))
+        return sparse.csr_matrix(found, shape=self.targets.shape)
+
+    @cached_property
+    def places(self) -> dict[str, np.ndarray]:
+        """Share of the allowed items that each reference puts above a test pair: name → (n pairs,)."""
+        out: dict[str, list[float]] = {name: [] for name in self._scores}
+        excluded = self.task.excluded
+        for row, user in enumerate(self.users):
+            allowed = np.ones(self.targets.shape[1], bool)
+            if excluded is not None:
+                allowed[excluded[user].indices] = False
+            targets = self.targets[row].indices
+            for name, scores in self._scores.items():
+                line = scores[row] if scores.ndim == 2 else scores
+                candidates = line[allowed]
+                order = np.sort(candidates)
+                above = len(order) - np.searchsorted(order, line[targets], "right")
+                tied = len(order) - np.searchsorted(order, line[targets], "left") - above - 1
+                out[name] += (above + tied / 2).tolist()
+        return {name: np.array(places) for name, places in out.items()}
+
+    @cached_property
+    def best(self) -> tuple[str, float]:
+        """The best reference, and the share of the test pairs that it finds in `k` places."""
+        found = {name: float((places < self.k).mean()) for name, places in self.places.items()}
+        name = max(found, key=lambda n: found[n])
+        return name, found[name]
+
+    def hits_of(self, lists: sparse.csr_matrix) -> np.ndarray:
+        """Which of the pairs stand in lists, a row per user of `users`."""
+        coo = self.targets.tocoo()
+        order = np.lexsort((coo.col, coo.row))
+        return np.asarray(lists[coo.row[order], coo.col[order]]).ravel() > 0
+
+    @cached_property
+    def _scores(self) -> dict[str, np.ndarray]:
+        split = self.task.split
+        known = split.history.pairs().tocsr().astype(np.float32)
+        scale = 1 / np.sqrt(np.maximum(self.seen, 1))
+        cosines = sparse.csr_matrix(known.multiply(scale.astype(np.float32)))
+        rows = split.history.interactions
+        n_items = known.shape[1]
+        tail = rows
+        if "timestamp" in rows:
+            tail = rows[rows["timestamp"] >= rows["timestamp"].quantile(0.8)]
+        # Ties by a fraction of a row, the same for all.
+        tie = np.random.default_rng(1).random(n_items) / 2
+        last = rows.groupby("user")["item"].last().reindex(self.users)
+        last_item = sparse.csr_matrix(
+            (
+                np.ones(last.notna().sum(), np.float32),
+                (np.flatnonzero(last.notna()), last.dropna().astype(int)),
+            ),
+            shape=(len(self.users), n_items),
+        )
+        out = {
+            "popularity": self.seen + tie,
+            "recent popularity": np.bincount(tail["item"], minlength=n_items) + tie,
+            "item cosines": self._like(cosines, cosines[self.users]),
+            "cosines to the last item": self._like(cosines, last_item.multiply(scale).tocsr()),
+        }
+        if self.task.excluded is None:
+            mine = rows[rows["user"].isin(self.users)]
+            place = np.searchsorted(self.users, mine["user"])
+            counts = sparse.csr_matrix(
+                (np.ones(len(mine)), (place, mine["item"])), shape=(len(self.users), n_items)
+            )
+            out["own counts"] = counts.toarray() + tie
+        return out
+
+    @staticmethod
+    def _like(cosines: sparse.csr_matrix, history: sparse.csr_matrix) -> np.ndarray:
+        return np.asarray(((history @ cosines.T.tocsr()) @ cosines).todense())
+
+
+def too_good(
+    reference: Reference, name: str, lists: sparse.csr_matrix, others: Mapping[str, float]
+) -> list[Finding]:
+    """Lists that find far more than the best of the references and of the models fitted in this run.
+
+    Parameters
+    ----------
+    reference : Reference
+    name : str
+    lists : csr_matrix of shape (len(reference.users), n_items)
+        Nonzero where an item is listed.
+    others : mapping of str to float
+        Models fitted in this run, and the share of the same pairs that each finds.
+    """
+    if not len(reference.users):
+        return []
+    hit = reference.hits_of(lists)
+    best, value = max([reference.best, *others.items()], key=lambda pair: pair[1])
+    value = max(value, reference.k / reference.targets.shape[1])
+    share = float(hit.mean())
+    spread = np.sqrt(max(value * (1 - value), 1e-9) / len(hit))
+    if share < TOO_GOOD * value or (share - value) / spread < 5:
+        return []
+    hard = np.min([p / reference.targets.shape[1] for p in reference.places.values()], axis=0) > 0.1
+    beyond = (
+        f", {hit[hard].mean():.0%} also of those that every reference puts outside its first tenth"
+        if hard.any()
+        else ""
+    )
+    sure = hard.sum() >= 20 and hit[hard].mean() > 0.5 * value
+    return [
+        Finding(
+            "too_good",
+            "error" if sure else "warning",
+            share / value,
+            len(reference.users),
+            f"{name} finds {share:.1%} of the test pairs of {len(reference.users):,} users, {share / value:.1f} times "
+            f"as many as the best that was fitted on the known rows ({best}, {value:.1%}){beyond}",
+            MEND,
+        )
+    ]
+
+
+def better_than_known(
+    reference: Reference, listed: Mapping[str, sparse.csr_matrix]
+) -> list[Finding]:
+    """Who finds more than the known rows allow; a model that does not raises the bar for the next."""
+    out: list[Finding] = []
+    if not len(reference.users):
+        return out
+    share = {name: float(reference.hits_of(cells).mean()) for name, cells in listed.items()}
+    cleared: dict[str, float] = {}
+    for name in sorted(share, key=lambda n: share[n]):
+        above = too_good(reference, name, listed[name], cleared)
+        out += above
+        if not above:
+            cleared[name] = share[name]
+    return out
+
+
+def audit_vectors(task: Task) -> list[Finding]:
+    """Findings about vectors and texts of items, read in the plainest way: the mean of what the user had."""
+    reference = Reference(task, max(task.protocol.ks))
+    if not len(reference.users):
+        return []
+    return better_than_known(reference, dict(vector_lists(task, reference.users, reference.k)))

@@ -1,0 +1,33 @@
+"""The words of a table."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+
+def words_of(table: pd.DataFrame) -> list[set[str]]:
+    """The words in all text columns of each row."""
+    texts = [table[c].astype(str) for c in table.columns if table[c].dtype == object]
+    texts += [
+        table[c].astype(str)
+        for c in table.columns
+        if isinstance(table[c].dtype, (pd.StringDtype, pd.CategoricalDtype))
+    ]
+    if not texts:
+        return [set() for _ in range(len(table))]
+    return [{w for text in row for w in re.findall(r"[\w-]+", text.lower())} for row in zip(*texts)]
+
+
+def word_table(table: pd.DataFrame) -> sparse.csr_matrix:
+    """Which words stand in the text columns of each row, (rows, words), ones."""
+    code: dict[str, int] = {}
+    words = words_of(table)
+    columns = [code.setdefault(word, len(code)) for row in words for word in sorted(row)]
+    rows = np.repeat(np.arange(len(table)), [len(row) for row in words] if words else 0)
+    return sparse.csr_matrix(
+        (np.ones(len(columns)), (rows, columns)), shape=(len(table), max(len(code), 1))
+    )

@@ -1,0 +1,175 @@
+"""The value of a model on the validation part: what blends, text models, towers and searches choose by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from recnb.data import Dataset, splits
+from recnb.hashing import hash_ids
+from recnb.metrics import evaluate_lists, hits
+from recnb.metrics.ranking.truth import Truth
+from recnb.recommender import Recommender
+from recnb.recommender.blocks import top_k_rows, user_blocks
+
+MOST_USERS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Lists asked of a model for the users of a validation part, and how good they are.
+
+    Attributes
+    ----------
+    history : Dataset
+        What the models are told of the users; its pairs are not listed.
+    users : ndarray of int
+        Codes of the users asked, rising: at most 1,000 of those with something relevant, by a hash of their ids.
+    relevant : csr_matrix of shape (n_users_asked, n_items)
+    shelf : ndarray of int or None
+        The only items that may be listed; None is the whole catalogue.
+    told : Dataset or None
+        What to pass to `score` as the history: None where the training rows say it all.
+    metric : str
+    k : int
+    repeats : bool
+        Whether known pairs may be listed again.
+    """
+
+    history: Dataset
+    users: np.ndarray
+    relevant: sparse.csr_matrix
+    shelf: np.ndarray | None = None
+    told: Dataset | None = None
+    metric: str = "ndcg"
+    k: int = 10
+    repeats: bool = False
+
+    @classmethod
+    def of(
+        cls, train: Dataset, valid: Dataset, most_users: int = MOST_USERS, cells: int | None = None
+    ) -> Validation:
+        """What a model asks itself while it is fitted on `train` with `valid`.
+
+        Parameters
+        ----------
+        train, valid : Dataset
+            Users without training rows tell the earlier half of their validation rows (:func:`splits.fold_in`).
+        most_users : int
+        cells : int, optional
+            Fewer users where the score matrix would have more cells than this.
+
+        Notes
+        -----
+        Where most of the relevant pairs are of items that nobody has used, as in a `cold_item` split, these items
+        are ranked among themselves; else all are.
+        """
+        history, asked = splits.fold_in(train, valid)
+        told = None if history is train else history
+        return cls.asking(history, asked, new_items(train, asked), told, most_users, cells)
+
+    @classmethod
+    def asking(
+        cls,
+        history: Dataset,
+        asked: Dataset,
+        shelf: np.ndarray | None = None,
+        told: Dataset | None = None,
+        most_users: int = MOST_USERS,
+        cells: int | None = None,
+        *,
+        metric: str = "ndcg",
+        k: int = 10,
+        repeats: bool = False,
+    ) -> Validation:
+        """The same for given rows and a given shelf."""
+        relevant = asked.positives()
+        if not repeats:
+            relevant = sparse.csr_matrix(relevant - relevant.multiply(history.pairs()))
+            relevant.eliminate_zeros()
+        relevant.sort_indices()
+        if cells is not None:
+            width = history.n_items if shelf is None else len(shelf)
+            most_users = max(1, min(most_users, cells // max(width, 1)))
+        users = np.flatnonzero(np.diff(relevant.indptr))
+        order = np.lexsort((history.user_ids[users], hash_ids(history.user_ids[users])))
+        users = np.sort(users[order[:most_users]])
+        return cls(history, users, relevant[users], shelf, told, metric, k, repeats)
+
+    @property
+    def items(self) -> np.ndarray:
+        """Codes of the items that may be listed: the columns of :meth:`lists`."""
+        return np.arange(self.history.n_items) if self.shelf is None else self.shelf
+
+    @cached_property
+    def _hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        return hash_ids(self.history.user_ids)[self.users], hash_ids(self.history.item_ids)
+
+    @cached_property
+    def _known(self) -> sparse.csr_matrix:
+        return self.history.pairs()[self.users][:, self.items].tocsr()
+
+    @cached_property
+    def _truth(self) -> Truth:
+        return Truth(self.relevant)
+
+    def lists(self, scores: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        """Item codes of the best `k` of each user.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_rows, len(items))
+            Of the users of `rows`; not changed.
+        rows : slice
+            Positions in `users`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, k), int64
+            -1 where a list is short.
+        """
+        scores = np.array(scores, dtype=np.float32)
+        if not self.repeats:
+            row, column = self._known[rows].nonzero()
+            scores[row, column] = -np.inf
+        user_hash, item_hash = self._hashes
+        best = top_k_rows(scores, self.k, user_hash[rows], item_hash[self.items])
+        return np.where(best >= 0, self.items[best], -1)
+
+    def hits(self, lists: np.ndarray) -> np.ndarray:
+        """Which places of the lists of all users hold something relevant: bool, the shape of `lists`."""
+        return hits(lists, self._truth)
+
+    def value_of_lists(self, lists: np.ndarray) -> float:
+        """The mean of the metric over the users."""
+        values = evaluate_lists(lists, self._truth, [self.metric], self.k)[self.metric]
+        return float(values.mean())
+
+    def value_of_scores(self, scores: np.ndarray) -> float:
+        """The value of scores of shape (n_users_asked, len(items))."""
+        return self.value_of_lists(self.lists(scores))
+
+    def value(self, model: Recommender) -> float:
+        """The value of a model that is fitted on the training part."""
+        blocks = [
+            self.lists(model.score(self.users[rows], self.told)[:, self.items], rows)
+            for rows in self.blocks()
+        ]
+        return self.value_of_lists(np.concatenate(blocks))
+
+    def blocks(self) -> Iterator[slice]:
+        """Positions in `users`, few enough at once to be scored in little memory."""
+        return (slice(*block) for block in user_blocks(len(self.users), self.history.n_items))
+
+
+def new_items(train: Dataset, asked: Dataset) -> np.ndarray | None:
+    """Codes of the items of `asked` that nobody has used, where most of its relevant pairs are theirs; else None."""
+    used = np.bincount(train.interactions["item"], minlength=train.n_items) > 0
+    new = np.unique(asked.interactions["item"].to_numpy())
+    new = new[~used[new]]
+    relevant = asked.positives()
+    return new if 2 * relevant[:, new].nnz > relevant.nnz else None

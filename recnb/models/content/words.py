@@ -1,0 +1,91 @@
+"""Items as weighted words."""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy import sparse
+
+from recnb.data.text import Text
+from recnb.models.common.item_tables import sentences, tfidf_vectors
+from recnb.models.content.model import ContentModel
+
+
+class TfIdf(ContentModel):
+    """Items as weighted words: liked words decide; the plain text model to beat.
+
+    Parameters
+    ----------
+    text : Text, optional
+        The item's sentence; by default the usual columns that the table has.
+    way : {"auto", "mean", "ridge"}
+        From liked vectors to scores, see :class:`~recnb.models.content.model.ContentModel`. "auto" is "ridge"
+        without a validation part.
+    l2 : float or "auto"
+        Penalty of the ridge regression; 10 without a validation part.
+    rank : int, None or "auto"
+        Factors of the training pairs that likes are brought to; None leaves them as they are, as does "auto"
+        without a validation part.
+    min_items : int
+        Words in fewer items are left out.
+    max_share : float
+        Words in a larger share of the items are left out, as a list of stop words of any language would do; not below
+        100 items.
+    ngrams : int
+        Longest run of words that counts as a term.
+    analyzer : {"word", "char_wb"}
+        "char_wb" takes runs of 2 to 4 characters instead: for scripts without spaces.
+    weights : {"binary", "log"}
+        What a pair of count data weighs.
+
+    Notes
+    -----
+    Weight of a term: ``(1 + log tf) (1 + log((1 + n) / (1 + df)))``, rows scaled to length 1. Document frequencies come
+    from the texts of the whole catalogue, new items among them; no interaction takes part in them.
+
+    References
+    ----------
+    Salton & Buckley (1988), "Term-weighting approaches in automatic text retrieval", table 1.
+    """
+
+    needs_text = True
+
+    def __init__(
+        self,
+        text: Text | None = None,
+        way: str = "auto",
+        l2: float | str = "auto",
+        rank: int | str | None = "auto",
+        min_items: int = 2,
+        max_share: float = 0.2,
+        ngrams: int = 2,
+        analyzer: str = "word",
+        weights: str = "binary",
+    ) -> None:
+        self.text = text
+        self.way = way
+        self.l2 = l2
+        self.rank = rank
+        self.min_items = min_items
+        self.max_share = max_share
+        self.ngrams = ngrams
+        self.analyzer = analyzer
+        self.weights = weights
+
+    def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[sparse.csr_matrix, None]:
+        if learn:
+            self.columns_ = (self.text or Text()).chosen(items)
+            self.terms_, self.idf_ = None, None
+        words, self.terms_, self.idf_ = tfidf_vectors(
+            sentences(self.text, self.columns_, items),
+            self.min_items,
+            self.max_share,
+            self.ngrams,
+            self.analyzer,
+            self.terms_,
+            self.idf_,
+        )
+        return words, None
+
+    @classmethod
+    def search_space(cls) -> dict[str, tuple]:
+        return {"max_share": ("log", 0.02, 1.0), "ngrams": ("int", 1, 2)}

@@ -1,0 +1,167 @@
+"""How a two tower is trained: its batches, and what the validation part says after an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from recnb.data import Dataset
+from recnb.hashing import hash_ids
+from recnb.metrics import hits, ndcg
+from recnb.models.two_tower.batches import BatchMaker, Rows, UserFacts
+from recnb.models.two_tower.network import TwoTowerNetwork
+from recnb.models.two_tower.settings import Settings
+from recnb.recommender.blocks import top_k_rows
+from recnb.training import LIVE, Batches, BatchPlan, Trained, Training, train
+
+BLOCK = 256  # users scored at once
+_USERS = 1000  # that the validation ranks for
+
+Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
+Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
+
+
+def plan_of(items: np.ndarray, settings: Settings) -> BatchPlan:
+    """Which rows are in which batch; `items` are those of the rows."""
+    optimisation = settings.optimisation
+    return BatchPlan(
+        items,
+        items_per_batch=optimisation.items_per_batch,
+        rows_per_batch=optimisation.rows_per_batch,
+        head_epochs=optimisation.head_epochs,
+        live_epochs=0 if settings.tuning.frozen else optimisation.live_epochs,
+        seed=optimisation.seed,
+    )
+
+
+def fit_network(
+    network: TwoTowerNetwork,
+    settings: Settings,
+    rows: Rows,
+    users: UserFacts,
+    data: Dataset,
+    plan: Plan,
+    value: Callable[[Any], float] | None = None,
+) -> Trained:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    network : TwoTowerNetwork
+    settings : Settings
+    rows : Rows
+        To learn from.
+    users : UserFacts
+    data : Dataset
+        That the rows are of: what a user likes in it is no negative.
+    plan : callable
+        Of the batches, see :func:`plan_of`.
+    value : callable, optional
+        What the best epoch is chosen by.
+    """
+    optimisation, scoring = settings.optimisation, settings.scoring
+    if network.budget is not None:
+        epochs = map(plan, range(settings.n_epochs))
+        network.budget.lay_out(sum(kind == LIVE for epoch in epochs for kind, _ in epoch))
+    maker = BatchMaker(
+        *rows,
+        users,
+        None if scoring.predicts_ratings else data.positives(),
+        optimisation.n_negatives,
+        scoring.loss == "infonce",
+        optimisation.rows_per_batch,
+        optimisation.seed,
+    )
+    how = Training(
+        epochs=settings.n_epochs,
+        lr=optimisation.lr,
+        lr_encoder=settings.lr_encoder,
+        weight_decay=optimisation.weight_decay,
+        warmup=0.0,
+        schedule="constant",
+        patience=optimisation.patience,
+        seed=optimisation.seed,
+        checkpoint=optimisation.checkpoint,
+    )
+
+    def batches(epoch: int) -> Batches:
+        return Batches(plan(epoch), partial(maker, epoch))
+
+    trained = train(network, batches, how, value, data=data.digest)
+    network.refresh()
+    return trained
+
+
+def scores_for(network: TwoTowerNetwork, facts: UserFacts, users: np.ndarray) -> np.ndarray:
+    """Scores of every item for some users: (len(users), n_items), float32."""
+    from accelerate.utils import send_to_device
+
+    batch = send_to_device(facts.batch(users), network.place.device)
+    return network.score(batch).cpu().numpy()
+
+
+def closeness(
+    scores_of: Scores, valid: Dataset, scale: tuple[float, float]
+) -> Callable[[Any], float]:
+    """Minus the root mean squared error of the validation ratings, predictions cut to the scale."""
+    rows = valid.interactions.dropna(subset="rating")
+    users, items = rows["user"].to_numpy(), rows["item"].to_numpy()
+    truth = rows["rating"].to_numpy(np.float32)
+
+    def value(network: Any) -> float:
+        network.refresh()
+        scores = np.empty(len(users), np.float32)
+        for block, part in blocks_of(users):
+            of_block = scores_of(network, block)
+            scores[part] = of_block[np.searchsorted(block, users[part]), items[part]]
+        return -float(np.sqrt(np.mean((scores.clip(*scale) - truth) ** 2)))
+
+    return value
+
+
+def quality(
+    scores_of: Scores, history: Dataset, valid: Dataset, known_items: np.ndarray
+) -> Callable[[Any], float]:
+    """NDCG@10 of the liked items of the validation part, over at most a thousand users.
+
+    Pairs of `history` are not listed. Where most of the asked items are new, these are ranked among themselves.
+    """
+    relevant = valid.positives()
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    user_hash, item_hash = hash_ids(valid.user_ids), hash_ids(valid.item_ids)
+    users = np.sort(users[np.argsort(user_hash[users])[:_USERS]])
+    new = np.unique(relevant.indices)
+    new = new[~known_items[new]]
+    # validation items that nobody has used: the question is about a shelf of new items
+    shelf = None
+    if relevant[:, new].nnz > relevant.nnz / 2:
+        shelf = ~np.isin(np.arange(valid.n_items), new)
+    barred = history.pairs()
+
+    def value(network: Any) -> float:
+        network.refresh()
+        values = []
+        for start in range(0, len(users), BLOCK):
+            block = users[start : start + BLOCK]
+            scores = scores_of(network, block)
+            rows, columns = barred[block].nonzero()
+            scores[rows, columns] = -np.inf
+            if shelf is not None:
+                scores[:, shelf] = -np.inf
+            lists = top_k_rows(scores, 10, user_hash[block], item_hash)
+            truth = relevant[block]
+            values.append(ndcg(hits(lists, truth), np.diff(truth.indptr), 10))
+        return float(np.concatenate(values).mean())
+
+    return value
+
+
+def blocks_of(users: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Distinct users in blocks, each with the positions of its rows."""
+    distinct, place = np.unique(users, return_inverse=True)
+    for start in range(0, len(distinct), BLOCK):
+        inside = np.flatnonzero((place >= start) & (place < start + BLOCK))
+        yield distinct[start : start + BLOCK], inside

@@ -1,0 +1,106 @@
+"""The site builds without warnings and network; its numbers are those of `results/`; its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+from tools.site.findings import TEMPLATES, filled, findings
+from tools.site.recorded import ROOT, row, table
+
+pytest.importorskip("sphinx", reason="the extra recnb[docs] is not installed")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "docs",
+        str(out),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out
+
+
+class _Page(HTMLParser):
+    """Links and anchors of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = dict(attrs)
+        self.anchors |= {value for key in ("id", "name") if (value := held.get(key))}
+        link = held.get("href") if tag == "a" else held.get("src")
+        if link:
+            self.links.append(link)
+
+
+def _read(path: Path) -> _Page:
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def test_every_link_inside_leads_somewhere(site):
+    pages = {path: _read(path) for path in site.rglob("*.html")}
+    assert len(pages) > 40
+    wrong = []
+    for path, page in pages.items():
+        for link in page.links:
+            url = urlparse(link)
+            if url.scheme or url.netloc or link in ("#", "#top"):
+                continue
+            target = (path.parent / unquote(url.path)).resolve() if url.path else path
+            target = target / "index.html" if target.is_dir() else target
+            lost = (
+                url.fragment
+                and target in pages
+                and unquote(url.fragment) not in pages[target].anchors
+            )
+            if not target.is_file() or lost:
+                wrong.append(f"{path.relative_to(site)}: {link}")
+    assert not wrong, "\n".join(wrong[:20])
+
+
+def test_every_result_and_notebook_has_a_page(site):
+    for path in (ROOT / "results").glob("*.json"):
+        assert (site / "results" / f"{path.stem}.html").is_file()
+    for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"):
+        assert (site / "course" / f"{path.stem}.html").is_file()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_numbers_of_the_readme_are_those_of_the_results(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = findings(TEMPLATES[name], "results/{}.json")
+    assert len(re.findall(r"^- ", lines, re.M)) == 8
+    assert filled(text, lines) == text, "run: python -m tools.site.findings"
+
+
+def test_readmes_are_short():
+    for name in TEMPLATES:
+        assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_a_number_that_is_not_recorded_stops_the_page():
+    with pytest.raises(LookupError, match=r"0 rows of results/coverage\.json"):
+        row("coverage", model="no such model")
+    assert len(table("ml100k_ranking", "parts.0.rows")) > 5

@@ -1,0 +1,80 @@
+"""From a stranger's file to a report: the flags, the command that settles a doubt, the cleaned folder."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from recnb import load
+from recnb.cli.main import main
+
+RNG = np.random.default_rng(0)
+CELLS = np.sort(RNG.choice(30 * 20, 300, replace=False))
+ROWS = [(c // 20, c % 20, 1 + c % 5, 1_300_000_000 + 86_400 * n) for n, c in enumerate(CELLS)]
+
+
+def write(path, rows, head="", sep=","):
+    lines = [sep.join(map(str, row)) for row in rows]
+    path.write_text("\n".join(([head] if head else []) + lines) + "\n")
+    return path
+
+
+def call(monkeypatch, capsys, line):
+    monkeypatch.setattr("sys.argv", shlex.split(line))
+    with pytest.raises(SystemExit) as end:
+        main()
+    out = capsys.readouterr()
+    return end.value.code, out.out + out.err
+
+
+def test_evaluate_reads_a_file_without_header_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "u.data", ROWS, sep="\t")
+    write(tmp_path / "u.item", [(i, f"A Film of Name {i}") for i in range(20)], sep="|")
+    code, text = call(
+        monkeypatch, capsys,
+        "recnb evaluate u.data --items u.item -q --models random,popularity --draws 1000",
+    )  # fmt: skip
+    assert code == 0, text
+    assert "note: columns by what they hold: user_id 1, item_id 2" in text
+    run = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert {record["model"] for record in run} >= {"random", "popularity"}
+
+
+def test_the_command_that_an_error_prints_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [(u, i, r, 6 - r, t) for u, i, r, t in ROWS]
+    write(tmp_path / "my log.csv", rows, "userId,movieId,stars,score,time")
+    code, text = call(monkeypatch, capsys, "recnb data describe 'my log.csv'")
+    assert code == 2 and "'stars' and 'score' could each be the rating" in text
+    command = next(
+        part for part in text.split("say which: ")[1].split(", or: ") if "rating=score" in part
+    )
+    code, text = call(monkeypatch, capsys, command.strip())
+    assert code == 0 and "note: columns: " in text
+    assert shlex.split(command)[:4] == ["recnb", "data", "describe", "my log.csv"]
+
+
+def test_init_from_a_file_writes_what_was_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "r.csv", ROWS, "User;Item;Rating;Time".replace(";", ","))
+    write(tmp_path / "i.csv", [(i, f"Film {i}") for i in range(20)], "id,name")
+    code, text = call(monkeypatch, capsys, "recnb init own --from r.csv --items i.csv")
+    assert code == 0, text
+    read, ds = load("own"), load("r.csv", items="i.csv", name="r")
+    assert read.digest == ds.digest and len(read.interactions) == 300
+    readme = (tmp_path / "own" / "README.md").read_text()
+    assert "rating from 'Rating'" in readme and "recnb init own --from r.csv" in readme
+    code, text = call(monkeypatch, capsys, "recnb init own --from r.csv")
+    assert code == 2 and (tmp_path / "own" / "README.md").read_text() == readme
+
+
+def test_init_from_a_wrong_file_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "r.csv", [*ROWS, (1, 2, "high", 3)], "User,Item,Rating,Time")
+    code, text = call(monkeypatch, capsys, "recnb init own --from r.csv")
+    assert code == 2 and "'high'" in text
+    assert [p.name for p in tmp_path.iterdir()] == ["r.csv"]

@@ -1,0 +1,128 @@
+"""Planted faults are seen, each by the check that is meant for it; clean worlds give neither error nor warning."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recnb import evaluate
+from recnb.data import Dataset, splits
+from recnb.data.media import from_vectors
+from recnb.evaluation import Protocol, Task
+from recnb.evaluation.audit import audit
+from recnb.evaluation.audit.accident import divides, knows_counts, knows_means
+from recnb.models import parse_models
+
+_FILE = Path(__file__).parents[3] / "benchmarks" / "audit_faults.py"
+_SPEC = importlib.util.spec_from_file_location("audit_faults", _FILE)
+faults = importlib.util.module_from_spec(_SPEC)
+sys.modules["audit_faults"] = faults
+_SPEC.loader.exec_module(faults)
+
+
+@pytest.fixture(scope="module")
+def case():
+    return faults.world("video", n_users=300, n_items=240)
+
+
+@pytest.fixture(scope="module")
+def clean(case):
+    return faults.loud(case.findings())
+
+
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_planted_fault(name: str, case, clean) -> None:
+    caught, evidence = faults.attempt(name, case, clean)
+    assert caught, evidence
+
+
+@pytest.mark.parametrize("domain", ["video", "shop", "music", "news", "social"])
+def test_clean_world_is_judged_in_silence(domain: str) -> None:
+    case = replace(faults.world(domain, seed=1, n_users=300, n_items=240), split="global_time")
+    allowed = {"cold_users"}  # counted, not guessed
+    assert set(faults.loud(case.findings())) <= allowed
+
+
+@pytest.mark.parametrize("split", ["user_time", "random", "leave_one_out"])
+def test_fair_columns_vectors_and_texts_are_left_in_peace(split: str) -> None:
+    """Columns that know the true popularity, the known counts and the taste itself, without noise."""
+    made = faults.generate("video", n_users=300, n_items=240, seed=2)
+    case = replace(faults.world("video", seed=2, n_users=300, n_items=240), split=split)
+    order = pd.Index(made.truth.item_ids).get_indexer(pd.Index(case.items["item_id"]))
+    demand = made.truth.demand.mean(axis=0)[order]
+    known = case.counts(case.parts()[0])
+    case = replace(
+        case.with_column(demand, "votes")
+        .with_column(known, "sold")
+        .with_column(known.rank(), "place"),
+        media={
+            "taste": from_vectors(
+                made.truth.item_vectors[order].astype(np.float32), case.items["item_id"].tolist()
+            )
+        },
+    )
+    assert set(faults.loud(case.findings())) <= {"future_leak", "cold_users"}
+
+
+def test_the_scatter_of_chance_tells_leaks_from_knowledge() -> None:
+    rng = np.random.default_rng(0)
+    rate = rng.gamma(0.5, 20, 500)
+    known, test = rng.poisson(4 * rate), rng.poisson(rate)
+    assert knows_counts(rate, known, test, 10_000) is None
+    assert knows_counts(known.astype(float), known, test, 10_000) is None
+    for leak in (test, known + test, -np.log1p(test), (test + 0.0) / (known + 1)):
+        assert knows_counts(np.asarray(leak, float), known, test, 10_000) < 0.2
+    assert knows_counts(rng.permutation(test).astype(float), known, test, 10_000) is None
+
+
+def test_mean_ratings_of_all_rows_are_told_from_true_quality() -> None:
+    rng = np.random.default_rng(0)
+    quality = rng.normal(3.5, 0.5, 400)
+    n, m = rng.integers(2, 60, 400), rng.integers(1, 15, 400)
+    known = quality + rng.normal(0, 1, 400) / np.sqrt(n)
+    test = quality + rng.normal(0, 1, 400) / np.sqrt(m)
+    every = (n * known + m * test) / (n + m)
+    assert knows_means(quality, n, known, m, test, 1.0) is None
+    assert knows_means(every, n, known, m, test, 1.0) < 0.2
+
+
+def test_bands_divide_and_fair_groups_overlap() -> None:
+    rng = np.random.default_rng(0)
+    rate = rng.gamma(1, 5, 300)
+    known, test = rng.poisson(4 * rate), rng.poisson(rate)
+    assert divides(pd.qcut(rate, 3).codes, known, test) is None
+    assert divides(np.digitize(test, [2, 8]), known, test) > 0.985
+
+
+def test_a_catalogue_of_twelve_is_not_called_a_sample() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"u{u}", f"i{i}", 10**9 + n)
+        for u in range(60)
+        for n, i in enumerate(rng.permutation(12)[:8])
+    ]
+    table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    split = splits.leave_one_out(Dataset.from_frames(table))
+    ev = evaluate(parse_models("popularity,itemknn"), split, Protocol(k=5, draws=1000))
+    codes = {f.code for f in ev.findings}
+    assert "sampled_candidates" not in codes and "short_lists" not in codes
+
+
+def test_models_that_are_slow_are_not_fitted_for_other_tie_orders(monkeypatch) -> None:
+    case = faults.world("video", n_users=120, n_items=120)
+    case = replace(case, rows=case.rows.assign(timestamp=10**9 + case.rows["timestamp"] // 10**5))
+    monkeypatch.setattr(sys.modules["recnb.evaluation.evaluate"], "TIE_SECONDS", -1)
+    ev = evaluate(parse_models("popularity,itemknn"), case.made(), Protocol(draws=1000))
+    said = [f for f in ev.findings if f.code == "tied_timestamps"]
+    assert len(said) == 1 and said[0].severity == "note" and "left out" in said[0].evidence
+
+
+def test_audit_needs_no_models(case) -> None:
+    found = {f.code for f in audit(Task(faults.embeddings(case).made(), Protocol()))}
+    assert {"too_good", "vectors_reveal"} & found
