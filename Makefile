@@ -8,10 +8,10 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZ
 
 .PHONY: course docs test lint format bench lab notebooks clean
 
-course: .venv/.installed  ## execute the course on the embedded data and write the report
-	$(BIN)/recnb run --profile cpu --output $(OUTPUT)
+course: .venv/.installed  ## write the report, then execute the course on the embedded data, two notebooks at a time
 	$(BIN)/recnb evaluate grocery --users 1000 --output $(OUTPUT)/report
-	@echo "the course: $(OUTPUT)/index.html   the report: $(OUTPUT)/report/report.html"
+	$(BIN)/recnb run --profile cpu --output $(OUTPUT)
+	@echo "the report: $(OUTPUT)/report/report.html   the course: $(OUTPUT)/index.html"
 
 test: .venv/.installed  ## all tests that need no GPU
 	$(BIN)/ruff check .

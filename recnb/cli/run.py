@@ -22,7 +22,10 @@ def run(
     output: Annotated[Path, typer.Option(help="Folder for executed notebooks.")] = Path(
         "course-output"
     ),
-    jobs: Annotated[int, typer.Option(min=1, help="Notebooks at once.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks at once; default: one a core where memory allows."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run finished notebooks again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:

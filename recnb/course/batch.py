@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from recnb.course.notebook import find_notebooks, read
 from recnb.course.page import as_page, write_html
 from recnb.course.parameters import check_parameters, declared_parameters, parse_settings
@@ -22,6 +24,8 @@ from recnb.errors import InputError
 from recnb.files import write_text
 
 SUMMARY, PAGE, DONE = "course.json", "index.html", "run.json"
+MEMORY = 3 * 1024**3  # bytes that are to be free for each notebook at a time
+MOST = 4  # notebooks at a time
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def run_course(
     output_dir: str | Path = "course-output",
     *,
     root: str | Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     force: bool = False,
     cell_timeout: float | None = 600.0,
     notebook_timeout: float | None = 1800.0,
@@ -96,8 +100,8 @@ def run_course(
         Gets a folder for each notebook, ``course.json`` and ``index.html``.
     root : path, optional
         The repository, default the one around the working folder.
-    jobs : int
-        Notebooks at a time; the cores are shared out among them.
+    jobs : int, optional
+        Notebooks at a time; the cores are shared out among them. Default: `default_jobs`.
     force : bool
         Run also what is finished. Otherwise a notebook is not run again while its source, its
         parameters and the package are the same.
@@ -116,6 +120,7 @@ def run_course(
     InputError
         Before anything is executed: an unknown number or profile, an undeclared parameter.
     """
+    jobs = default_jobs(profile) if jobs is None else jobs
     if jobs < 1:
         raise InputError(f"jobs is {jobs}", mend="pass 1 or more")
     output = Path(output_dir).resolve()
@@ -125,7 +130,7 @@ def run_course(
     plans = {path: _plan(path, profile, overrides) for path in paths}  # all checked before any runs
     output.mkdir(parents=True, exist_ok=True)
     stop, steps = threading.Event(), _Steps(progress)
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    threads = max(1, _cores() // jobs) if jobs > 1 else None
     one = partial(
         _run_one,
         output=output,
@@ -147,7 +152,7 @@ def run_course(
                 steps.hand_on()
                 for future in finished:
                     done[waiting.pop(future)] = future.result()
-                    _write_summary(output, profile, paths, done)
+                    _write_summary(output, profile, jobs, paths, done)
         except BaseException:  # Ctrl-C: end the kernels, then leave
             stop.set()
             for future in waiting:
@@ -156,6 +161,22 @@ def run_course(
     steps.hand_on()
     ordered = tuple(done[path] for path in paths)
     return CourseResult(ordered, output / SUMMARY, output / PAGE)
+
+
+def default_jobs(profile: str) -> int:
+    """Return how many notebooks run at a time: one a core, as far as memory and the GPU allow.
+
+    One thread each uses two cores better than two threads for one notebook.
+    """
+    if profile == "gpu":  # they would share the GPU's memory
+        return 1
+    free = psutil.virtual_memory().available
+    return max(1, min(_cores(), MOST, int(free // MEMORY)))
+
+
+def _cores() -> int:
+    """The cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Steps:
@@ -277,7 +298,11 @@ def _title(path: Path) -> str:
 
 
 def _write_summary(
-    output: Path, profile: str, paths: Sequence[Path], done: Mapping[Path, NotebookStatus]
+    output: Path,
+    profile: str,
+    jobs: int,
+    paths: Sequence[Path],
+    done: Mapping[Path, NotebookStatus],
 ) -> None:
     from recnb.course.template import VERSION
 
@@ -285,6 +310,7 @@ def _write_summary(
     content = {
         "schema": 1,
         "profile": profile,
+        "jobs": jobs,
         "version": VERSION,
         "package": package_digest(),
         "notebooks": notebooks,

@@ -19,6 +19,7 @@ from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
+from recnb.metrics.over_splits import OverSplits, over_splits
 from recnb.metrics.ranking.auc import auc
 from recnb.metrics.ranking.frames import evaluate_frames
 from recnb.metrics.ranking.lists import evaluate_lists
@@ -59,6 +60,7 @@ __all__ = [
     "Difference",
     "GroupedAUC",
     "Metric",
+    "OverSplits",
     "PerUser",
     "Truth",
     "auc",
@@ -94,6 +96,7 @@ __all__ = [
     "ndcg_rank2",
     "novelty",
     "null_trials",
+    "over_splits",
     "paired",
     "per_user_absolute_error",
     "per_user_squared_error",

@@ -150,4 +150,4 @@ def test_an_install_that_fails_is_one_line(tmp_path: Path) -> None:
     done = run(python, "cell.py", cwd=tmp_path)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("recnb could not be installed: ['ERROR: ")
+    assert line.startswith("recnb could not be installed: ") and "ERROR: " in line

@@ -8,7 +8,7 @@ from scipy import sparse
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.models.common.liked import FromHistory
+from recnb.models.common.liked import FromHistory, steady_product
 from recnb.recommender.blocks import top_k_rows
 
 SIMILARITIES = ("cosine", "jaccard", "dice")
@@ -68,7 +68,7 @@ class ItemKNN(FromHistory):
         )
 
     def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
-        return (rows @ self.neighbours_.T).toarray()
+        return steady_product(rows, self.neighbours_.T)
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -129,7 +129,7 @@ class UserKNN(FromHistory):
             queries=rows,
             own=users,
         )
-        return (near @ self.liked_).toarray()
+        return steady_product(near, self.liked_)
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -204,7 +204,8 @@ def _similarity(
 
 
 def _squares(m: sparse.csr_matrix) -> np.ndarray:
-    return np.asarray(m.multiply(m).sum(axis=1), dtype=np.float32).ravel()
+    squares = m.astype(np.float64).multiply(m)
+    return np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
 
 
 def _check(k: int, similarity: str) -> None:

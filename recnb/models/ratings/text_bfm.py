@@ -15,8 +15,9 @@ from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.encoders import cited, whiten
 from recnb.errors import InputError
-from recnb.models.common.item_tables import attribute_names, one_hot
+from recnb.models.common.item_tables import attribute_names, one_hot, sentences
 from recnb.models.common.liked import by_id
+from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.ratings.baseline import RatingModel
 from recnb.models.ratings.relational import Side, content_answer, members
 from recnb.optional import need_myfm
@@ -214,11 +215,9 @@ class TextBFM(RatingModel):
     def _encode(self, items: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         from recnb.encoders import TextEncoder
 
-        given = self.text or Text()
-        chosen = Text(*self.text_columns_, max_words=given.max_words, labels=given.labels)
         encoder = TextEncoder() if self.encoder is None else TextEncoder(self.encoder)
-        sentences = chosen(items)
-        return encoder.encode(sentences), np.array([bool(s.strip()) for s in sentences])
+        told = sentences(self.text, self.text_columns_, items)
+        return encoder.encode(told), np.array([bool(s.strip()) for s in told])
 
     def _raw(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         scores = self.user_factors_[users] @ self.item_factors_.T
@@ -253,22 +252,14 @@ class TextBFM(RatingModel):
         """
         if not (self.use_text or self.item_columns):
             raise InputError("the model knows items by their ids alone", mend="use_text=True")
-        table = items.set_index("item_id") if "item_id" in items else items
-        table = table.set_axis(table.index.astype(str), axis=0)
-        twice = table.index.isin(self.item_ids_) | table.index.duplicated()
-        if twice.any():
-            raise InputError(
-                f"item '{table.index[twice][0]}' is known already",
-                column="item_id",
-                mend="pass new items only, each once",
-            )
+        table = new_items(items, self.item_ids_)
         bias, factors = content_answer(
             sparse.hstack(self._describe(table)).tocsr(), self.content_w_, self.content_v_
         )
         out = copy.copy(self)
         out.item_bias_ = np.concatenate([self.item_bias_, bias])
         out.item_factors_ = np.vstack([self.item_factors_, factors])
-        out.item_ids_ = np.concatenate([self.item_ids_, table.index.to_numpy(dtype=object)])
+        out.item_ids_ = grown_ids(self.item_ids_, table)
         out.n_ratings_ = np.pad(self.n_ratings_, (0, len(table)))
         return out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_notebooks_run_in_order_once_and_again_only_when_something_changed(
 ) -> None:
     steps: list[Progress] = []
     out = tmp_path / "out"
-    result = run_course(None, "smoke", output_dir=out, root=two, progress=steps.append)
+    result = run_course(None, "smoke", output_dir=out, root=two, jobs=1, progress=steps.append)
     states = [(s.notebook[:2], s.state) for s in steps if s.state != "cell"]
     assert states == [(n, s) for n in ("00", "01") for s in ("started", "finished")]
     assert [n.status for n in result.notebooks] == ["finished"] * 2
@@ -54,6 +55,8 @@ def test_notebooks_run_in_order_once_and_again_only_when_something_changed(
     assert rows == [{"metric": "users", "value": 5, "seed": 0}]
     page = result.page.read_text()
     assert 'href="00_first/notebook.html"' in page and "users" in page
+    for notebook in result.notebooks:  # how long each took
+        assert f'<td class="number">{notebook.seconds:.1f}</td>' in page
     assert (out / "00_first" / "notebook.html").stat().st_size > 1000
     assert runs(two) == 2
 
@@ -100,6 +103,44 @@ def test_a_failure_does_not_stop_the_others(two: Path, tmp_path: Path, make: Mak
     make("print('mended')", name="00_first.ipynb")
     result = run_course(output_dir=tmp_path / "out", root=two)
     assert [n.status for n in result.notebooks] == ["finished", "reused"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "cores", "free_gb", "jobs"),
+    [("cpu", 2, 24, 2), ("cpu", 2, 4, 1), ("cpu", 1, 1, 1), ("cpu", 64, 256, 4), ("gpu", 8, 64, 1)],
+)
+def test_as_many_at_a_time_as_cores_and_memory_allow(
+    profile: str, cores: int, free_gb: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(available=free_gb * 1024**3)
+    monkeypatch.setattr(batch.psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(batch, "_cores", lambda: cores)
+    assert batch.default_jobs(profile) == jobs
+
+
+def test_two_at_a_time_have_one_thread_each(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_cores", lambda: 2)
+    wait = (
+        "import os, time\nfrom pathlib import Path\n"
+        "Path('..', NAME).touch()\n"
+        "while len(list(Path('..').glob('here-*'))) < 2: time.sleep(0.05)\n"
+        "from recnb.course import record\n"
+        "record({'threads': int(os.environ['OMP_NUM_THREADS'])})"
+    )
+    make(wait.replace("NAME", "'here-0'"), name="00_first.ipynb")
+    root = make(wait.replace("NAME", "'here-1'"), name="01_second.ipynb").parents[1]
+    (root / "notebooks" / "profiles" / "01.yaml").write_text("cpu: {}\n")
+    result = run_course(output_dir=tmp_path / "out", root=root, jobs=2, notebook_timeout=120)
+    values = [n.records[0]["rows"][0]["value"] for n in result.notebooks]
+    assert values == [1, 1]  # each waited for the other, so they ran together
+
+
+def test_titles_are_escaped_in_the_page(make: Make, tmp_path: Path) -> None:
+    path = make("record({'a<b': 1})".join(["from recnb.course import record\n", ""]))
+    page = run_course([0], output_dir=tmp_path / "out", root=path.parents[1]).page.read_text()
+    assert "a<b" not in page and "a&lt;b" in page
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_new_items_must_be_new_and_said_something_of(ds):
     model = TextBFM(**SMALL).fit(ds)
     with pytest.raises(InputError, match="item 'i03' is known already"):
         model.with_items(ds.items.iloc[[3]])
-    with pytest.raises(InputError, match="item 'n' is known already"):
+    with pytest.raises(InputError, match="item 'n' stands twice"):
         model.with_items(ds.items.iloc[[3, 4]].set_axis(["n", "n"], axis=0))
     with pytest.raises(InputError, match="by their ids alone"):
         TextBFM(**BARE).fit(ds).with_items(ds.items.iloc[[3]].set_axis(["n"], axis=0))
