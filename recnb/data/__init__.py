@@ -5,7 +5,7 @@ from recnb.data.catalog import find
 from recnb.data.dataset import Dataset
 from recnb.data.describe import gini, in_head, tied_last
 from recnb.data.media import Media
-from recnb.data.splits import Split
+from recnb.data.split import Split
 from recnb.data.text import Text, clean, history_sentences, rating_word
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from typing import Protocol as Interface
@@ -18,11 +18,11 @@ from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Column, Evaluation
 from recnb.evaluation.versions import versions
+from recnb.progress import Progress
 from recnb.recommender import Lists, Reads, Recommender, read_lists
 
 TIE_SEEDS = 4
 TIE_SECONDS = 15  # a model that took longer is not fitted again for other orders
-Progress = Callable[[str, int, int], None]
 
 
 class Store(Interface):
