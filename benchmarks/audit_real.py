@@ -50,7 +50,7 @@ _GAMES = (
     "433 titles on 967 ids (13391 and 13590, ...): one game listed again, at times for another console, "
     "which nothing in this copy tells"
 )
-_OFFICE = "14 products stand twice under two ids, with equal title, description and brand (171 and 1607, 721 and 1303, ...)"
+_OFFICE = "14 products stand under two ids, equal in title, description and brand (171 and 1607, 721 and 1303, ...)"
 SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {
     ("ml-100k", "user_time", "duplicate_items"): (True, _FILMS),
     ("ml-100k", "leave_one_out", "duplicate_items"): (True, _FILMS),

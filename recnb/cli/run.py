@@ -31,7 +31,7 @@ def run(
 ) -> None:
     """Execute notebooks with papermill, collect what they recorded, and write a page that links them."""
     from recnb.cli.terminal import Steps, console
-    from recnb.course.batch import Progress, run_course
+    from recnb.course.running.batch import Progress, run_course
 
     with Steps(quiet) as steps:
 
