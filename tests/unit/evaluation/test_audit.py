@@ -353,3 +353,10 @@ def test_a_text_column_with_missing_cells_is_read() -> None:
     column = pd.Series(["sales rank 7"] * 40 + [None], dtype="str")
     found = numbers_in_text(column)
     assert found["rank"][0] == 7 and np.isnan(found["rank"][-1])
+
+
+def test_words_of_rows_with_missing_cells_are_read() -> None:
+    from recnb.evaluation.audit.words import words_of
+
+    table = pd.DataFrame({"age": pd.Series(["45-54", None], dtype="str"), "home": ["Owner", None]})
+    assert words_of(table) == [{"45-54", "owner"}, set()]
