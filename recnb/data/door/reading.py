@@ -63,8 +63,8 @@ def read_grid(
     if records.is_json(text):
         grid = records.records(text, file)
     else:
-        grid = layouts.blocks(text, file) or layouts.impressions(text, file)
-        grid = grid or parse(text, file, name, reading, list(chosen.values()), numbered, ids)
+        known = layouts.blocks(text, file) or layouts.impressions(text, file)
+        grid = known or parse(text, file, name, reading, list(chosen.values()), numbered, ids)
     grid.notes[:0] = notes
     return grid
 
