@@ -87,7 +87,7 @@ def write_model(folder: Path, kind: str, side: str = "right", seed: int = 0, dim
         "pad_token_id": 0,
         "bos_token_id": None,
         "eos_token_id": None,
-        "initializer_range": 0.4,  # wide enough that the words show
+        "initializer_range": 1.6 / dim**0.5,  # wide enough that the words show
     }
     config = {
         "bert": lambda: hf.BertConfig(**small),
@@ -96,7 +96,12 @@ def write_model(folder: Path, kind: str, side: str = "right", seed: int = 0, dim
             vocab_size=size, d_model=dim, d_ff=2 * dim, d_kv=8, num_layers=2, num_heads=2
         ),
         "gpt2": lambda: hf.GPT2Config(
-            vocab_size=size, n_embd=dim, n_layer=2, n_head=2, n_positions=64, initializer_range=0.4
+            vocab_size=size,
+            n_embd=dim,
+            n_layer=2,
+            n_head=2,
+            n_positions=64,
+            initializer_range=1.6 / dim**0.5,
         ),
         "llama": lambda: hf.LlamaConfig(**small, num_key_value_heads=1),
         "qwen2": lambda: hf.Qwen2Config(**small, num_key_value_heads=1),
