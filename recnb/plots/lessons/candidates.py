@@ -59,16 +59,16 @@ def plot_candidates(rank: int, n_candidates: int, drawn: ArrayLike, ax: Axes | N
 
 
 def plot_negatives(
-    frame: pd.DataFrame, base: str, ax: Axes | None = None, marked: int | None = None
+    frame: pd.DataFrame, ax: Axes | None = None, base: str | None = None, marked: int | None = None
 ) -> Axes:
-    """Each model's value over that of a base, for each number of candidates that were drawn.
+    """Each model's value for each number of candidates that were drawn, up to the whole catalogue.
 
     Parameters
     ----------
     frame : DataFrame with `model, n_negatives, value`
-    base : str
-        The model whose value is 1 everywhere.
     ax : Axes, optional
+    base : str, optional
+        Draw each value as a multiple of this model's.
     marked : int, optional
         A number of negatives to mark with a line.
 
@@ -79,12 +79,12 @@ def plot_negatives(
     'Drawn candidates beside each relevant item (log scale)'
     """
     ax = axes(ax)
-    ones = frame[frame["model"] == base].set_index("n_negatives")["value"]
+    bases = frame[frame["model"] == base].set_index("n_negatives")["value"]
     for model, part in frame.groupby("model", sort=False):
         look = style(str(model))
         ax.plot(
             part["n_negatives"],
-            part["value"] / ones.loc[part["n_negatives"]].to_numpy(),
+            part["value"] / (1 if base is None else bases.loc[part["n_negatives"]].to_numpy()),
             linestyle=look.line,
             label=plain(model),
             **look.marks(5),
@@ -93,7 +93,7 @@ def plot_negatives(
         ax.axvline(marked, color=BLACK, linestyle="--", linewidth=1)
     plain_log(ax, "x")
     ax.set_xlabel("Drawn candidates beside each relevant item (log scale)")
-    ax.set_ylabel(f"Hit rate, times that of {plain(base)}")
+    ax.set_ylabel("Hit rate" + ("" if base is None else f", times that of {plain(base)}"))
     ax.legend(frameon=False)
     quiet(ax, "y")
     return ax
