@@ -13,10 +13,11 @@ import pandas as pd
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
 from recnb.evaluation.audit import audit
+from recnb.evaluation.columns import Column
 from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
-from recnb.evaluation.result import Column, Evaluation
+from recnb.evaluation.result import Evaluation
 from recnb.evaluation.versions import versions
 from recnb.progress import Progress
 from recnb.recommender import Lists, Reads, Recommender, read_lists
