@@ -52,7 +52,9 @@ def plot_features(features: pd.DataFrame, names: Mapping[str, str]) -> NDArray[n
         if values.empty:
             ax.annotate("not in these data", (0.5, 0.5), xycoords="axes fraction", ha="center")
             continue
-        ax.hist(values.clip(upper=values.quantile(0.99)), 30, color="#b9cfe0", edgecolor=BLUE)
+        ax.hist(
+            values.clip(upper=float(values.quantile(0.99))), 30, color="#b9cfe0", edgecolor=BLUE
+        )
         ax.axvline(values.median(), color=VERMILION, linestyle="--")
     for ax in grid[:, 0]:
         ax.set_ylabel("Users")
