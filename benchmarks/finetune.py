@@ -237,7 +237,7 @@ def against_strict(seeds: list[str], epochs: int, output: Path) -> None:
     from recnb import load
     from recnb.evaluation.versions import versions
 
-    sizes = [(16, False, 40), (16, True, 40), (64, True, 16), (256, True, 6), (1024, True, 3)]
+    sizes = [(16, False, 30), (16, True, 30), (64, True, 10), (256, True, 4)]
     slow = [
         apart(f"strict:{batch}:{int(distinct)}", "--steps", str(steps))
         for batch, distinct, steps in sizes
