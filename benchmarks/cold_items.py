@@ -33,10 +33,10 @@ from recnb import evaluate, load, search
 from recnb.data import Text, splits
 from recnb.data.catalog import find
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.metrics.intervals import bootstrap, holm, paired
 from recnb.models import TwoTower, make
 from recnb.recommender import Recommender
+from recnb.versions import versions
 
 TEXT = Text("title", "year", "text")
 DRAWS = 2000

@@ -55,7 +55,6 @@ from recnb.data.media import from_vectors, noise, shuffled, thinned
 from recnb.data.readers.tags import tag_text
 from recnb.encoders import TextEncoder
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.metrics.intervals import holm, resampled_means
 from recnb.metrics.over_splits import OverSplits, over_splits
 from recnb.metrics.shapley import shapley, subsets
@@ -63,6 +62,7 @@ from recnb.models import TwoTower, make
 from recnb.models.common.item_tables import singular_vectors, tfidf_vectors, unit
 from recnb.models.two_tower.fusion import FUSIONS
 from recnb.models.two_tower.modalities import Modalities
+from recnb.versions import versions
 from recnb.world import generate, write_world
 
 WORLD: dict[str, Any] = {
