@@ -11,7 +11,7 @@ from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
-from recnb.course.results import recorded
+from recnb.course.results import recorded, recorded_run
 from recnb.course.runner import (
     NotebookError,
     NotebookStopped,
@@ -42,6 +42,7 @@ __all__ = [
     "normalise",
     "record",
     "recorded",
+    "recorded_run",
     "run_course",
     "run_notebook",
     "table_rows",
