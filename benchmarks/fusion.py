@@ -25,9 +25,10 @@ all or some, in `world` those of text, picture and sound as three modalities und
 missing for 0 to 100 % of the new items after training with and without modality dropout. The ratings of IMDb are among
 the attributes of the films.
 
-One value a user and seed; intervals and p resample these, Holm over the controls of a task. Finished fits lie in
-`.benchmarks/fusion/`; results go to `results/fusion.json`. The last line is `ratio: X`: seconds of an epoch of text
-alone over those of the fusion.
+One value a user and seed; intervals and p are over users, each once, and over splits, which are a sample too
+(`recnb.metrics.over_splits`); users of different worlds are different people; Holm over the controls of a task.
+Finished fits lie in `.benchmarks/fusion/`; results go to `results/fusion.json`. The last line is `ratio: X`: seconds
+of an epoch of text alone over those of the fusion.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ from recnb.data.readers.tags import tag_text
 from recnb.encoders import TextEncoder
 from recnb.evaluation import Protocol
 from recnb.evaluation.versions import versions
-from recnb.metrics.intervals import bootstrap, holm, paired, resampled_means
+from recnb.metrics.intervals import holm, resampled_means
+from recnb.metrics.over_splits import OverSplits, over_splits
 from recnb.metrics.shapley import shapley, subsets
 from recnb.models import TwoTower, make
 from recnb.models.common.item_tables import singular_vectors, tfidf_vectors, unit
@@ -311,12 +313,16 @@ def _classical(name: str, seed: int) -> Any:
     return make(name, seed=seed) if name == "random" else make(name)
 
 
-def frame_of(found: dict[int, dict[str, dict[str, Any]]]) -> pd.DataFrame:
-    """Users of all seeds by arms."""
+def frame_of(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> pd.DataFrame:
+    """Users of all seeds by arms, indexed by "seed/user"; a seed of a world has users of its own."""
+    own = task in WORLDS
     return pd.concat(
         pd.DataFrame(
             {
-                name: pd.Series(part["values"], index=[f"{seed}/{u}" for u in part["users"]])
+                name: pd.Series(
+                    part["values"],
+                    index=[f"{seed}/{seed}-{u}" if own else f"{seed}/{u}" for u in part["users"]],
+                )
                 for name, part in parts.items()
                 if name not in ("missing", "about")
             }
@@ -325,23 +331,29 @@ def frame_of(found: dict[int, dict[str, dict[str, Any]]]) -> pd.DataFrame:
     )
 
 
-def row_of(values: np.ndarray, **more: Any) -> dict[str, Any]:
-    """A mean over users with its interval."""
-    low, high = bootstrap(values, draws=DRAWS)
-    value = {"value": float(values.mean()), "low": float(low), "high": float(high)}
-    return {**more, **value, "n_users": len(values)}
+def row_of(values: np.ndarray, index: pd.Index, **more: Any) -> dict[str, Any]:
+    """A mean with its interval over users and splits; `index` holds "seed/user"."""
+    found = spread_of(values, index)
+    value = {"value": found.value, "low": found.low, "high": found.high}
+    return {**more, **value, "n_users": found.n_users, "by_seed": found.by_split}
+
+
+def spread_of(values: np.ndarray, index: pd.Index) -> OverSplits:
+    """Users of all seeds, each once. Users of different worlds are different people."""
+    seeds, users = zip(*(name.split("/", 1) for name in index))
+    return over_splits(values, users, seeds)
 
 
 def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str, list[dict]]:
     """Values, paired differences, shares and curves of a task, with intervals."""
-    frame, names = frame_of(found), NAMES[task]
+    frame, names = frame_of(task, found), NAMES[task]
     everything = "+".join(names)
-    seeds = frame.index.str.split("/").str[0]
     out: dict[str, list[dict]] = {"records": [], "differences": [], "shares": [], "missing": []}
     for name in frame:
-        row = row_of(frame[name].to_numpy(), task=task, model=name, metric="ndcg", k=10)
+        row = row_of(
+            frame[name].to_numpy(), frame.index, task=task, model=name, metric="ndcg", k=10
+        )
         row["candidates"] = "catalogue" if task == "music" else "shelf"
-        row["by_seed"] = [float(v) for v in frame[name].groupby(seeds).mean()]
         out["records"].append(row)
     rest = {name: "+".join(n for n in names if n != name) for name in names}
     pairs = [(f"{name} {kind}", rest[name]) for name in names for kind in ("shuffled", "noise")]
@@ -359,15 +371,18 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
     for one, other in pairs:
         if one not in frame or other not in frame:
             continue
-        d = paired(frame[one].to_numpy(), frame[other].to_numpy(), draws=DRAWS)
-        told = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p, "n_users": d.n}
+        d = spread_of((frame[one] - frame[other]).to_numpy(), frame.index)
+        told = {"difference": d.value, "low": d.low, "high": d.high, "p": d.p}
+        told |= {"n_users": d.n_users, "by_seed": d.by_split}
         rows.append({"task": task, "model": one, "to": other, **told})
     for row, p in zip(rows, holm(np.array([row["p"] for row in rows]))):
         row["p_holm"] = float(p)
     out["differences"] = rows
     table = {part: frame["+".join(part)].to_numpy() for part in subsets(names)[1:]}
     for name, values in shapley(table | {(): frame["random"].to_numpy()}).items():
-        row = row_of(values, task=task, model=name, metric="shapley share of ndcg", k=10)
+        row = row_of(
+            values, frame.index, task=task, model=name, metric="shapley share of ndcg", k=10
+        )
         out["shares"].append(row)
     if "latents" in frame:
         known = [n for n in frame if n.startswith(("latents of", "text, latents")) or "truly" in n]
@@ -375,7 +390,7 @@ def summary(task: str, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str,
             if how in frame:
                 out["shares"].append(_way(task, frame, how, best))
     if all("missing" in parts for parts in found.values()):
-        out["missing"] = _missing(task, found, frame[rest[names[1]]].to_numpy())
+        out["missing"] = _missing(task, found, frame[rest[names[1]]])
     return out
 
 
@@ -394,9 +409,7 @@ def _way(task: str, frame: pd.DataFrame, how: str, best: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _missing(
-    task: str, found: dict[int, dict[str, dict[str, Any]]], rest: np.ndarray
-) -> list[dict]:
+def _missing(task: str, found: dict[int, dict[str, dict[str, Any]]], rest: pd.Series) -> list[dict]:
     """The curve over the share of new items that lost their picture, and what dropout saves at one half.
 
     Where no picture is left, a model that never had any (`rest`) says what of the loss was to be avoided.
@@ -408,7 +421,7 @@ def _missing(
     rows: list[dict] = []
     for key, values in curves.items():
         dropped, share = map(float, key.split("/"))
-        rows.append(row_of(values, task=task, modality_dropout=dropped, missing=share))
+        rows.append(row_of(values, rest.index, task=task, modality_dropout=dropped, missing=share))
     columns = np.column_stack([curves[f"{d}/{s}"] for d in (0.0, DROPPED) for s in (0.0, 0.5)])
     means = resampled_means(columns, None, DRAWS, 0)
     at = columns.mean(axis=0)
@@ -422,7 +435,12 @@ def _missing(
         }
     )  # fmt: skip
     for dropped in (0.0, DROPPED):
-        row = row_of(rest - curves[f"{dropped}/1.0"], task=task, modality_dropout=dropped)
+        row = row_of(
+            rest.to_numpy() - curves[f"{dropped}/1.0"],
+            rest.index,
+            task=task,
+            modality_dropout=dropped,
+        )
         rows.append(row | {"metric": "avoidable loss where all are missing"})
     return rows
 
@@ -493,7 +511,7 @@ def main() -> None:
         print(content["seconds_per_epoch"])
     content |= {
         "seeds": seeds,
-        "interval": f"95 % percentile bootstrap over users and seeds, {DRAWS:,} draws; Holm in a task",
+        "interval": "95 % over users, each once, and splits; Holm over the controls of a task",
         "device": "cpu",
         "versions": versions(),
         "date": datetime.now(UTC).date().isoformat(),

@@ -1,4 +1,4 @@
-"""How much rank, and on which matrices: LoRA on the data where tuning helps, every setting at its own learning rate.
+"""How much rank: LoRA on the data where tuning helps, every rank at its own learning rate.
 
     RECNB_DATA=folder python benchmarks/lora_rank.py [--seeds 0,1,2] [--items 300]
 
@@ -8,8 +8,8 @@ Amazon Office 2018, `cold_item`, NDCG@10 of new items among themselves: the task
 another split and another start. Rows are one value per user, the mean over splits. `by_rate` holds the test values
 of the first split at all rates, which chose nothing.
 
-Settings are named as in the registry, `lora[size=32]`. Without targets LoRA stands beside query and value; its scale
-is 2 whatever the rank (alpha = 2 r), but for `alpha=16`, where it is 16 / r.
+Settings are named as in the registry, `lora[size=32]`. LoRA stands beside query and value; its scale is 2 whatever
+the rank (alpha = 2 r).
 
 Finished fits lie in `.benchmarks/lora_rank/`; results go to `results/lora_rank.json`. The last line is `ratio: X`:
 trained parameters of the largest setting over those of the smallest.
@@ -43,11 +43,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lora[size=2]": {"size": 2},
     "lora[size=8]": {"size": 8},
     "lora[size=32]": {"size": 32},
-    "lora[size=1,alpha=16]": {"size": 1, "alpha": 16},
-    "lora[size=32,alpha=16]": {"size": 32, "alpha": 16},
-    "lora[size=16,targets=query]": {"size": 16, "targets": "query"},
-    "lora[size=16,targets=value]": {"size": 16, "targets": "value"},
-    "lora[size=2,targets=all-linear]": {"size": 2, "targets": "all-linear"},
 }
 RATES = (0.3, 1.0, 3.0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recnb.course.baskets import baskets, middle_user
-from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.notebook import find_notebooks
@@ -12,7 +11,8 @@ from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
 from recnb.course.results import recorded, recorded_run
-from recnb.course.runner import (
+from recnb.course.running.batch import CourseResult, NotebookStatus, Progress, run_course
+from recnb.course.running.runner import (
     NotebookError,
     NotebookStopped,
     NotebookTimeout,

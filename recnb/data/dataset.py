@@ -16,6 +16,7 @@ from recnb.data import media
 from recnb.data.checks import cells as tables
 from recnb.data.checks import tables as door
 from recnb.data.folder import read_file, read_folder, write_folder
+from recnb.data.matrices import checked_mask, csr
 from recnb.data.media import Media, store
 from recnb.errors import InputError
 
@@ -301,7 +302,7 @@ class Dataset:
     def pairs(self) -> sparse.csr_matrix:
         """Every pair that occurs, as ones: csr of shape (n_users, n_items), float32."""
         u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
-        return _csr(u, i, np.ones(len(u), np.float32), (self.n_users, self.n_items), binary=True)
+        return csr(u, i, np.ones(len(u), np.float32), (self.n_users, self.n_items), binary=True)
 
     def matrix(self, relevant_from: float | None = None) -> sparse.csr_matrix:
         """The interactions as a sparse matrix, csr of shape (n_users, n_items), float32.
@@ -324,7 +325,7 @@ class Dataset:
             return self.pairs()
         if self.feedback == "count":
             values = rows["rating"].fillna(1).to_numpy() if "rating" in rows else np.ones(len(rows))
-            out = _csr(u, i, values.astype(np.float32), shape)
+            out = csr(u, i, values.astype(np.float32), shape)
         else:
             given = rows["rating"].notna().to_numpy()
             # Rows of a user stand in time order, so the last row of a pair is its latest rating.
@@ -332,11 +333,11 @@ class Dataset:
             _, last = np.unique(cell[::-1], return_index=True)
             keep = np.flatnonzero(given)[len(cell) - 1 - last]
             values = rows["rating"].to_numpy(dtype=np.float32)[keep]
-            out = _csr(u[keep], i[keep], values, shape, keep_zeros=True)
+            out = csr(u[keep], i[keep], values, shape, keep_zeros=True)
         if relevant_from is not None:
             kept = out.data >= np.float32(relevant_from)
             coo = out.tocoo()
-            out = _csr(coo.row[kept], coo.col[kept], np.ones(kept.sum(), np.float32), shape)
+            out = csr(coo.row[kept], coo.col[kept], np.ones(kept.sum(), np.float32), shape)
         return out
 
     def positives(self) -> sparse.csr_matrix:
@@ -400,8 +401,8 @@ class Dataset:
 
     def keep(self, users: np.ndarray | None = None, items: np.ndarray | None = None) -> Dataset:
         """Only these users and items (boolean masks over the codes), with new codes."""
-        user_mask = _mask(users, self.n_users, "users")
-        item_mask = _mask(items, self.n_items, "items")
+        user_mask = checked_mask(users, self.n_users, "users")
+        item_mask = checked_mask(items, self.n_items, "items")
         u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
         rows = self.interactions[user_mask[u] & item_mask[i]].reset_index(drop=True)
         if rows.empty:
@@ -476,35 +477,6 @@ def default_threshold(scale: tuple[float, float] | None) -> float | None:
         return None
     limit = 0.8 * scale[1] if scale[1] > 0 else scale[0] + 0.8 * (scale[1] - scale[0])
     return float(np.round(limit, 6))
-
-
-def _mask(mask: np.ndarray | None, n: int, name: str) -> np.ndarray:
-    if mask is None:
-        return np.ones(n, bool)
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.shape != (n,):
-        raise InputError(
-            f"{name} is {mask.dtype} of shape {mask.shape}, expected bool of shape ({n},)",
-            mend="pass a mask over the codes",
-        )
-    return mask
-
-
-def _csr(
-    u: np.ndarray,
-    i: np.ndarray,
-    values: np.ndarray,
-    shape: tuple[int, int],
-    binary: bool = False,
-    keep_zeros: bool = False,
-) -> sparse.csr_matrix:
-    out = sparse.coo_matrix((values, (u, i)), shape=shape).tocsr()  # sums what stands twice
-    if binary:
-        out.data[:] = 1
-    if not keep_zeros:
-        out.eliminate_zeros()
-    out.sort_indices()
-    return out.astype(np.float32)
 
 
 def _plain(value: object) -> str:

@@ -11,9 +11,11 @@ import pandas as pd
 
 from recnb import files
 from recnb.errors import InputError
+from recnb.evaluation.columns import Column
 from recnb.evaluation.findings import Finding
+from recnb.evaluation.protocol import Key
 from recnb.evaluation.record import Record
-from recnb.evaluation.result import Column, Evaluation, Key
+from recnb.evaluation.result import Evaluation
 from recnb.metrics import METRICS
 
 SCHEMA = 2

@@ -135,7 +135,7 @@ class Task:
         name, test = self.split.dataset.name, self.split.test.positives().astype(bool)
         if not test.nnz:
             return InputError(
-                f"no test row of '{name}' is relevant",
+                f"no user of '{name}' has a relevant test item",
                 mend="lower relevant_from, or enlarge the test part",
             )
         once = "let each row stand in one part; where buying again counts, use repeats='include'"

@@ -17,8 +17,10 @@ from recnb.metrics.beyond_accuracy import (
 )
 from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
+from recnb.metrics.equivalence import Equivalence, equivalence
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
+from recnb.metrics.over_splits import OverSplits, over_splits
 from recnb.metrics.ranking.auc import auc
 from recnb.metrics.ranking.frames import evaluate_frames
 from recnb.metrics.ranking.lists import evaluate_lists
@@ -32,7 +34,7 @@ from recnb.metrics.ranking.measures import (
     recall,
     reciprocal_rank,
 )
-from recnb.metrics.ranking.sampled import sampled_ranks
+from recnb.metrics.ranking.sampled import expected_hit_rate, sampled_ranks
 from recnb.metrics.ranking.truth import Truth, count_relevant, hits
 from recnb.metrics.ranking.variants import (
     average_precision_hits,
@@ -52,12 +54,15 @@ from recnb.metrics.rating import (
     rmse,
 )
 from recnb.metrics.table import METRICS, Metric, names_of, resolve
+from recnb.metrics.trials import coverage_trials, null_trials
 
 __all__ = [
     "METRICS",
     "Difference",
+    "Equivalence",
     "GroupedAUC",
     "Metric",
+    "OverSplits",
     "PerUser",
     "Truth",
     "auc",
@@ -70,9 +75,12 @@ __all__ = [
     "clustered",
     "count_relevant",
     "coverage",
+    "coverage_trials",
     "ece",
+    "equivalence",
     "evaluate_frames",
     "evaluate_lists",
+    "expected_hit_rate",
     "f1",
     "gini",
     "group_gap",
@@ -90,6 +98,8 @@ __all__ = [
     "ndcg_fixed_ideal",
     "ndcg_rank2",
     "novelty",
+    "null_trials",
+    "over_splits",
     "paired",
     "per_user_absolute_error",
     "per_user_squared_error",

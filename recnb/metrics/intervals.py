@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 _CHUNK_BYTES = 64 * 2**20  # counts of one chunk of resamples
 _MIN_DRAWS = 1000
+LEAST_USERS = 5
+"""Below this many users there is no interval: resamples of so few cannot show what others would do."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def bootstrap(
     Returns
     -------
     low, high : float each for one column, else ndarrays of shape (m,)
-        NaN with a single user: one user says nothing about others.
+        NaN with fewer than :data:`LEAST_USERS` users: they say too little about others.
 
     Raises
     ------
@@ -96,6 +98,12 @@ def bootstrap(
     References
     ----------
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+
+    Notes
+    -----
+    Percentile ends are too narrow where few users have a value above 0: with 90 % zeros a 95 % interval covers
+    about 82, 87 and 91 % at 30, 50 and 100 users, with 97 % zeros 47, 65 and 82 %. The audit says so
+    (`few_hits`) where fewer than 10 users have a hit.
 
     Examples
     --------
@@ -110,7 +118,7 @@ def bootstrap(
     means = resampled_means(columns, w, draws, seed)
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
-    if len(columns) == 1:
+    if len(columns) < LEAST_USERS:
         low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
     return (float(low[0]), float(high[0])) if np.ndim(values) == 1 else (low, high)
 
@@ -171,7 +179,7 @@ def paired(
     means = change(resampled_means(both, w, draws, seed))
     tail = (1 - level) / 2
     low, high = np.quantile(means[:, 0] - means[:, 1], [tail, 1 - tail])
-    if len(x) == 1:
+    if len(x) < LEAST_USERS:
         low = high = np.nan
     p = exchange_p(x[:, 0], y[:, 0], total, change, draws, seed)
     return Difference(float(observed[0] - observed[1]), float(low), float(high), p, len(x))
@@ -179,6 +187,10 @@ def paired(
 
 def holm(p: ArrayLike) -> Floats:
     """Adjust p values for several comparisons (Holm's step-down method).
+
+    The family is what is given in one call: with it, the chance of *any* false difference among them is at most the
+    level. :meth:`recnb.Evaluation.compare` gives the models compared with one reference in one metric; other
+    metrics, groups and tables are other families, over which nothing is corrected.
 
     The smallest p is multiplied by m, the next by m - 1, and so on; a value is never below that
     of a smaller p, nor above 1.

@@ -10,6 +10,7 @@ from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
 from recnb.plots.lessons.costs import plot_memory, plot_work
+from recnb.plots.lessons.habits import plot_chance, plot_features, plot_means
 from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
 from recnb.plots.lessons.studies import plot_studies, plot_width
 from recnb.plots.lessons.vectors import plot_map, plot_shares
@@ -26,15 +27,18 @@ __all__ = [
     "plot_activity",
     "plot_by_parameters",
     "plot_candidates",
+    "plot_chance",
     "plot_costs",
     "plot_cuts",
     "plot_differences",
+    "plot_features",
     "plot_group_differences",
     "plot_groups",
     "plot_learning",
     "plot_long_tail",
     "plot_lora",
     "plot_map",
+    "plot_means",
     "plot_memory",
     "plot_negatives",
     "plot_protocol",

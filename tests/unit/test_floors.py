@@ -14,7 +14,7 @@ import recnb
 ROOT = Path(recnb.__file__).parent
 # From the ground up. Parts of one floor do not know each other, but for the pairs of BESIDE.
 FLOORS = (
-    {"errors", "optional", "files", "hashing", "hooks"},
+    {"errors", "optional", "files", "hashing", "hooks", "progress"},
     {"metrics", "data"},
     {"world", "behaviour", "recommender"},
     {"encoders", "evaluation"},

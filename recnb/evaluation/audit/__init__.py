@@ -34,6 +34,7 @@ CHECKS = {
     "tied_last": "users whose last rows share one time",
     "cold_users": "test users of whom nothing is known",
     "few_users": "too few users for a narrow interval",
+    "few_hits": "too few users with a hit for an interval that covers",
     "duplicate_items": "items that are the same thing twice",
     "coarse_text": "items that the words and columns cannot tell apart",
     "near_duplicate_items": "items whose text is almost the same",

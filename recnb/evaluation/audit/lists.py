@@ -16,6 +16,7 @@ from recnb.evaluation.protocol import Task
 from recnb.hashing import hash_ids
 
 REPEATS = 0.9
+FEW_HITS = 10
 _SAYS_SO = ("popularity", "recent_popularity")
 
 
@@ -24,11 +25,15 @@ def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
     out: list[Finding] = []
     listed: dict[str, sparse.csr_matrix] = {}
     reference = Reference(task, max(task.protocol.ks))
+    with_hit: dict[str, int] = {}
     for one in judged:
         for shelf, (items, scores) in one.lists.items():
             rows = _long(items, scores, task)
             if rows.empty:
                 continue
+            with_hit[one.model] = max(
+                with_hit.get(one.model, 0), int(rows.loc[rows["hit"], "user"].nunique())
+            )
             out += seen_recommended(task, one.model, rows)
             out += sampled_candidates(task, one.model, rows, shelf)
             out += optimistic_ties(task, one.model, rows)
@@ -37,7 +42,22 @@ def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
             out += follows_test(task, one.model, rows)
             if shelf == "catalogue":
                 listed.setdefault(one.model, reference.cells(items))
-    return out + better_than_known(reference, listed)
+    return out + few_hits(with_hit, len(task.users)) + better_than_known(reference, listed)
+
+
+def few_hits(with_hit: dict[str, int], n_users: int) -> list[Finding]:
+    """So few users with a hit, for every model, that percentile intervals are too narrow."""
+    if not with_hit or max(with_hit.values()) >= FEW_HITS:
+        return []
+    best = max(with_hit, key=lambda name: with_hit[name])
+    evidence = (
+        f"of {n_users:,} users at most {with_hit[best]} have a hit ({best}): bootstrap intervals over values that are "
+        "nearly all 0 cover less than they promise"
+    )
+    mend = "take a larger test part or a larger k; read no interval narrowly"
+    return [
+        Finding("few_hits", "warning", with_hit[best] / n_users, with_hit[best], evidence, mend)
+    ]
 
 
 def _long(items: np.ndarray, scores: np.ndarray, task: Task) -> pd.DataFrame:

@@ -237,14 +237,14 @@ def even_ratings(task: Task) -> list[Finding]:
     if len(grid) != 2:
         return out
     for axis in ("user", "item"):
-        spread = [_evenness(rows, axis, grid[1]) for rows in (test, known)]
-        if None in spread or spread[0] > 0.9 or spread[1] < 3 * spread[0]:
+        tested, before = (_evenness(rows, axis, grid[1]) for rows in (test, known))
+        if tested is None or before is None or tested > 0.9 or before < 3 * tested:
             continue
         evidence = (
-            f"the share of '{grid[1]:g}' in the test rows of each {axis} varies {spread[0]:.2f} times as much as coins "
-            f"would make it, in the known rows {spread[1]:.2f} times: the cut is a value of the {axis}'s test rows"
+            f"the share of '{grid[1]:g}' in the test rows of each {axis} varies {tested:.2f} times as much as coins "
+            f"would make it, in the known rows {before:.2f} times: the cut is a value of the {axis}'s test rows"
         )
-        out.append(_cut(evidence, spread[0], len(test)))
+        out.append(_cut(evidence, tested, len(test)))
     return out
 
 

@@ -119,11 +119,13 @@ class TwoTower(Recommender):
         self.state_ = state.trained(network, train).packed()
         self._network = network
 
-    def _start(self, *args: Any) -> tuple[TowerState, TwoTowerNetwork]:
-        """State and network before training."""
+    def _start(
+        self, reader: ItemReader, train: Dataset, history: Dataset, n_in_sentence: int
+    ) -> tuple[TowerState, TwoTowerNetwork]:
+        """State and network before training; `history` is what users are known by."""
         from recnb.models.two_tower.state import TowerState
 
-        return TowerState.start(*args, self.open_encoder)
+        return TowerState.start(reader, train, history, n_in_sentence, self.open_encoder)
 
     def _plan(self, items: np.ndarray) -> Plan:
         """Which rows, of these items, are in which batch of an epoch."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from recnb.plots.canvas import DPI, axes, quiet
+from recnb.plots.canvas import DPI, quiet
 from recnb.plots.palette import BLUE, GREEN, GREY, MARKERS, ORANGE, PURPLE, VERMILION
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def plot_map(
     >>> len(drawn.texts)
     2
     """
-    ax = axes(ax, 4.6)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots(figsize=(10.0, 5.0), dpi=DPI, layout="constrained")[1]
     centred = np.asarray(vectors, dtype=float)
     centred = centred - centred.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
@@ -56,7 +59,9 @@ def plot_map(
         part = points[(kinds == kind).to_numpy()]
         ax.plot(*part.T, marker, color=colour, markersize=5, linestyle="none", label=_short(kind))
     for at in _spread(points, named):
-        ax.annotate(_short(titles[at]), points[at], (4, 4), textcoords="offset points", fontsize=9)
+        ax.annotate(
+            _short(titles[at], 26), points[at], (4, 4), textcoords="offset points", fontsize=9
+        )
     ax.set(xlabel=f"Direction 1 (both: {shown:.0%} of the spread)", ylabel="Direction 2")
     ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     quiet(ax, "both")

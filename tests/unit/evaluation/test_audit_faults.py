@@ -123,6 +123,14 @@ def test_models_that_are_slow_are_not_fitted_for_other_tie_orders(monkeypatch) -
     assert len(said) == 1 and said[0].severity == "note" and "left out" in said[0].evidence
 
 
+def test_few_hits_are_said() -> None:
+    from recnb.evaluation.audit.lists import few_hits
+
+    assert few_hits({"ease": 10, "random": 1}, 300) == []
+    said = few_hits({"ease": 9, "random": 1}, 300)
+    assert said[0].code == "few_hits" and "at most 9" in said[0].evidence
+
+
 def test_audit_needs_no_models(case) -> None:
     found = {f.code for f in audit(Task(faults.embeddings(case).made(), Protocol()))}
     assert {"too_good", "vectors_reveal"} & found

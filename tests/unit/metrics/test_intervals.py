@@ -101,6 +101,14 @@ def test_one_user_has_no_interval() -> None:
     assert lone.p == 1.0
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_few_users_have_no_interval(n: int) -> None:
+    values = np.linspace(0.1, 0.2, n)
+    assert np.isnan(bootstrap(values)).all()
+    assert np.isnan([paired(values + 0.1, values).low, paired(values + 0.1, values).high]).all()
+    assert np.isfinite(bootstrap(np.linspace(0, 1, 5))).all()
+
+
 def test_paired_is_narrower_than_two_separate_intervals() -> None:
     rng = np.random.default_rng(0)
     ease = rng.random(300)
