@@ -82,8 +82,8 @@ class RowScorer(nn.Module):
 
     def forward(self, batch: Any) -> torch.Tensor:
         """Mean squared error of a frame with `user`, `item` and `label`, a scalar."""
-        items = self.project(self.encode(self.network, batch["item"].to_numpy()).float())
-        users = self.users(torch.tensor(batch["user"].to_numpy(), device=items.device))
+        items = self.project(self.encode(self.network, np.array(batch["item"])).float())
+        users = self.users(torch.tensor(np.array(batch["user"]), device=items.device))
         scores = (users * items).sum(-1) + self.line(items)[:, 0] + 0.5
         labels = torch.tensor(batch["label"].to_numpy("float32"), device=items.device)
         return nn.functional.mse_loss(scores, labels)

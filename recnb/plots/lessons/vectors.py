@@ -49,7 +49,8 @@ def plot_map(
     centred = centred - centred.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
     points = left[:, :2] * size[:2]
-    points = points * np.where(points.sum(axis=0) < 0, -1.0, 1.0)
+    far = np.abs(points).argmax(axis=0)
+    points = points * np.where(points[far, [0, 1]] < 0, -1.0, 1.0)  # a direction has no sign
     shown = (size[:2] ** 2 / (size**2).sum()).sum()
     kinds = pd.Series(list(groups)).fillna("none").astype(str)
     largest = list(kinds.value_counts().index[: len(COLOURS)])
