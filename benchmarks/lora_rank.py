@@ -28,15 +28,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tuning_methods import TASKS, best_value, judge, split_of, summary
+from tuning_methods import DRAWS, TASKS, best_value, judge, split_of, summary
 
 from recnb import load
 from recnb.data.catalog import find
 from recnb.evaluation.versions import versions
+from recnb.metrics import holm, paired
 from recnb.models import TwoTower
 from recnb.tuning import METHODS
 
-TASK = "office"
+TASK, ONE = "office", "lora[size=1]"
 SETTINGS: dict[str, dict[str, Any]] = {
     "head_only": {"method": "head_only"},
     "lora[size=1]": {"size": 1},
@@ -71,6 +72,23 @@ def run(name: str, seed: int, rate: float, n_items: int, kept: Path) -> dict[str
     return json.loads(file.read_text())
 
 
+def to_rank_one(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Paired differences to rank 1, Holm over them; a user's value is the mean over splits."""
+    parts = {
+        name: pd.concat(pd.DataFrame({k: p[k] for k in ("users", "values")}) for p in fits)
+        for name, fits in found.items()
+    }
+    table = pd.DataFrame({n: part.groupby("users")["values"].mean() for n, part in parts.items()})
+    rows = []
+    for name in table.columns.drop(ONE):
+        d = paired(table[name].to_numpy(), table[ONE].to_numpy(), draws=DRAWS)
+        rows.append({"model": name, "to": ONE, "difference": d.difference, "low": d.low})
+        rows[-1] |= {"high": d.high, "p": d.p, "n_users": d.n}
+    for row, p in zip(rows, holm(np.array([row["p"] for row in rows])), strict=True):
+        row["p_holm"] = float(p)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
@@ -98,6 +116,7 @@ def main() -> None:
         row |= {"rate": rates[name], "by_rate": by_rate[name], "trained": tuned[name]}
     content = {
         "records": records,
+        "differences": to_rank_one(found),
         "data": TASKS[TASK][0],
         "dataset_digest": load(TASKS[TASK][0]).digest,
         "split": TASKS[TASK][1],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,10 @@ import pandas as pd
 from recnb.evaluation.columns import TABLE, differences, ends, resampled
 from recnb.evaluation.protocol import Key
 
-if TYPE_CHECKING:
-    from recnb.evaluation.result import Evaluation
-
 _MANY = 6  # distinct numbers above which they are cut in thirds
 
 
-def by_group(ev: Evaluation, group: str, key: Key, to: str) -> pd.DataFrame:
+def by_group(ev: Any, group: str, key: Key, to: str) -> pd.DataFrame:
     """The table of :meth:`Evaluation.by`."""
     labels = ev.groups(group)
     rows = []

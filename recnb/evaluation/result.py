@@ -13,6 +13,7 @@ import pandas as pd
 
 from recnb import hooks
 from recnb.errors import InputError
+from recnb.evaluation import files
 from recnb.evaluation.columns import TABLE, Column, differences, ends, long_table, resampled
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.groups import by_group, grouped
@@ -272,16 +273,12 @@ class Evaluation:
 
     def save(self, path: str | Path) -> None:
         """Write the files of DESIGN's output folder, all but the report."""
-        from recnb.evaluation.files import save
-
-        save(self, path)
+        files.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Read what :meth:`save` wrote."""
-        from recnb.evaluation.files import load
-
-        return load(path)
+        return cls(**files.read(path))
 
     def lists_for(
         self,

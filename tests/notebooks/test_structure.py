@@ -25,8 +25,6 @@ NOT_YET = {
     "11_user_tower_attention.ipynb",
     "14_budget.ipynb",
     # tuning
-    "20_lora_from_scratch.ipynb",
-    "21_peft_comparison.ipynb",
     "22_rank_and_targets.ipynb",
     "23_one_base_many_domains.ipynb",
     # pictures, sounds, fusion

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from tools.site import picture
 from tools.site.readme import TEMPLATES, filled, findings, made
 from tools.site.recorded import ROOT, row, table
 
@@ -93,6 +94,10 @@ def test_numbers_of_the_readme_are_those_of_the_results(name):
     lines = findings(TEMPLATES[name], "results/{}.json")
     assert len(re.findall(r"^- ", lines, re.M)) == 8
     assert filled(text, made(name)) == text, "run: python -m tools.site.readme"
+
+
+def test_the_picture_is_drawn_from_the_results():
+    assert picture.drawn_from() == picture.digest(), "run: python -m tools.site.picture"
 
 
 def test_readmes_are_short():

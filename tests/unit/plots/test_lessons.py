@@ -77,12 +77,12 @@ def test_a_sample_keeps_those_before_and_tells_both_ranks():
     assert texts == ["rank 143 of 3,700", "rank 3 of 5"]
 
 
-def test_negatives_draw_a_line_per_model():
+def test_negatives_are_drawn_as_multiples_of_the_base():
     frame = pd.DataFrame(
-        {"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.9, 0.3, 0.8]}
+        {"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.8, 0.3, 0.4]}
     )
-    ax = plot_negatives(frame, marked=100)
-    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0.9, 0.3], [0.8]]
+    ax = plot_negatives(frame, base="ease", marked=100)
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[1.0, 1.0], [0.5]]
 
 
 def test_studies_count_those_that_hold_the_truth():
