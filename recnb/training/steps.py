@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -46,6 +47,30 @@ class StepCosts:
     def memory(self) -> int:
         """Bytes in all."""
         return self.weights + self.gradients + self.optimiser + self.kept
+
+
+class _Tokens:
+    """Tokens that enter layers, counted within ``with``."""
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        self.passed, self._on = 0, False
+        self._hooks = [
+            layer.register_forward_pre_hook(self._count, with_kwargs=True) for layer in layers
+        ]
+
+    def __enter__(self) -> None:
+        self._on = True
+
+    def __exit__(self, *error: Any) -> None:
+        self._on = False
+
+    def _count(self, module: Any, args: Any, kwargs: Any) -> None:
+        states = args[0] if args else kwargs["hidden_states"]  # (n, n_tokens, dim)
+        self.passed += self._on * states.shape[0] * states.shape[1]
+
+    def remove(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
 
 
 class RowScorer(nn.Module):
@@ -101,7 +126,9 @@ def gradients_of(
     }
 
 
-def backward(model: Any, batch: Any, parts: int = 1, half: bool = False) -> int:
+def backward(
+    model: Any, batch: Any, parts: int = 1, half: bool = False, tokens: _Tokens | None = None
+) -> int:
     """Add a batch's gradients; return the most bytes that were kept for a backward pass.
 
     Parameters
@@ -113,13 +140,15 @@ def backward(model: Any, batch: Any, parts: int = 1, half: bool = False) -> int:
         So many pieces, one after the other.
     half : bool
         Products in bfloat16.
+    tokens : optional
+        Counts in the forward pass, not what checkpointing computes again.
     """
     device = next(model.parameters()).device.type
     size, kept = -(-len(batch) // parts), 0
     for start in range(0, len(batch), size):
         piece = batch.iloc[start : start + size]
         autocast = torch.autocast(device, torch.bfloat16, enabled=half)
-        with SavedBytes(without=model.parameters()) as saved, autocast:
+        with SavedBytes(without=model.parameters()) as saved, autocast, tokens or nullcontext():
             loss = model(piece) * len(piece) / len(batch)
         loss.backward()
         kept = max(kept, saved.total)
@@ -147,47 +176,31 @@ def step_costs(
     checkpointing : bool
         Keep what enters each layer only, and compute the rest again in the backward pass.
     """
-    tokens: list[float] = []
     layers = [
         layer
         for layer in layer_list(model.encoder_network())
         if any(True for _ in layer.parameters())
     ]
-    hooks = [
-        layer.register_forward_pre_hook(_counting(tokens, len(layers)), with_kwargs=True)
-        for layer in layers
-    ]
+    tokens = _Tokens(layers)
     seconds, kept = [], 0
     try:
         for batch in batches:
-            # what checkpointing computes again passes the hooks, too: counted in the forward pass only
-            start, seen = _now(model), len(tokens)
+            start = _now(model)
             optimiser.zero_grad()
             with fewer_activations(model, Training(gradient_checkpointing=checkpointing)):
-                kept = max(kept, backward(model, batch, parts, half))
+                kept = max(kept, backward(model, batch, parts, half, tokens))
             optimiser.step()
             seconds.append((_now(model) - start) * 1000 / len(batch))
-            if checkpointing:
-                del tokens[seen + (len(tokens) - seen) // 2 :]
     finally:
-        for hook in hooks:
-            hook.remove()
+        tokens.remove()
     return StepCosts(
-        tokens=sum(tokens) / sum(map(len, batches)),
+        tokens=tokens.passed / len(layers) / sum(map(len, batches)),
         seconds=median(seconds[1:] or seconds),
         weights=sum(p.nbytes for p in model.parameters()),
         gradients=sum(p.grad.nbytes for p in model.parameters() if p.grad is not None),
         optimiser=state_bytes(optimiser),
         kept=kept,
     )
-
-
-def _counting(tokens: list[float], n_layers: int) -> Callable[..., None]:
-    def count(module: Any, args: Any, kwargs: Any) -> None:
-        states = args[0] if args else kwargs["hidden_states"]  # (n, n_tokens, dim)
-        tokens.append(states.shape[0] * states.shape[1] / n_layers)
-
-    return count
 
 
 def _now(model: Any) -> float:

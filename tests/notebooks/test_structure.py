@@ -24,6 +24,7 @@ NOT_YET = {
     "10_scoring_head.ipynb",
     "11_user_tower_attention.ipynb",
     "14_budget.ipynb",
+    "15_speed.ipynb",
     # tuning
     "22_rank_and_targets.ipynb",
     "23_one_base_many_domains.ipynb",
