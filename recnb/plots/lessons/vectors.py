@@ -60,9 +60,8 @@ def plot_map(
         part = points[(kinds == kind).to_numpy()]
         ax.plot(*part.T, marker, color=colour, markersize=5, linestyle="none", label=_short(kind))
     for at in _spread(points, named):
-        ax.annotate(
-            _short(titles[at], 26), points[at], (4, 4), textcoords="offset points", fontsize=9
-        )
+        x, y = map(float, points[at])
+        ax.annotate(_short(titles[at], 26), (x, y), (4, 4), textcoords="offset points", fontsize=9)
     ax.set(xlabel=f"Direction 1 (both: {shown:.0%} of the spread)", ylabel="Direction 2")
     ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     quiet(ax, "both")
