@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
 # Notebooks that are still to be rewritten in the house style (CONTRIBUTING.md, "A notebook").
 NOT_YET = {
-    "00_quickstart.ipynb",
     # data, behaviour, baselines, metrics
     "01_data_preparation.ipynb",
     "02_user_behaviour.ipynb",
