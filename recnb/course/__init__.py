@@ -10,7 +10,7 @@ from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
 from recnb.course.records import record
-from recnb.course.results import recorded
+from recnb.course.results import recorded, recorded_run
 from recnb.course.running.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.running.runner import (
     NotebookError,
@@ -42,6 +42,7 @@ __all__ = [
     "normalise",
     "record",
     "recorded",
+    "recorded_run",
     "run_course",
     "run_notebook",
     "table_rows",
