@@ -52,6 +52,7 @@ from recnb.metrics.rating import (
     per_user_squared_error,
     rmse,
 )
+from recnb.metrics.shapley import shapley, subsets
 from recnb.metrics.table import METRICS, Metric, names_of, resolve
 
 __all__ = [
@@ -107,4 +108,6 @@ __all__ = [
     "roc_auc",
     "sampled_ranks",
     "serendipity",
+    "shapley",
+    "subsets",
 ]

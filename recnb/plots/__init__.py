@@ -5,9 +5,12 @@ from __future__ import annotations
 from recnb.plots.costs import plot_costs
 from recnb.plots.data import plot_activity, plot_long_tail, plot_ratings, plot_timeline
 from recnb.plots.differences import plot_differences
+from recnb.plots.drawings import draw_fusions, draw_stand_in
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
+from recnb.plots.lessons.fusion import plot_gains, plot_ladder, plot_missing
+from recnb.plots.lessons.media import plot_pictures, plot_recovered, plot_spectrograms
 from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
 from recnb.plots.lessons.studies import plot_studies, plot_width
 from recnb.plots.palette import Style, style
@@ -16,21 +19,29 @@ from recnb.plots.values import plot_values
 
 __all__ = [
     "Style",
+    "draw_fusions",
+    "draw_stand_in",
     "plot_activity",
     "plot_by_parameters",
     "plot_candidates",
     "plot_costs",
     "plot_cuts",
     "plot_differences",
+    "plot_gains",
     "plot_group_differences",
     "plot_groups",
+    "plot_ladder",
     "plot_learning",
     "plot_long_tail",
     "plot_lora",
+    "plot_missing",
     "plot_negatives",
+    "plot_pictures",
     "plot_protocol",
     "plot_ratings",
+    "plot_recovered",
     "plot_spectra",
+    "plot_spectrograms",
     "plot_studies",
     "plot_timeline",
     "plot_values",

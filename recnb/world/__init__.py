@@ -1,6 +1,6 @@
 """A generated world whose truth is known: the place to prove a method before trusting it elsewhere."""
 
-from recnb.world.media import HEARD, SHOWN, MediaSettings, MediaTruth, write_world
+from recnb.world.media import HEARD, SHOWN, MediaSettings, MediaTruth, media_truth, write_world
 from recnb.world.settings import DOMAINS, WorldSettings
 from recnb.world.world import Truth, World, generate
 
@@ -14,5 +14,6 @@ __all__ = [
     "World",
     "WorldSettings",
     "generate",
+    "media_truth",
     "write_world",
 ]
