@@ -50,7 +50,7 @@ def plot_ladder(
     ax.set_ylim(len(names) - 0.4, -0.8)
     ax.set_xlim(0, None)
     ax.set_xlabel(f"{metric_axis(best['metric'], best['k'])}, {best['n_users']:,} users")
-    ax.legend(frameon=False, fontsize=10, loc="lower left", bbox_to_anchor=(0, 1.02), ncols=4)
+    ax.legend(frameon=False, fontsize=10, loc="lower left")
     quiet(ax)
     return ax
 
@@ -60,19 +60,20 @@ def plot_gains(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    table : DataFrame with `modality, counted, value, low, high, n_users`
+    table : DataFrame with `model, group, value, low, high, n_users`
+        A row a modality (`model`) and way of counting (`group`); at most four ways.
     ax : Axes, optional
     """
     ax = axes(ax, 3.0)
-    names, ways = (list(dict.fromkeys(table[c])) for c in ("modality", "counted"))
+    names, ways = (list(dict.fromkeys(table[c])) for c in ("model", "group"))
     for step, ((colour, marker), way) in enumerate(zip(LOOKS, ways, strict=False)):
-        rows = table[table["counted"] == way].set_index("modality").loc[names]
+        rows = table[table["group"] == way].set_index("model").loc[names]
         at = np.arange(len(names)) + (step - (len(ways) - 1) / 2) * 0.22
         ax.hlines(at, rows["low"], rows["high"], color=colour, linewidth=2)
         ax.plot(rows["value"], at, marker, color=colour, label=way, markersize=6)
     ax.axvline(0, color=BLACK, linewidth=1)
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel(f"Gain in NDCG among new items, {table['n_users'].iloc[0]} users")
     ax.legend(frameon=False, fontsize=10, loc="center left", bbox_to_anchor=(1, 0.5))
     quiet(ax)
