@@ -151,5 +151,4 @@ def draw_stand_in(ax: Axes | None = None) -> Axes:
         if not lost:
             arrow(ax, source.right, made.left)
         arrow(ax, made.right, item.left)
-    ax.text(4.62, 2.1, "+", fontsize=10)
     return ax

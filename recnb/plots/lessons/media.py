@@ -36,7 +36,7 @@ def plot_pictures(
     Parameters
     ----------
     media : Media
-        Pictures; an item without one is an empty place.
+        Pictures; an item without one is an empty frame.
     rows : mapping of str to sequence of str
         Item ids of each row, from the left.
     marked : collection of str
@@ -69,8 +69,12 @@ def plot_pictures(
             ax.set_axis_off()
         for ax, item, place in zip(line, items, media.rows(items), strict=False):
             ax.set_axis_on()
-            if place >= 0:
-                ax.imshow(open_image(media.files[place]))
+            if place < 0:
+                ax.text(
+                    0.5, 0.5, "none", transform=ax.transAxes, ha="center", va="center", color=GREY
+                )
+                continue
+            ax.imshow(open_image(media.files[place]))
             for side in ax.spines.values():
                 side.set(color=GREEN, linewidth=3.5) if item in marked else side.set_visible(False)
         line[0].text(-0.12, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=10)  # fmt: skip
