@@ -1,4 +1,4 @@
-"""How much rank, and on which matrices: LoRA on the data where tuning helps, every setting at its own learning rate.
+"""How much rank: LoRA on the data where tuning helps, every rank at its own learning rate.
 
     RECNB_DATA=folder python benchmarks/lora_rank.py [--seeds 0,1,2] [--items 300]
 
@@ -8,8 +8,8 @@ Amazon Office 2018, `cold_item`, NDCG@10 of new items among themselves: the task
 another split and another start. Rows are one value per user, the mean over splits. `by_rate` holds the test values
 of the first split at all rates, which chose nothing.
 
-Settings are named as in the registry, `lora[size=32]`. Without targets LoRA stands beside query and value; its scale
-is 2 whatever the rank (alpha = 2 r), but for `alpha=16`, where it is 16 / r.
+Settings are named as in the registry, `lora[size=32]`. LoRA stands beside query and value; its scale is 2 whatever
+the rank (alpha = 2 r).
 
 Finished fits lie in `.benchmarks/lora_rank/`; results go to `results/lora_rank.json`. The last line is `ratio: X`:
 trained parameters of the largest setting over those of the smallest.
@@ -28,26 +28,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tuning_methods import TASKS, best_value, judge, split_of, summary
+from tuning_methods import DRAWS, TASKS, best_value, judge, split_of, summary
 
 from recnb import load
 from recnb.data.catalog import find
 from recnb.evaluation.versions import versions
+from recnb.metrics import holm, paired
 from recnb.models import TwoTower
 from recnb.tuning import METHODS
 
-TASK = "office"
+TASK, ONE = "office", "lora[size=1]"
 SETTINGS: dict[str, dict[str, Any]] = {
     "head_only": {"method": "head_only"},
     "lora[size=1]": {"size": 1},
     "lora[size=2]": {"size": 2},
     "lora[size=8]": {"size": 8},
     "lora[size=32]": {"size": 32},
-    "lora[size=1,alpha=16]": {"size": 1, "alpha": 16},
-    "lora[size=32,alpha=16]": {"size": 32, "alpha": 16},
-    "lora[size=16,targets=query]": {"size": 16, "targets": "query"},
-    "lora[size=16,targets=value]": {"size": 16, "targets": "value"},
-    "lora[size=2,targets=all-linear]": {"size": 2, "targets": "all-linear"},
 }
 RATES = (0.3, 1.0, 3.0)
 
@@ -74,6 +70,23 @@ def run(name: str, seed: int, rate: float, n_items: int, kept: Path) -> dict[str
         value = float(np.mean(record["values"]))
         print(name, seed, rate, round(record["valid"], 4), round(value, 4), flush=True)
     return json.loads(file.read_text())
+
+
+def to_rank_one(found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Paired differences to rank 1, Holm over them; a user's value is the mean over splits."""
+    parts = {
+        name: pd.concat(pd.DataFrame({k: p[k] for k in ("users", "values")}) for p in fits)
+        for name, fits in found.items()
+    }
+    table = pd.DataFrame({n: part.groupby("users")["values"].mean() for n, part in parts.items()})
+    rows = []
+    for name in table.columns.drop(ONE):
+        d = paired(table[name].to_numpy(), table[ONE].to_numpy(), draws=DRAWS)
+        rows.append({"model": name, "to": ONE, "difference": d.difference, "low": d.low})
+        rows[-1] |= {"high": d.high, "p": d.p, "n_users": d.n}
+    for row, p in zip(rows, holm(np.array([row["p"] for row in rows])), strict=True):
+        row["p_holm"] = float(p)
+    return rows
 
 
 def main() -> None:
@@ -103,6 +116,7 @@ def main() -> None:
         row |= {"rate": rates[name], "by_rate": by_rate[name], "trained": tuned[name]}
     content = {
         "records": records,
+        "differences": to_rank_one(found),
         "data": TASKS[TASK][0],
         "dataset_digest": load(TASKS[TASK][0]).digest,
         "split": TASKS[TASK][1],

@@ -39,9 +39,9 @@ MODELS = {
 }
 # Ways of content models that do not depend on what the validation part says.
 FIXED = {
-    "tfidf": {"mapping": None},
-    "text_frozen": {"mapping": None},
-    "attributes": {"mapping": None},
+    "tfidf": {"way": "mean", "rank": None},
+    "text_frozen": {"way": "mean", "rank": None},
+    "attributes": {"way": "mean", "rank": None},
 }
 PROTOCOL = Protocol(k=10, metrics=("ndcg", "recall", "auc"), draws=1000)
 WITHIN = 1e-6

@@ -60,8 +60,8 @@ def audit(
     from rich.markup import escape
 
     from recnb.cli.evaluate import named_lists
-    from recnb.cli.progress import Steps
     from recnb.cli.splitting import make_split
+    from recnb.cli.terminal import Steps
     from recnb.evaluation import Protocol, evaluate
     from recnb.evaluation.audit import CHECKS
     from recnb.evaluation.files import write_json

@@ -17,8 +17,7 @@ def demo(
     The world is generated: it shows what a report says, not what language models can do.
     """
     from recnb import load
-    from recnb.cli.progress import Steps, console
-    from recnb.cli.show import show
+    from recnb.cli.terminal import Steps, console, show
     from recnb.data import splits
     from recnb.models import parse_models
     from recnb.study.run import Plan, run

@@ -117,9 +117,8 @@ def evaluate(
     """
     import shutil
 
-    from recnb.cli.progress import Steps, console
-    from recnb.cli.show import show
     from recnb.cli.splitting import make_split
+    from recnb.cli.terminal import Steps, console, show
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
     from recnb.study.run import Plan, choose_models, run

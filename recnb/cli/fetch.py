@@ -48,7 +48,7 @@ def fetch(
 
         recnb data fetch book-crossing --from ~/Downloads/BX-CSV-Dump.zip
     """
-    from recnb.cli.progress import console
+    from recnb.cli.terminal import console
     from recnb.data.fetch import FetchError, licence, sets
 
     entry = sets.fetchable(name)
@@ -117,7 +117,7 @@ class _Bytes:
                 TransferSpeedColumn,
             )
 
-            from recnb.cli.progress import console
+            from recnb.cli.terminal import console
 
             self.bar = Progress(
                 TextColumn("{task.description}"),

@@ -30,8 +30,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Execute notebooks with papermill, collect what they recorded, and write a page that links them."""
-    from recnb.cli.progress import Steps, console
-    from recnb.course.batch import Progress, run_course
+    from recnb.cli.terminal import Steps, console
+    from recnb.course.running.batch import Progress, run_course
 
     with Steps(quiet) as steps:
 

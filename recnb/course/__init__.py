@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recnb.course.baskets import baskets, middle_user
-from recnb.course.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.images import as_jpeg
@@ -14,7 +13,8 @@ from recnb.course.people import browse, example_user, lists_of
 from recnb.course.probe import Probe, probe
 from recnb.course.records import record
 from recnb.course.results import recorded
-from recnb.course.runner import (
+from recnb.course.running.batch import CourseResult, NotebookStatus, Progress, run_course
+from recnb.course.running.runner import (
     NotebookError,
     NotebookStopped,
     NotebookTimeout,

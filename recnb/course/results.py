@@ -41,13 +41,18 @@ class Recorded:
         return (as_html(self._shown(), {}) if self.rows else "") + f"<p>{escape(self.note)}</p>"
 
 
-def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> Recorded:
+def recorded(
+    pattern: str, *, part: str = "records", folder: str | Path | None = None, **only: Any
+) -> Recorded:
     """Return the recorded runs on real data that match, for the reader to see.
 
     Parameters
     ----------
     pattern : str
         Names of files in ``results/``, for example ``"classical-*"``; ``.json`` is added.
+    part : str
+        Which part of the files: "records" holds the values; others are lists of rows ("differences") or rows by
+        name ("costs"), whose name becomes the column `model`.
     folder : path, optional
         Where the files are; default: those that the package brings, in a checkout ``results/``.
     **only
@@ -79,7 +84,7 @@ def recorded(pattern: str, *, folder: str | Path | None = None, **only: Any) -> 
         note = "The recorded runs are in results/ of the repository; this copy of the package lacks them."
         return Recorded((), note)
     files = sorted(place.glob(name))
-    rows = [row for file in files for row in _read(file)]
+    rows = [row for file in files for row in _read(file, part)]
     for column, wanted in only.items():
         allowed = wanted if isinstance(wanted, list | tuple | set) else [wanted]
         rows = [row for row in rows if row.get(column) in allowed]
@@ -96,7 +101,7 @@ def _results_folder() -> Path | None:
     return next((place for place in (package, checkout) if place.is_dir()), None)
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
+def _read(file: Path, part: str) -> list[dict[str, Any]]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -104,6 +109,8 @@ def _read(file: Path) -> list[dict[str, Any]]:
             f"no JSON ({error})", file=str(file), mend="record the run again"
         ) from error
     head = content if isinstance(content, dict) else {}
+    if part != "records":
+        return _part(head.get(part, []))
     rows = head.get("records", head.get("rows")) if head else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError("holds no rows", file=str(file), mend="write a list named 'records'")
@@ -116,3 +123,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
     said = {name: str(value) for name, value in shared.items() if isinstance(value, str)}
     first: dict[str, Any] = {name: said.pop(name) for name in ("data", "split") if name in said}
     return [{**first, **row, **said} for row in checked_rows(rows)]
+
+
+def _part(content: Any) -> list[dict[str, Any]]:
+    """Rows of another part than the records; none where there is no such part."""
+    if isinstance(content, dict):
+        content = [{"model": name, **row} for name, row in content.items() if isinstance(row, dict)]
+    return [dict(row) for row in content]

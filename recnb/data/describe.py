@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    from recnb.data.dataset import Dataset
 
 
 def gini(counts: np.ndarray) -> float:
@@ -26,7 +23,7 @@ def gini(counts: np.ndarray) -> float:
     return float((2 * np.arange(1, n + 1) - n - 1) @ counts / (n * total))
 
 
-def in_head(ds: Dataset, head: float = 0.5) -> np.ndarray:
+def in_head(ds: Any, head: float = 0.5) -> np.ndarray:
     """Whether an item is in the head: the most used that hold `head` of all pairs, and all tied with the last of them.
 
     The one definition of the head in this package. Returns an ndarray of shape (n_items,), bool.
@@ -44,7 +41,7 @@ def in_head(ds: Dataset, head: float = 0.5) -> np.ndarray:
     return (known > 0) & (known >= falling[min(last, len(falling) - 1)])
 
 
-def tied_last(ds: Dataset) -> float:
+def tied_last(ds: Any) -> float:
     """Share of users whose last rows, two or more, have the same time; NaN without an order.
 
     Where it is not zero, "the last item of a user" depends on how ties are broken.
@@ -57,7 +54,7 @@ def tied_last(ds: Dataset) -> float:
     return float((at_last > 1).mean())
 
 
-def describe(ds: Dataset) -> pd.Series:
+def describe(ds: Any) -> pd.Series:
     """Describe a data set.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from typing import Protocol as Interface
@@ -13,16 +13,17 @@ import pandas as pd
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
 from recnb.evaluation.audit import audit
+from recnb.evaluation.columns import Column
 from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
-from recnb.evaluation.result import Column, Evaluation
+from recnb.evaluation.result import Evaluation
 from recnb.evaluation.versions import versions
+from recnb.progress import Progress
 from recnb.recommender import Lists, Reads, Recommender, read_lists
 
 TIE_SEEDS = 4
 TIE_SECONDS = 15  # a model that took longer is not fitted again for other orders
-Progress = Callable[[str, int, int], None]
 
 
 class Store(Interface):

@@ -11,16 +11,17 @@ import pandas as pd
 
 from recnb import files
 from recnb.errors import InputError
+from recnb.evaluation.columns import Column
 from recnb.evaluation.findings import Finding
+from recnb.evaluation.protocol import Key
 from recnb.evaluation.record import Record
-from recnb.evaluation.result import Column, Evaluation, Key
 from recnb.metrics import METRICS
 
 SCHEMA = 2
 _HEAD = ["model", "seed", "metric", "k", "candidates"]
 
 
-def save(ev: Evaluation, path: str | Path) -> None:
+def save(ev: Any, path: str | Path) -> None:
     """Write the json and parquet files of an output folder.
 
     Every file is written under another name first, so that a kill leaves the earlier one whole.
@@ -43,8 +44,8 @@ def save(ev: Evaluation, path: str | Path) -> None:
     write_json(folder / "run.json", run)
 
 
-def load(path: str | Path) -> Evaluation:
-    """Read a folder that :func:`save` wrote."""
+def read(path: str | Path) -> dict[str, Any]:
+    """The arguments of :class:`Evaluation` in a folder that :func:`save` wrote."""
     folder = Path(path)
     if not (folder / "run.json").is_file():
         raise InputError(
@@ -75,10 +76,19 @@ def load(path: str | Path) -> Evaluation:
     titles = dict(zip(named["item_id"], named["title"]))
     split = folder / "split.parquet"
     frame = pd.read_parquet(split) if split.is_file() else None
-    return Evaluation(columns, users, lists, kept, findings, run, frame, titles)
+    return {
+        "columns": columns,
+        "users": users,
+        "lists": lists,
+        "records": kept,
+        "findings": findings,
+        "settings": run,
+        "split_frame": frame,
+        "titles": titles,
+    }
 
 
-def all_groups(ev: Evaluation) -> pd.DataFrame:
+def all_groups(ev: Any) -> pd.DataFrame:
     """:meth:`Evaluation.by` for activity, popularity and every column of the users table with few values."""
     parts = []
     for group in ev.users.columns:

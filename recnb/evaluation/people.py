@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-
-if TYPE_CHECKING:
-    from recnb.evaluation.result import Evaluation
 
 ITEM = ["item_id", "title"]
 
@@ -50,7 +47,7 @@ class UserLists:
 
 
 def lists_of_users(
-    ev: Evaluation,
+    ev: Any,
     users: Sequence[str],
     models: Iterable[str] | None = None,
     k: int | None = None,
@@ -99,9 +96,7 @@ def lists_of_users(
     ]
 
 
-def users_with_lists(
-    ev: Evaluation, n: int, seed: int = 0, candidates: str | None = None
-) -> list[str]:
+def users_with_lists(ev: Any, n: int, seed: int = 0, candidates: str | None = None) -> list[str]:
     """Users who have a list, drawn at random, the same ones for the same seed; in the order of their ids."""
     lists = ev.lists
     there = np.sort(
@@ -111,7 +106,7 @@ def users_with_lists(
     return [str(there[i]) for i in sorted(drawn)]
 
 
-def _of_one(ev: Evaluation, user: str, rows: pd.DataFrame, parts: pd.DataFrame) -> UserLists:
+def _of_one(ev: Any, user: str, rows: pd.DataFrame, parts: pd.DataFrame) -> UserLists:
     order = next((c for c in ("timestamp", "position") if c in parts), None)
     parts = parts.sort_values(order, kind="stable") if order else parts
     test = (parts["part"] == "test").to_numpy()

@@ -13,26 +13,15 @@ import pandas as pd
 
 from recnb import hooks
 from recnb.errors import InputError
+from recnb.evaluation import files
+from recnb.evaluation.columns import TABLE, Column, differences, ends, long_table, resampled
 from recnb.evaluation.findings import Finding
+from recnb.evaluation.groups import by_group, grouped
 from recnb.evaluation.people import UserLists, lists_of_users
 from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.evaluation.record import Record
-from recnb.metrics.intervals import Difference, exchange_p, holm, paired, resampled_means
+from recnb.metrics.intervals import holm
 from recnb.recommender import Reads
-
-TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """Values of one model, seed and metric: one per user (a row number of `Evaluation.users`).
-
-    For rmse and mae a value is the user's mean squared or absolute error and its weight the user's number of rows.
-    """
-
-    users: np.ndarray
-    values: np.ndarray
-    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,15 +138,15 @@ class Evaluation:
         for key in self.keys:
             held, drawn = self._all(key)
             for model, column in held.items():
-                low, high = _ends(drawn[model])
-                each = [_value(self.columns[model, s, key], key[0]) for s in self.seeds(model)]
+                low, high = ends(drawn[model])
+                each = [self.columns[model, s, key].mean(key[0]) for s in self.seeds(model)]
                 rows.append(
                     {
                         "model": model,
                         "metric": key[0],
                         "k": key[1],
                         "candidates": key[2],
-                        "value": _value(column, key[0]),
+                        "value": column.mean(key[0]),
                         "low": low,
                         "high": high,
                         "n_users": len(column.users),
@@ -172,10 +161,10 @@ class Evaluation:
         rows = []
         for key in self.keys:
             held = {(m, s): c for (m, s, q), c in self.columns.items() if q == key}
-            for (model, seed), drawn in self._resampled(held, key).items():
+            for (model, seed), drawn in resampled(held, key[0], *self.draws()).items():
                 column = held[model, seed]
-                value, n = _value(column, key[0]), len(column.users)
-                rows.append((model, seed, *key, value, *_ends(drawn), n))
+                value, n = column.mean(key[0]), len(column.users)
+                rows.append((model, seed, *key, value, *ends(drawn), n))
         return pd.DataFrame(rows, columns=["model", "seed", *TABLE[1:]]).astype({"k": "Int64"})
 
     def compare(
@@ -209,7 +198,7 @@ class Evaluation:
             raise InputError(f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(held)}")
         rows = [
             (model, to, *key, d.difference, d.low, d.high, d.p, d.n)
-            for model, d in self._differences(held, drawn, to, key).items()
+            for model, d in differences(held, drawn, to, key[0], *self.draws()).items()
         ]
         names = ["model", "to", *TABLE[1:4], "difference", "low", "high", "p", "n_users"]
         out = pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
@@ -264,27 +253,7 @@ class Evaluation:
             difference_low, difference_high`. No correction is made over groups: read them as a description.
         """
         key = self.key(metric, k, candidates)
-        to = to or self.best(key)
-        labels = self.groups(group)
-        rows = []
-        for label in labels.cat.categories:
-            inside = (labels == label).to_numpy()
-            held = {}
-            for model in self.models:
-                column = self.mean_over_seeds(model, key)
-                if column is not None and inside[column.users].any():
-                    held[model] = _within(column, inside)
-            if to not in held:
-                continue
-            drawn = self._resampled(held, key)
-            differences = self._differences(held, drawn, to, key)
-            for model, column in held.items():
-                d = differences.get(model)
-                change = (d.difference, d.low, d.high) if d else (0.0, 0.0, 0.0)
-                value, n = _value(column, key[0]), len(column.users)
-                rows.append((str(label), model, *key, value, *_ends(drawn[model]), n, to, *change))
-        names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
-        return self._with_language(pd.DataFrame(rows, columns=names).astype({"k": "Int64"}))
+        return self._with_language(by_group(self, group, key, to or self.best(key)))
 
     def groups(self, group: str) -> pd.Series:
         """Which group each user of `users` is in, as an ordered categorical."""
@@ -293,44 +262,23 @@ class Evaluation:
                 f"no column '{group}' of users",
                 mend=f"one of {', '.join(map(str, self.users.columns))}",
             )
-        values = self.users[group]
-        if pd.api.types.is_numeric_dtype(values) and values.nunique() > 6:
-            return _thirds(values)
-        return values.astype("string").fillna("not given").astype("category")
+        return grouped(self.users[group])
 
     @cached_property
     def per_user(self) -> pd.DataFrame:
         """`model, seed, metric, k, candidates, user_id, value, weight`: one row per user of every column."""
-        ids = self.users.index.to_numpy()
-        parts = []
-        for (model, seed, (metric, k, candidates)), c in self.columns.items():
-            weight = np.ones(len(c.values)) if c.weights is None else c.weights
-            part = pd.DataFrame({"user_id": ids[c.users], "value": c.values, "weight": weight})
-            head: dict[str, Any] = {
-                "model": model,
-                "seed": seed,
-                "metric": metric,
-                "k": k,
-                "candidates": candidates,
-            }
-            part = part.assign(**head)[[*head, *part.columns]]
-            parts.append(part.astype({"k": "Int64"}))
-        return pd.concat(parts, ignore_index=True)
+        return long_table(self.columns, self.users.index.to_numpy())
 
     # ---------------------------------------------------------------- files
 
     def save(self, path: str | Path) -> None:
         """Write the files of DESIGN's output folder, all but the report."""
-        from recnb.evaluation.files import save
-
-        save(self, path)
+        files.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Read what :meth:`save` wrote."""
-        from recnb.evaluation.files import load
-
-        return load(path)
+        return cls(**files.read(path))
 
     def lists_for(
         self,
@@ -355,109 +303,18 @@ class Evaluation:
         }
         return frame.assign(language=frame["model"].map(told).astype("boolean"))
 
-    def _draws(self) -> tuple[int, int]:
+    def draws(self) -> tuple[int, int]:
+        """Number of bootstrap draws, and their seed."""
         protocol = self.settings.get("protocol", {})
         return protocol.get("draws", 2000), protocol.get("seed", 0)
-
-    def _resampled(self, held: dict[Any, Column], key: Key) -> dict[Any, np.ndarray]:
-        """The bootstrap draws of each column's value; columns over the same users share them."""
-        draws, seed = self._draws()
-        groups: dict[bytes, list[Any]] = {}
-        for name, column in held.items():
-            groups.setdefault(column.users.tobytes(), []).append(name)
-        out = {}
-        for names in groups.values():
-            block = np.column_stack([held[n].values for n in names])
-            means = resampled_means(block, held[names[0]].weights, draws, seed)
-            means = np.sqrt(means) if key[0] == "rmse" else means
-            if len(block) == 1:
-                means = np.full_like(means, np.nan)  # one user says nothing about others
-            out.update({name: means[:, at] for at, name in enumerate(names)})
-        return {name: out[name] for name in held}
 
     def _all(self, key: Key) -> tuple[dict[str, Column], dict[str, np.ndarray]]:
         """Every model's mean over seeds and its draws, made once per key."""
         if key not in self._drawn:
             held = {m: c for m in self.models if (c := self.mean_over_seeds(m, key)) is not None}
-            self._drawn[key] = held, self._resampled(held, key)
+            self._drawn[key] = held, resampled(held, key[0], *self.draws())
         return self._drawn[key]
 
     @cached_property
     def _drawn(self) -> dict[Key, tuple[dict[str, Column], dict[str, np.ndarray]]]:
         return {}
-
-    def _differences(
-        self, held: dict[str, Column], drawn: dict[str, np.ndarray], to: str, key: Key
-    ) -> dict[str, Difference]:
-        """Every other column less one, paired by user."""
-        draws, seed = self._draws()
-        base = held[to]
-        change = np.sqrt if key[0] == "rmse" else _same
-        out = {}
-        for name, column in held.items():
-            if name == to:
-                continue
-            if not np.array_equal(column.users, base.users):
-                out[name] = self._overlap(column, base, key)
-                continue
-            w = np.ones(len(base.values)) if base.weights is None else base.weights
-            p = exchange_p(column.values, base.values, w, change, draws, seed)
-            gap = _value(column, key[0]) - _value(base, key[0])
-            out[name] = Difference(gap, *_ends(drawn[name] - drawn[to]), p, len(w))
-        return out
-
-    def _overlap(self, a: Column, b: Column, key: Key) -> Difference:
-        """The difference over the users that two columns share."""
-        draws, seed = self._draws()
-        users, at_a, at_b = np.intersect1d(a.users, b.users, return_indices=True)
-        if not len(users):
-            raise InputError("the models share no user", mend="judge them on the same split")
-        return paired(
-            a.values[at_a],
-            b.values[at_b],
-            draws=draws,
-            seed=seed,
-            weights=None if a.weights is None else a.weights[at_a],
-            transform=np.sqrt if key[0] == "rmse" else None,
-        )
-
-
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _same(values: np.ndarray) -> np.ndarray:
-    return values
-
-
-def _value(column: Column, metric: str) -> float:
-    mean = float(np.average(column.values, weights=column.weights))
-    return float(np.sqrt(mean)) if metric == "rmse" else mean
-
-
-def _within(column: Column, inside: np.ndarray) -> Column:
-    kept = inside[column.users]
-    weights = None if column.weights is None else column.weights[kept]
-    return Column(column.users[kept], column.values[kept], weights)
-
-
-def _thirds(values: pd.Series) -> pd.Series:
-    """Thirds by value, labelled with their range; ties stay together, users without a value too."""
-    known = values.dropna().astype(float)
-    cuts = np.unique(np.quantile(known, [1 / 3, 2 / 3]))
-    codes = np.searchsorted(cuts, values.astype(float).to_numpy(), side="left").astype(float)
-    codes[values.isna().to_numpy()] = -1
-    labels = []
-    names = {3: ("low", "middle", "high"), 2: ("low", "high"), 1: ("all",)}
-    present = [c for c in range(len(cuts) + 1) if (codes == c).any()]
-    for name, c in zip(names[len(present)], present):
-        inside = known[np.searchsorted(cuts, known.to_numpy(), side="left") == c]
-        labels.append(f"{name} ({inside.min():.4g} to {inside.max():.4g})")
-    place = {c: at for at, c in enumerate(present)}
-    if values.isna().any():
-        place[-1] = len(labels)
-        labels.append("not given")
-    numbers = np.array([place[c] for c in codes], dtype=np.int64)
-    out = pd.Categorical.from_codes(numbers, categories=pd.Index(labels), ordered=True)
-    return pd.Series(out, index=values.index)

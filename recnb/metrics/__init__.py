@@ -17,6 +17,7 @@ from recnb.metrics.beyond_accuracy import (
 )
 from recnb.metrics.calibration import miscalibration
 from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss, roc_auc
+from recnb.metrics.equivalence import Equivalence, equivalence
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
 from recnb.metrics.over_splits import OverSplits, over_splits
@@ -33,7 +34,7 @@ from recnb.metrics.ranking.measures import (
     recall,
     reciprocal_rank,
 )
-from recnb.metrics.ranking.sampled import sampled_ranks
+from recnb.metrics.ranking.sampled import expected_hit_rate, sampled_ranks
 from recnb.metrics.ranking.truth import Truth, count_relevant, hits
 from recnb.metrics.ranking.variants import (
     average_precision_hits,
@@ -54,10 +55,12 @@ from recnb.metrics.rating import (
 )
 from recnb.metrics.shapley import shapley, subsets
 from recnb.metrics.table import METRICS, Metric, names_of, resolve
+from recnb.metrics.trials import coverage_trials, null_trials
 
 __all__ = [
     "METRICS",
     "Difference",
+    "Equivalence",
     "GroupedAUC",
     "Metric",
     "OverSplits",
@@ -73,9 +76,12 @@ __all__ = [
     "clustered",
     "count_relevant",
     "coverage",
+    "coverage_trials",
     "ece",
+    "equivalence",
     "evaluate_frames",
     "evaluate_lists",
+    "expected_hit_rate",
     "f1",
     "gini",
     "group_gap",
@@ -93,6 +99,7 @@ __all__ = [
     "ndcg_fixed_ideal",
     "ndcg_rank2",
     "novelty",
+    "null_trials",
     "over_splits",
     "paired",
     "per_user_absolute_error",

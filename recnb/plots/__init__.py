@@ -10,6 +10,7 @@ from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
 from recnb.plots.lessons.fusion import plot_gains, plot_ladder, plot_missing
+from recnb.plots.lessons.habits import plot_chance, plot_features, plot_means
 from recnb.plots.lessons.media import plot_pictures, plot_recovered, plot_spectrograms
 from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
 from recnb.plots.lessons.studies import plot_studies, plot_width
@@ -24,9 +25,11 @@ __all__ = [
     "plot_activity",
     "plot_by_parameters",
     "plot_candidates",
+    "plot_chance",
     "plot_costs",
     "plot_cuts",
     "plot_differences",
+    "plot_features",
     "plot_gains",
     "plot_group_differences",
     "plot_groups",
@@ -34,6 +37,7 @@ __all__ = [
     "plot_learning",
     "plot_long_tail",
     "plot_lora",
+    "plot_means",
     "plot_missing",
     "plot_negatives",
     "plot_pictures",

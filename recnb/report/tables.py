@@ -8,8 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from recnb.evaluation import Evaluation
-from recnb.evaluation.protocol import LOWER_IS_BETTER
-from recnb.evaluation.result import Key
+from recnb.evaluation.protocol import LOWER_IS_BETTER, Key
 from recnb.plots.words import decimals, metric_name, p_value, people, seconds
 from recnb.report.answer import Answer, judge
 from recnb.report.numbers import amount, data, fixed, percent, signed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from recnb.study.search import Search, Trial, search
+from recnb.study.search import search
+from recnb.study.trials import Search, Trial
 
 __all__ = ["Search", "Trial", "search"]

@@ -15,11 +15,11 @@ from sklearn.base import clone
 from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
-from recnb.evaluation.evaluate import Progress
 from recnb.evaluation.files import write_json
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.models.table import DEFAULTS
+from recnb.progress import Progress
 from recnb.recommender import Recommender
 from recnb.report import write_report
 from recnb.study.search import search
@@ -178,13 +178,27 @@ def _searched(
                 metric=metric,
                 k=k,
                 protocol=plan.protocol,
+                progress=_trials(name, done, len(plan.models), progress),
+                journal=kept.with_suffix(".journal"),
             )
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
+            for journal in kept.parent.glob(f"{kept.stem}.journal*"):
+                journal.unlink()
         found = json.loads(kept.read_text(encoding="utf-8"))
         models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found
     return models, tried
+
+
+def _trials(name: str, done: int, n: int, progress: Progress | None) -> Any:
+    """Progress of a search, as a step of the run."""
+
+    def tell(_: str, trial: int, trials: int) -> None:
+        if progress:
+            progress(f"{name}: {trial} of {trials} trials on the validation part", done, n)
+
+    return tell
 
 
 def _found(model: Recommender, best: Recommender) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,61 +21,11 @@ from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
 from recnb.models.common.validation import Validation
 from recnb.optional import need
+from recnb.progress import Progress
 from recnb.recommender import Recommender
+from recnb.study.trials import Journal, Search, Trial
 
-Progress = Callable[[int, int], None]
 RATINGS = ("rmse",)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One set of settings and what it reached.
-
-    Attributes
-    ----------
-    settings : dict
-        Those that differ from the model given; {} is trial 0, the model as it was given.
-    value : float
-        The metric on the validation part.
-    seconds : float
-        Fitting and judging.
-    chosen : dict
-        What fitting with validation data found: the number of epochs, weights.
-    """
-
-    settings: dict[str, Any]
-    value: float
-    seconds: float
-    chosen: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for json."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search that has ended.
-
-    Attributes
-    ----------
-    trials : list of Trial
-        In the order tried.
-    best : int
-        The number of the best trial.
-    metric : str
-        Such as "ndcg@10".
-    seed : int
-    """
-
-    trials: tuple[Trial, ...]
-    best: int
-    metric: str
-    seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for json."""
-        return asdict(self)
 
 
 def search(
@@ -86,6 +37,7 @@ def search(
     k: int = 10,
     protocol: Any = None,
     progress: Progress | None = None,
+    journal: str | Path | None = None,
 ) -> Recommender:
     """The model with the settings that do best on the validation part.
 
@@ -107,7 +59,10 @@ def search(
         Cut-off of a ranking metric.
     protocol : Protocol, optional
         Its first metric, first k, threshold of relevance and rule for repeats win over the arguments.
-    progress : callable (done, total), optional
+    progress : callable (what, done, all), optional
+    journal : str or Path, optional
+        A file that keeps finished trials: the same search called again fits none of them twice, see
+        :class:`recnb.study.trials.Journal`.
 
     Returns
     -------
@@ -135,8 +90,19 @@ def search(
     judge = Judge.of(split, metric, k, protocol)
     judge.check(model)
     if isinstance(model, Hybrid) and trials > 0:
+        numbers = count()
         return model.map_parts(
-            lambda part: search(part, split, trials, seed, metric, k, protocol, progress)
+            lambda part: search(
+                part,
+                split,
+                trials,
+                seed,
+                metric,
+                k,
+                protocol,
+                progress,
+                None if journal is None else f"{journal}-{next(numbers)}",
+            )
         )
     space = model.search_space() if hasattr(model, "search_space") else {}
     if trials < 1:
@@ -144,6 +110,7 @@ def search(
     n = trials if space else 1
     study = _study(seed, judge.lower)
     study.enqueue_trial({name: _start(model, name, spec) for name, spec in space.items()})
+    kept = None if journal is None else Journal(journal, type(model).__name__)
     done: list[Trial] = []
     for number in range(n):
         asked = study.ask()
@@ -151,11 +118,14 @@ def search(
         drawn = {name: _draw(asked, name, spec) for name, spec in space.items()}
         settings = {} if number == 0 else drawn
         same = next((t for t in done if t.settings == settings), None)
-        trial = same or _try(model, settings, judge)
+        earlier = kept.get(number, settings) if kept else None
+        trial = earlier or same or _try(model, settings, judge)
+        if kept and earlier is None:
+            kept.add(trial)
         done.append(trial)
         study.tell(asked, trial.value)
         if progress:
-            progress(number + 1, n)
+            progress(f"{type(model).__name__}: trial", number + 1, n)
     values = np.array([t.value for t in done])
     best = int((values if judge.lower else -values).argmin())
     found = clone(model).set_params(**done[best].settings)

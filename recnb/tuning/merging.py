@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +60,24 @@ def save_merged(encoder: Any, adapter: Adapter, folder: str | Path) -> Path:
         for name, parameter in network.named_parameters():
             if parameter.requires_grad:
                 parameter.copy_(torch.from_numpy(adapter.arrays[name].copy()))
-    with whole_folder(folder, ours="config.json") as place:
+    with whole_folder(folder, ours="config.json") as place, _without_bars():
         merged(network).save_pretrained(place)
         encoder.tokenizer.save_pretrained(place)
         length = Path(encoder.source.folder) / "sentence_bert_config.json"
         if length.is_file():  # how many tokens the base reads
             shutil.copy(length, place)
     return Path(folder)
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """No progress bar for the second that a small model takes to write."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -20,7 +20,7 @@ import pytest
 from recnb.course.template import BOOTSTRAP, REPOSITORY, VERSION
 
 ROOT = Path(__file__).parents[2]
-OLDER = {"numpy": "1.26.4", "pandas": "2.2.3", "tornado": "6.4.2", "pyzmq": "26.2.0"}
+OLDER = {"numpy": "2.0.2", "pandas": "2.2.2", "tornado": "6.4.2", "pyzmq": "26.2.0"}  # Colab's
 pytestmark = pytest.mark.slow
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from recnb.course import run_notebook
 from recnb.course.notebook import find_notebooks, read
-from recnb.course.parameters import declared_parameters
+from recnb.course.running.parameters import declared_parameters
 from tools.notebooks.exercises import answers_of, failures, with_trials
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
 # Notebooks that are still to be rewritten in the house style (CONTRIBUTING.md, "A notebook").
 NOT_YET = {
-    "00_quickstart.ipynb",
     # data, behaviour, baselines, metrics
     "01_data_preparation.ipynb",
     "02_user_behaviour.ipynb",
@@ -25,8 +24,6 @@ NOT_YET = {
     "11_user_tower_attention.ipynb",
     "14_budget.ipynb",
     # tuning
-    "20_lora_from_scratch.ipynb",
-    "21_peft_comparison.ipynb",
     "22_rank_and_targets.ipynb",
     "23_one_base_many_domains.ipynb",
     # pictures, sounds, fusion

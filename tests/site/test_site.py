@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tools.site.findings import TEMPLATES, filled, findings
+from tools.site import picture
+from tools.site.readme import TEMPLATES, filled, findings, made
 from tools.site.recorded import ROOT, row, table
 
 pytest.importorskip("sphinx", reason="the extra recnb[docs] is not installed")
@@ -92,7 +93,11 @@ def test_numbers_of_the_readme_are_those_of_the_results(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     lines = findings(TEMPLATES[name], "results/{}.json")
     assert len(re.findall(r"^- ", lines, re.M)) == 8
-    assert filled(text, lines) == text, "run: python -m tools.site.findings"
+    assert filled(text, made(name)) == text, "run: python -m tools.site.readme"
+
+
+def test_the_picture_is_drawn_from_the_results():
+    assert picture.drawn_from() == picture.digest(), "run: python -m tools.site.picture"
 
 
 def test_readmes_are_short():

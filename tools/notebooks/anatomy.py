@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recnb.course.notebook import tags
-from recnb.course.parameters import parse_declarations
+from recnb.course.running.parameters import parse_declarations
 from recnb.course.template import BOOTSTRAP, badge
 from recnb.errors import InputError
 from tools.notebooks.exercises import problems

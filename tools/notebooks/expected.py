@@ -18,7 +18,7 @@ from typing import Any
 
 from recnb.course.notebook import find_notebooks, find_root
 from recnb.course.records import IDENTITY
-from recnb.course.runner import run_notebook
+from recnb.course.running.runner import run_notebook
 from recnb.errors import InputError
 from recnb.files import write_text
 

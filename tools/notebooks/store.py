@@ -20,8 +20,8 @@ from typing import Any
 
 from recnb.course.notebook import find_notebooks, find_root, needed, read, tagged
 from recnb.course.outputs import ADDED, normalise, stamped, texts
-from recnb.course.parameters import declared_parameters
-from recnb.course.runner import FILES, NotebookError, run_notebook
+from recnb.course.running.parameters import declared_parameters
+from recnb.course.running.runner import FILES, NotebookError, run_notebook
 from recnb.course.template import BOOTSTRAP
 from recnb.errors import InputError
 from recnb.files import write_text

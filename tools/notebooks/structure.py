@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from recnb.course.notebook import NAME, find_root, needed, read
-from recnb.course.parameters import check_parameters, declared_parameters, read_profiles
+from recnb.course.running.parameters import check_parameters, declared_parameters, read_profiles
 from recnb.course.template import REPOSITORY
 from recnb.errors import InputError
 from tools.notebooks.anatomy import lesson

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.site import recorded
-from tools.site.findings import environment, findings
+from tools.site.readme import environment, findings
 from tools.site.recorded import RESULTS, ROOT
 
 DOCS = ROOT / "docs"
@@ -34,7 +34,7 @@ def make_all() -> None:
 
 
 def render(text: str) -> str:
-    """A text with numbers that are looked up in `results/`, see :func:`tools.site.findings.environment`."""
+    """A text with numbers that are looked up in `results/`, see :func:`tools.site.readme.environment`."""
     return environment().from_string(text).render()
 
 

@@ -74,8 +74,8 @@ def named_items(task: Task) -> list[Finding]:
     ds = task.dataset
     code = {str(i).lower(): k for k, i in enumerate(ds.item_ids)}
     if "title" in ds.items:
-        titles = ds.items["title"].astype(str).str.lower().to_numpy()
-        code |= {t: k for k, t in enumerate(titles) if t not in code}
+        titles = ds.items["title"].astype("string").fillna("").str.lower().to_numpy()
+        code |= {t: k for k, t in enumerate(titles) if t and t not in code}
     out = []
     for column in ds.users.columns:
         users, items = [], []

@@ -85,7 +85,7 @@ def as_numbers(column: pd.Series) -> np.ndarray | None:
 def numbers_in_text(column: pd.Series) -> dict[str, np.ndarray]:
     """Numbers that stand behind the same word in many texts: "sales rank: 1,204" becomes a column "rank"."""
     out: dict[str, np.ndarray] = {}
-    for at, text in enumerate(column.astype(str)):
+    for at, text in enumerate(column.astype("string").fillna("")):
         if not any(c.isdigit() for c in text):
             continue
         for word, number in _NUMBER.findall(text[:5000])[:50]:

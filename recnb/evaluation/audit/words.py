@@ -11,11 +11,11 @@ from scipy import sparse
 
 def words_of(table: pd.DataFrame) -> list[set[str]]:
     """The words in all text columns of each row."""
-    texts = [table[c].astype(str) for c in table.columns if table[c].dtype == object]
-    texts += [
-        table[c].astype(str)
+    texts = [
+        table[c].astype("string").fillna("")
         for c in table.columns
-        if isinstance(table[c].dtype, (pd.StringDtype, pd.CategoricalDtype))
+        if table[c].dtype == object
+        or isinstance(table[c].dtype, pd.StringDtype | pd.CategoricalDtype)
     ]
     if not texts:
         return [set() for _ in range(len(table))]

@@ -125,7 +125,9 @@ def single_item(ranks: ArrayLike, k: int) -> pd.DataFrame:
     )
 
 
-def expected_hit_rate(ranks: ArrayLike, n_candidates: int, n_negatives: int, k: int) -> Floats:
+def expected_hit_rate(
+    ranks: ArrayLike, n_candidates: ArrayLike, n_negatives: int, k: int
+) -> Floats:
     """The hit rate that uniform drawing turns a catalogue rank into, on average.
 
     Of the n negatives r - 1 stand before the item, so the number drawn of these is hypergeometric.
@@ -134,7 +136,7 @@ def expected_hit_rate(ranks: ArrayLike, n_candidates: int, n_negatives: int, k: 
     ----------
     ranks : array-like of int
         From 1 to n_candidates + 1.
-    n_candidates : int
+    n_candidates : int, or array-like of int of the shape of `ranks`
         Negatives in the catalogue.
     n_negatives, k : int
         Drawn, and the cut-off.
@@ -151,13 +153,13 @@ def expected_hit_rate(ranks: ArrayLike, n_candidates: int, n_negatives: int, k: 
     (array([0.98]), array([0.]))
     """
     check_k(k)
-    r = np.asarray(ranks)
-    if not 1 <= n_negatives <= n_candidates or (r < 1).any() or (r > n_candidates + 1).any():
+    r, n = np.broadcast_arrays(ranks, n_candidates)
+    if not 1 <= n_negatives <= n.min(initial=n_negatives) or ((r < 1) | (r > n + 1)).any():
         raise InputError(
-            f"ranks from {r.min()} to {r.max()}, {n_negatives} drawn of {n_candidates} candidates",
+            f"ranks from {r.min()} to {r.max()}, {n_negatives} drawn of {n.min()} candidates",
             mend="ranks lie from 1 to n_candidates + 1, draws from 1 to n_candidates",
         )
-    return np.asarray(stats.hypergeom.cdf(k - 1, n_candidates, r - 1, n_negatives))
+    return np.asarray(stats.hypergeom.cdf(k - 1, n, r - 1, n_negatives))
 
 
 def _weights(popularity: ArrayLike | None, n_items: int) -> Floats:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,51 +31,57 @@ class Plan:
     rank: int | None
 
 
-def plans(
-    shares: Sequence[float], penalties: Sequence[float], ranks: Sequence[int | None]
-) -> list[Plan]:
-    """All combinations, the usual values (the first of each) in front and the others by their distance from them.
-
-    Examples
-    --------
-    >>> [(p.share, p.l2) for p in plans([0.3, 0.2, 0.5], [10.0, 3.0], [None])][:3]
-    [(0.3, 10.0), (0.2, 10.0), (0.3, 3.0)]
-    """
-    places = product(*(range(len(axis)) for axis in (shares, penalties, ranks)))
-    nearest = sorted(places, key=lambda place: (sum(place), place[::-1]))
-    return [Plan(shares[a], penalties[b], ranks[c]) for a, b, c in nearest]
-
-
 def choose(
-    candidates: Sequence[Plan],
-    scores: Callable[[Sequence[Plan]], Iterator[tuple[Plan, np.ndarray]]],
+    shares: Sequence[float],
+    penalties: Sequence[float],
+    ranks: Sequence[int | None],
+    scores: Callable[[Plan], np.ndarray],
     validation: Validation,
 ) -> Plan:
-    """The first plan that is not clearly worse than the best.
+    """The share, then at this share the penalty, then at both the rank.
 
     Parameters
     ----------
-    candidates : sequence of Plan
-        The usual one first.
-    scores : callable (plans) -> iterator of (Plan, ndarray of shape (n_users_asked, n_items_asked))
+    shares, penalties, ranks : sequence
+        The usual value of each first, the others by their distance from it.
+    scores : callable (plan) -> ndarray of shape (n_users_asked, n_items_asked)
     validation : Validation
 
     Notes
     -----
-    Clearly worse: by more than half a standard error of the paired difference in NDCG@10, users and items both being
-    samples. The variance is that of sums over users plus that of sums over items less that of the single hits.
+    On each axis the first value that is not clearly worse than the best. Clearly worse: by more than half a standard
+    error of the paired difference in NDCG@10, users and items both being samples. The variance is that of sums over
+    users plus that of sums over items less that of the single hits. One axis after the other takes the sum of the
+    axes' lengths, not their product.
 
     References
     ----------
     Breiman et al. (1984), "Classification and regression trees", section 3.4.3 (there one standard error).
     Owen (2007), "The pigeonhole bootstrap", Annals of Applied Statistics, section 3 (two-way samples).
     """
-    if len(candidates) == 1 or not len(validation.users):
-        return candidates[0]
-    gains = {plan: _gains(validation.lists(s), validation) for plan, s in scores(candidates)}
-    best = max(candidates, key=lambda plan: gains[plan][1].sum())
-    for plan in candidates:
-        lead, error = difference(gains[best], gains[plan], *validation.relevant.shape)
+    plan = Plan(shares[0], penalties[0], ranks[0])
+    if not len(validation.users):
+        return plan
+    gains: dict[Plan, tuple[np.ndarray, np.ndarray]] = {}
+    for name, values in (("share", shares), ("l2", penalties), ("rank", ranks)):
+        along = [replace(plan, **{name: value}) for value in values]  # type: ignore[arg-type]
+        if len(along) == 1:
+            continue
+        for at in along:
+            if at not in gains:
+                gains[at] = _gains(validation.lists(scores(at)), validation)
+        plan = _first_good(along, gains, validation.relevant.shape)
+    return plan
+
+
+def _first_good(
+    along: Sequence[Plan],
+    gains: Mapping[Plan, tuple[np.ndarray, np.ndarray]],
+    shape: tuple[int, int],
+) -> Plan:
+    best = max(along, key=lambda plan: gains[plan][1].sum())
+    for plan in along:
+        lead, error = difference(gains[best], gains[plan], *shape)
         if lead <= CAUTION * error:
             return plan
     return best

@@ -55,26 +55,35 @@ class ItemKernel:
         values, vectors = linalg.eigh(self.gram * scale[:, None] * scale[None, :])
         return values[::-1].clip(0), scale[:, None] * vectors[:, ::-1]
 
-    def damping(
+    def damps(
         self, weights: Sequence[float], l2: float, spectrum: tuple[np.ndarray, np.ndarray]
-    ) -> tuple[list[float], np.ndarray]:
-        """The weight of each part's inner product, and the matrix between features that damps it.
+    ) -> tuple[np.ndarray, list[float], np.ndarray]:
+        """What a penalty leaves of each feature, of each part's inner product, and takes from each eigenvector.
 
         Returns
         -------
+        ndarray of shape (d,)
+            0 for features of a part that they do not hold whole.
         list of float
             0 for a part that `features` hold whole.
-        ndarray of shape (d, d)
+        ndarray of shape (d,)
         """
-        values, vectors = spectrum
+        values, _ = spectrum
         rest = max([w * last for w, last in zip(weights, self.last)], default=0.0)
         kept = 1.0 if np.isinf(l2) else l2 / (rest + l2)
         damp = np.zeros_like(values) if np.isinf(l2) else kept - l2 / (values + l2)
         # V'V has the eigenvalues s: a direction of length s is damped from kept to l2 / (s + l2).
         inside = [kept * w * (last == 0) for w, last in zip(weights, self.last)]
         outside = [kept * w * (last > 0) for w, last in zip(weights, self.last)]
-        matrix = np.diag(np.repeat(inside, self.widths)) - (vectors * damp.clip(0)) @ vectors.T
-        return outside, matrix
+        return np.repeat(inside, self.widths), outside, damp.clip(0)
+
+    def damping(
+        self, weights: Sequence[float], l2: float, spectrum: tuple[np.ndarray, np.ndarray]
+    ) -> tuple[list[float], np.ndarray]:
+        """The weight of each part's inner product, and the matrix of shape (d, d) between features that damps it."""
+        inside, outside, damp = self.damps(weights, l2, spectrum)
+        vectors = spectrum[1]
+        return outside, np.diag(inside) - (vectors * damp) @ vectors.T
 
 
 def leading_directions(part: Vectors) -> tuple[np.ndarray | None, float]:
@@ -93,7 +102,7 @@ def leading_directions(part: Vectors) -> tuple[np.ndarray | None, float]:
     if min(n, d) > _EXACT:
         given = part.astype(np.float64)
         _, values, right = randomized_svd(
-            given, DIRECTIONS, n_iter=4, power_iteration_normalizer="QR", random_state=0
+            given, DIRECTIONS, n_iter=2, power_iteration_normalizer="QR", random_state=0
         )
         return right.T, float(values[-1] ** 2)
     given = part.astype(np.float64)
@@ -143,3 +152,10 @@ def project(parts: Sequence[Vectors], bases: Sequence[np.ndarray | None]) -> np.
         for part, basis in zip(parts, bases)
     ]
     return np.hstack(out)
+
+
+def inner(rows: sparse.csr_matrix | np.ndarray, part: Vectors, columns: Vectors) -> np.ndarray:
+    """``rows @ part @ columns.T`` as float64, dense."""
+    profile = rows @ (part.astype(np.float64))
+    out: Any = profile @ columns.astype(np.float64).T
+    return out.toarray() if sparse.issparse(out) else np.asarray(out)

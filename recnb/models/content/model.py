@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,14 +15,15 @@ from recnb.models.common.item_tables import item_factors, unit
 from recnb.models.common.liked import FromHistory
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
-from recnb.models.content.choice import Plan, choose, plans
-from recnb.models.content.kernel import ItemKernel, Vectors, distinct_rows, project
+from recnb.models.content.choice import Plan, choose
+from recnb.models.content.kernel import ItemKernel, Vectors, distinct_rows, inner, project
+from recnb.models.content.plan_scores import PlanScores
 from recnb.recommender import Reads
 
 WAYS = ("auto", "mean", "ridge")
 PENALTIES = (10.0, 30.0, 3.0, 100.0, 1.0, np.inf)  # the usual one first; infinite is the mean
 RANKS: tuple[int | None, ...] = (None, 100, 20)
-_CELLS = 10**7  # of one score matrix while a plan is chosen
+_CELLS = 5 * 10**6  # of one score matrix while a plan is chosen
 
 
 class ContentModel(FromHistory):
@@ -61,30 +61,31 @@ class ContentModel(FromHistory):
         raise NotImplementedError
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        candidates = self._plans()
+        shares, penalties, ranks = self._shares(), self._penalties(), self._ranks()
         self._learn_liked(train)
         self._keep_vectors(self._vectors(train.items, learn=True))
         used = np.flatnonzero(self.popularity_)
         # In the order of the ids, so that the order of the catalogue changes no sum.
         kernel = ItemKernel(self._parts(), used[np.argsort(train.item_ids[used])])
-        plan = candidates[0]
-        if valid is not None and len(candidates) > 1:
+        plan = Plan(shares[0], penalties[0], ranks[0])
+        if valid is not None and len(shares) * len(penalties) * len(ranks) > 1:
             validation = Validation.of(train, valid, cells=_CELLS)
-            plan = choose(
-                candidates, lambda asked: self._answers(kernel, asked, validation), validation
-            )
+            rows = self.rows(validation.users, validation.told).astype(np.float64)
+            scores = PlanScores(kernel, self._weights, rows, validation.items, self.liked_)
+            plan = choose(shares, penalties, ranks, scores, validation)
         self._settle(kernel, plan)
 
-    def _plans(self) -> list[Plan]:
+    def _shares(self) -> tuple[float, ...]:
+        if getattr(self, "share", "auto") == "auto":
+            return self.shares
+        share = _number("share", self.share)  # type: ignore[attr-defined]
+        if not 0 <= share <= 1:
+            raise InputError(f"share={share:g}", mend="from 0 (words) to 1 (encoder), or auto")
+        return (share,)
+
+    def _penalties(self) -> tuple[float, ...]:
         if self.way not in WAYS:
             raise InputError(f"way='{self.way}'", mend=f"one of {', '.join(WAYS)}")
-        shares = self.shares
-        if getattr(self, "share", "auto") != "auto":
-            shares = (_number("share", self.share),)  # type: ignore[attr-defined]
-            if not 0 <= shares[0] <= 1:
-                raise InputError(
-                    f"share={shares[0]:g}", mend="from 0 (words) to 1 (encoder), or auto"
-                )
         penalties: tuple[float, ...] = PENALTIES
         if self.l2 != "auto":
             penalties = (_number("l2", self.l2), np.inf)
@@ -94,12 +95,15 @@ class ContentModel(FromHistory):
             penalties = tuple(p for p in penalties if p < np.inf)
         if not all(p > 0 for p in penalties) or not penalties:
             raise InputError(f"l2={self.l2}", mend="a number above 0, or auto")
-        ranks = RANKS
-        if self.rank != "auto":
-            ranks = (None if self.rank is None else int(_number("rank", self.rank)),)
-        if any(rank is not None and rank < 1 for rank in ranks):
+        return penalties
+
+    def _ranks(self) -> tuple[int | None, ...]:
+        if self.rank == "auto":
+            return RANKS
+        rank = None if self.rank is None else int(_number("rank", self.rank))
+        if rank is not None and rank < 1:
             raise InputError(f"rank={self.rank}", mend="a number above 0, None, or auto")
-        return plans(shares, penalties, ranks)
+        return (rank,)
 
     def _keep_vectors(self, vectors: tuple[Vectors | None, Vectors | None]) -> None:
         words, meaning = vectors
@@ -172,35 +176,6 @@ class ContentModel(FromHistory):
                 out += weight * inner(rows, part, part[self.first_])
         return out[:, self.place_]
 
-    def _answers(
-        self, kernel: ItemKernel, asked: Sequence[Plan], validation: Validation
-    ) -> Iterator[tuple[Plan, np.ndarray]]:
-        """Scores of the validation's users and items by each plan; what plans share is computed once."""
-        rows = self.rows(validation.users, validation.told).astype(np.float64)
-        columns = validation.items
-        features = kernel.features[columns].T
-        for rank in dict.fromkeys(plan.rank for plan in asked):
-            if rank is not None:
-                factors = item_factors(self.liked_, rank)
-                rows = (rows @ factors) @ factors.T
-            left = rows @ kernel.features
-            whole = [
-                inner(rows, part, part[columns]) if last else None
-                for part, last in zip(kernel.parts, kernel.last)
-            ]
-            for share in dict.fromkeys(plan.share for plan in asked):
-                weights = self._weights(share)
-                spectrum = kernel.spectrum(weights)
-                for plan in asked:
-                    if plan.rank != rank or plan.share != share:
-                        continue
-                    outside, damping = kernel.damping(weights, plan.l2, spectrum)
-                    scores = (left @ damping) @ features
-                    for weight, product in zip(outside, whole):
-                        if product is not None:
-                            scores += weight * product
-                    yield plan, scores
-
     def with_items(self, items: pd.DataFrame) -> ContentModel:
         """A copy that also scores new items, which follow the known ones.
 
@@ -237,13 +212,6 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(f"{name}='{value}'", mend="a number, or auto")
     return float(value)
-
-
-def inner(rows: sparse.csr_matrix | np.ndarray, part: Vectors, columns: Vectors) -> np.ndarray:
-    """``rows @ part @ columns.T`` as float64, dense."""
-    profile = rows @ (part.astype(np.float64))
-    out: Any = profile @ columns.astype(np.float64).T
-    return out.toarray() if sparse.issparse(out) else np.asarray(out)
 
 
 def stacked(known: Vectors, added: Vectors) -> Vectors:

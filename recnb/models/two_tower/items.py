@@ -164,7 +164,8 @@ class ItemReader:
     def read(self, items: pd.DataFrame) -> ReadItems:
         """Read other items."""
         texts = self._sentences(items)
-        tables, present = [], None
+        tables: list[np.ndarray] = []
+        present = None
         if self.fuses:
             media = media_of(items, self.modalities.facts)
             tables, present = self.modalities.tables(items, media)

@@ -286,7 +286,7 @@ class Settings:
     @classmethod
     def of(cls, model: Any) -> Settings:
         """Those that a model has under their names."""
-        groups = [
+        groups: list[Any] = [
             group(**{part.name: getattr(model, part.name) for part in fields(group)})
             for group in GROUPS
         ]
@@ -385,7 +385,7 @@ def flat(cls: type[T]) -> type[T]:
         for part in parts
     ]
     __init__.__signature__ = inspect.Signature([own, *given])  # type: ignore[attr-defined]
-    cls.__init__ = __init__  # type: ignore[misc]
+    cls.__init__ = __init__  # type: ignore[method-assign, misc]
     docs = [inspect.cleandoc(group.__doc__ or "").partition("----------\n")[2] for group in GROUPS]
     cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("{settings}", "\n".join(docs).strip())
     return cls

@@ -58,28 +58,33 @@ def plot_candidates(rank: int, n_candidates: int, drawn: ArrayLike, ax: Axes | N
     return ax
 
 
-def plot_negatives(frame: pd.DataFrame, ax: Axes | None = None, marked: int | None = None) -> Axes:
-    """Each model's value over the number of candidates that were drawn, up to the whole catalogue.
+def plot_negatives(
+    frame: pd.DataFrame, ax: Axes | None = None, base: str | None = None, marked: int | None = None
+) -> Axes:
+    """Each model's value for each number of candidates that were drawn, up to the whole catalogue.
 
     Parameters
     ----------
     frame : DataFrame with `model, n_negatives, value`
     ax : Axes, optional
+    base : str, optional
+        Draw each value as a multiple of this model's.
     marked : int, optional
         A number of negatives to mark with a line.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"model": "ease", "n_negatives": [10, 100, 1000], "value": [0.9, 0.3, 0.04]})
-    >>> plot_negatives(frame).get_xlabel()
+    >>> plot_negatives(frame, base="ease").get_xlabel()
     'Drawn candidates beside each relevant item (log scale)'
     """
     ax = axes(ax)
+    bases = frame[frame["model"] == base].set_index("n_negatives")["value"]
     for model, part in frame.groupby("model", sort=False):
         look = style(str(model))
         ax.plot(
             part["n_negatives"],
-            part["value"],
+            part["value"] / (1 if base is None else bases.loc[part["n_negatives"]].to_numpy()),
             linestyle=look.line,
             label=plain(model),
             **look.marks(5),
@@ -87,9 +92,8 @@ def plot_negatives(frame: pd.DataFrame, ax: Axes | None = None, marked: int | No
     if marked is not None:
         ax.axvline(marked, color=BLACK, linestyle="--", linewidth=1)
     plain_log(ax, "x")
-    ax.set_ylim(0, None)
     ax.set_xlabel("Drawn candidates beside each relevant item (log scale)")
-    ax.set_ylabel("Hit rate per relevant item")
+    ax.set_ylabel("Hit rate" + ("" if base is None else f", times that of {plain(base)}"))
     ax.legend(frameon=False)
     quiet(ax, "y")
     return ax

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from recnb.course import NotebookError, Progress, batch, run_course
+from recnb.course import NotebookError, Progress, run_course
+from recnb.course.running import batch
 from recnb.errors import InputError
 
 Make = Callable[..., Path]

@@ -132,3 +132,17 @@ def test_a_file_without_rows_is_told(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json"):
         recorded("a", folder=tmp_path)
+
+
+def test_other_parts_of_a_recorded_run(tmp_path: Path) -> None:
+    content = {
+        "records": [{"metric": "ndcg", "value": 0.5}],
+        "differences": [{"model": "a", "to": "b", "difference": 0.1}],
+        "costs": {"a": {"seconds": 2.0}, "b": {"seconds": 3.0}},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    told = recorded("run", part="differences", folder=tmp_path)
+    assert told.rows == ({"model": "a", "to": "b", "difference": 0.1},)
+    costs = recorded("run", part="costs", model="b", folder=tmp_path)
+    assert costs.rows == ({"model": "b", "seconds": 3.0},)
+    assert not recorded("run", part="nothing", folder=tmp_path).rows

@@ -345,3 +345,18 @@ def test_movielens_ties_and_leak_are_reproduced():
     assert found["tied_last"].value == pytest.approx(0.44, abs=0.005)
     _, after = later_shares(task)
     assert after.mean() == pytest.approx(0.41, abs=0.01)
+
+
+def test_a_text_column_with_missing_cells_is_read() -> None:
+    from recnb.evaluation.audit.reveals import numbers_in_text
+
+    column = pd.Series(["sales rank 7"] * 40 + [None], dtype="str")
+    found = numbers_in_text(column)
+    assert found["rank"][0] == 7 and np.isnan(found["rank"][-1])
+
+
+def test_words_of_rows_with_missing_cells_are_read() -> None:
+    from recnb.evaluation.audit.words import words_of
+
+    table = pd.DataFrame({"age": pd.Series(["45-54", None], dtype="str"), "home": ["Owner", None]})
+    assert words_of(table) == [{"45-54", "owner"}, set()]

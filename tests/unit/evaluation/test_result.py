@@ -11,7 +11,7 @@ import pytest
 from recnb import InputError, Recommender, evaluate
 from recnb.data import splits
 from recnb.evaluation import Protocol
-from recnb.evaluation.result import Column
+from recnb.evaluation.columns import Column
 from tests.unit.evaluation.conftest import Mean, Noisy, Popular, build, table
 
 

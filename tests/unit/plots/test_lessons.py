@@ -17,8 +17,11 @@ from recnb.behaviour import behaviour
 from recnb.data import Dataset, in_head, splits
 from recnb.plots import (
     plot_candidates,
+    plot_chance,
     plot_cuts,
+    plot_features,
     plot_long_tail,
+    plot_means,
     plot_negatives,
     plot_protocol,
     plot_studies,
@@ -74,12 +77,12 @@ def test_a_sample_keeps_those_before_and_tells_both_ranks():
     assert texts == ["rank 143 of 3,700", "rank 3 of 5"]
 
 
-def test_negatives_draw_a_line_per_model():
+def test_negatives_are_drawn_as_multiples_of_the_base():
     frame = pd.DataFrame(
-        {"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.9, 0.3, 0.8]}
+        {"model": ["ease", "ease", "als"], "n_negatives": [10, 100, 10], "value": [0.8, 0.3, 0.4]}
     )
-    ax = plot_negatives(frame, marked=100)
-    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0.9, 0.3], [0.8]]
+    ax = plot_negatives(frame, base="ease", marked=100)
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[1.0, 1.0], [0.5]]
 
 
 def test_studies_count_those_that_hold_the_truth():
@@ -97,3 +100,25 @@ def test_the_drawing_of_the_protocol_judges_last():
 def test_width_marks_the_gap():
     ax = plot_width([100, 400], [0.02, 0.01], gap=0.015, label="the gap")
     assert list(ax.lines[1].get_ydata()) == [0.015, 0.015]
+
+
+def test_features_put_the_largest_in_the_last_bar_and_mark_the_median():
+    frame = pd.DataFrame({"rows": [*range(1, 200), 10_000], "none": np.nan})
+    panels = plot_features(frame, {"rows": "Rows", "none": "None"})
+    assert panels[0].lines[0].get_xdata()[0] == frame["rows"].median()
+    assert max(bar.get_x() + bar.get_width() for bar in panels[0].patches) < 1000
+    assert sum(bar.get_height() for bar in panels[0].patches) == 200
+    assert panels[1].texts[0].get_text() == "not in these data"
+
+
+def test_chance_draws_means_of_groups_of_like_size():
+    ax = plot_chance([40, 10, 20, 30], [0.2, 0.8, 0.6, 0.4], [0.1, 0.7, 0.5, 0.3], n_groups=2)
+    assert np.allclose(ax.lines[0].get_ydata(), [0.7, 0.3])
+    assert np.allclose(ax.lines[1].get_ydata(), [0.6, 0.2])
+
+
+def test_means_stand_in_the_order_of_their_numbers():
+    table = pd.DataFrame({"group": ["100-124K", "Under 15K", "50-74K"], "value": [3.0, 1.0, 2.0]})
+    table = table.assign(low=table["value"] - 1, high=table["value"] + 1, n_users=[5, 6, 7])
+    ax = plot_means({"income": table}, "Rows")[0]
+    assert list(ax.lines[0].get_xdata()) == [1.0, 2.0, 3.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def test_every_model_gets_the_same_number_of_trials():
     split = make_split()
     counted = []
     for model in (EASE(), ItemKNN()):
-        best = search(model, split, trials=7, progress=lambda done, n: counted.append((done, n)))
+        best = search(model, split, trials=7, progress=lambda _, done, n: counted.append((done, n)))
         assert len(best.searched.trials) == 7
     assert counted == [(i, 7) for i in range(1, 8)] * 2
     for model in (Popularity(), Random(seed=4)):
@@ -145,3 +146,41 @@ def test_wrong_arguments_are_named(arguments, words):
 def test_no_validation_part_is_an_error():
     with pytest.raises(InputError, match="no validation part"):
         search(EASE(), make_split(valid=0.0), trials=2)
+
+
+@pytest.mark.parametrize("model", [EASE(), Blend([ItemKNN(), EASE()])])
+def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(tmp_path, monkeypatch, model):
+    module = import_module("recnb.study.search")  # the package shows the function of this name
+
+    split, journal = make_split(), tmp_path / "kept.journal"
+    whole = search(model, split, trials=6)
+    fits: list[dict] = []
+    real = module._try
+
+    def counted(model, settings, judge):
+        if len(fits) == 4:
+            raise KeyboardInterrupt
+        fits.append(settings)
+        return real(model, settings, judge)
+
+    monkeypatch.setattr(module, "_try", counted)
+    with pytest.raises(KeyboardInterrupt):
+        search(model, split, trials=6, journal=journal)
+    before, fits[:] = list(fits), []
+    monkeypatch.setattr(
+        module, "_try", lambda m, settings, j: fits.append(settings) or real(m, settings, j)
+    )
+    again = search(model, split, trials=6, journal=journal)
+    assert repr(again) == repr(whole) and again.get_params(deep=False).keys()
+    all_fits = 6 if isinstance(model, EASE) else 12
+    assert len(before) == 4 and 0 < len(fits) <= all_fits - 4
+    fits.clear()
+    assert repr(search(model, split, trials=6, journal=journal)) == repr(whole) and not fits
+
+
+def test_a_journal_of_other_settings_is_not_used(tmp_path):
+    split, journal = make_split(), tmp_path / "kept.journal"
+    search(EASE(), split, trials=5, seed=1, journal=journal)
+    assert repr(search(EASE(), split, trials=5, seed=2, journal=journal)) == repr(
+        search(EASE(), split, trials=5, seed=2)
+    )

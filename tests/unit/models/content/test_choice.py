@@ -8,7 +8,9 @@ import pytest
 from recnb.data import splits
 from recnb.models import TextJoint, TfIdf
 from recnb.models.common.validation import Validation
-from recnb.models.content.choice import choose, difference, plans
+from recnb.models.content.choice import Plan, choose, difference
+from recnb.models.content.kernel import ItemKernel
+from recnb.models.content.plan_scores import PlanScores
 
 
 def validation(ds) -> Validation:
@@ -18,16 +20,46 @@ def validation(ds) -> Validation:
 
 def test_noise_does_not_move_the_choice_and_a_clear_lead_does(ds):
     asked = validation(ds)
-    candidates = plans([0.2, 0.5], [10.0, 3.0, 1.0], [None])
-    rng = np.random.default_rng(0)
-    noise = {p: rng.random((len(asked.users), ds.n_items)) for p in candidates}
-    chosen = [
-        choose(candidates, lambda some, q=q: iter((p, noise[q]) for p in some), asked)
-        for q in candidates
-    ]
-    assert chosen == [candidates[0]] * len(candidates), "equal scores: the usual plan"
-    right = {**noise, candidates[4]: asked.relevant.toarray()}
-    assert choose(candidates, lambda some: ((p, right[p]) for p in some), asked) == candidates[4]
+    axes = ([0.2, 0.5], [10.0, 3.0, np.inf], [None, 20])
+    noise = np.random.default_rng(0).random((len(asked.users), ds.n_items))
+    usual = Plan(0.2, 10.0, None)
+    assert choose(*axes, lambda plan: noise, asked) == usual, "equal scores"
+    right = asked.relevant.toarray()
+    for good in (Plan(0.5, 10.0, None), Plan(0.2, np.inf, None), Plan(0.2, 10.0, 20)):
+        assert choose(*axes, lambda p, good=good: right if p == good else noise, asked) == good
+
+
+def test_axes_are_searched_one_after_the_other(ds):
+    asked = validation(ds)
+    axes = ([0.2, 0.5, 0.0], [10.0, 3.0, np.inf], [None, 20])
+    values = {(0.5, 10.0, None): 0.3, (0.5, 3.0, None): 0.6, (0.5, 3.0, 20): 1.0}
+    relevant = asked.relevant.toarray()
+    noise = np.random.default_rng(0).random(relevant.shape)
+    seen = []
+
+    def scores(plan: Plan) -> np.ndarray:
+        seen.append(plan)
+        return noise + values.get((plan.share, plan.l2, plan.rank), 0.0) * relevant
+
+    assert choose(*axes, scores, asked) == Plan(0.5, 3.0, 20)
+    assert len(seen) == len(set(seen)) == 3 + 2 + 1, "no plan is scored twice"
+
+
+def test_a_plan_is_scored_in_the_choice_as_by_the_model_that_follows_it(ds):
+    """In a validation part and after fitting the lists are the same, for every kind of plan."""
+    split = splits.cold_item(ds, test=0.2, valid=0.3, seed=1)
+    asked = Validation.of(split.train, split.valid)
+    for l2, rank in ((3.0, None), (3.0, 5), (np.inf, None)):
+        way = {"way": "mean"} if np.isinf(l2) else {"way": "ridge", "l2": l2}
+        model = TextJoint(**way, rank=rank, share=0.3).fit(split.train)
+        used = np.flatnonzero(model.popularity_)
+        kernel = ItemKernel(model._parts(), used[np.argsort(split.train.item_ids[used])])
+        rows = model.rows(asked.users, None).astype(float)
+        scores = PlanScores(kernel, model._weights, rows, asked.items, model.liked_)
+        np.testing.assert_array_equal(
+            asked.lists(scores(Plan(0.3, l2, rank))),
+            asked.lists(model.score(asked.users)[:, asked.items]),
+        )
 
 
 def test_the_error_counts_users_and_items_as_samples():

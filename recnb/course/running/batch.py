@@ -17,9 +17,15 @@ from typing import Any
 import psutil
 
 from recnb.course.notebook import find_notebooks, read
-from recnb.course.page import as_page, write_html
-from recnb.course.parameters import check_parameters, declared_parameters, parse_settings
-from recnb.course.runner import EXECUTED, RECORDS, NotebookError, plan_parameters, run_notebook
+from recnb.course.running.page import as_page, write_html
+from recnb.course.running.parameters import check_parameters, declared_parameters, parse_settings
+from recnb.course.running.runner import (
+    EXECUTED,
+    RECORDS,
+    NotebookError,
+    plan_parameters,
+    run_notebook,
+)
 from recnb.errors import InputError
 from recnb.files import write_text
 
@@ -250,7 +256,7 @@ def _key(path: Path, parameters: Mapping[str, Any]) -> str:
 
 def package_digest() -> str:
     """Return the identity of the package's code, finer than its version."""
-    package, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
+    package, digest = Path(__file__).resolve().parents[2], hashlib.sha256()
     for file in sorted(package.rglob("*.py")):
         digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -31,7 +31,9 @@ def as_page(summary: Mapping[str, Any]) -> str:
         The content of ``course.json``.
     """
     pages = Environment(
-        loader=PackageLoader("recnb.course", "."), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("recnb.course.running", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     seconds = [entry["seconds"] for entry in summary["notebooks"]]
     return pages.get_template("page.html.j2").render(

@@ -1,17 +1,69 @@
-"""An evaluation on a terminal: the table, the differences, where the report is."""
+"""What a run looks like on a terminal: how far it is, the table at its end, where the report is."""
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
     from recnb.evaluation import Evaluation
+
+# no markup: names of models have brackets
+console = Console(stderr=True, highlight=False, markup=False)
+
+
+class Steps:
+    """A progress callback `(what, done, all)` for a block of work.
+
+    Examples
+    --------
+    >>> with Steps() as steps:  # doctest: +SKIP
+    ...     steps("ease", 0, 3)
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet, self.last, self.since = quiet, "", time.perf_counter()
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> Steps:
+        if not self.quiet and sys.stderr.isatty():
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(24),
+                TimeElapsedColumn(),
+            )
+            self.bar = Progress(*columns, console=console, transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task("starting", total=None)
+        return self
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, description=what, completed=done, total=total)
+        elif not self.quiet and what != self.last:
+            seconds = time.perf_counter() - self.since
+            print(f"[{seconds:6.1f} s] {what} ({done + 1} of {total})", file=sys.stderr, flush=True)
+        self.last = what
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
 
 out = Console(highlight=False)
 

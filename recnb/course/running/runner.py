@@ -14,8 +14,8 @@ from typing import Any
 
 from recnb.course.notebook import needed, read
 from recnb.course.outputs import collect_records
-from recnb.course.parameters import check_parameters, declared_parameters, load_profile
-from recnb.course.watchdog import Watchdog, kernel_class, kernel_env
+from recnb.course.running.parameters import check_parameters, declared_parameters, load_profile
+from recnb.course.running.watchdog import Watchdog, kernel_class, kernel_env
 from recnb.errors import InputError
 from recnb.files import write_text
 

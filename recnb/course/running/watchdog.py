@@ -160,7 +160,7 @@ def kernel_env(threads: int | None = None) -> dict[str, str]:
     threads : int, optional
         Cores that numerical libraries may use; default all.
     """
-    package = Path(__file__).resolve().parents[2]  # so that a bare checkout is found, too
+    package = Path(__file__).resolve().parents[3]  # so that a bare checkout is found, too
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {
         "PYTHONPATH": os.pathsep.join(paths),

@@ -1,0 +1,79 @@
+"""The findings of the README and of the site: one line each, every number looked up in `results/`.
+
+python -m tools.site.findings      # writes them into README.md and README.zh-CN.md
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+import jinja2
+import yaml
+
+from tools.site import recorded
+from tools.site.recorded import ROOT
+
+TEMPLATES = {"README.md": "findings.md.j2", "README.zh-CN.md": "findings.zh.md.j2"}
+_BLOCK = r"(?<=<!-- {}: made by tools/site/readme.py -->\n).*?(?=<!-- end -->)"
+
+
+def environment() -> jinja2.Environment:
+    """What a page with looked-up numbers may call."""
+    out = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    known = ("content", "row", "table", "f", "signed", "pct", "interval")
+    out.globals.update({name: getattr(recorded, name) for name in known})
+    return out
+
+
+def findings(template: str, link: str) -> str:
+    """The lines of a template; `link` is where a result lies, with `{}` for its name."""
+    page = environment()
+    page.globals["at"] = link.format
+    return page.from_string((ROOT / "docs" / template).read_text(encoding="utf-8")).render()
+
+
+def notebooks() -> str:
+    """The table of notebooks: number, the question that its title asks, minutes of reading."""
+    path = yaml.safe_load((ROOT / "notebooks" / "path.yaml").read_text(encoding="utf-8"))
+    lines = ["| notebook | question | reading |", "|---|---|---|"]
+    for file in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        first = "".join(json.loads(file.read_text(encoding="utf-8"))["cells"][0]["source"])
+        number, _, question = first.splitlines()[0].removeprefix("# ").partition(". ")
+        minutes = path[number]["minutes"]
+        lines.append(f"| [{number}](notebooks/{file.name}) | {question} | {minutes} min |")
+    return "\n".join(lines) + "\n"
+
+
+def made(name: str) -> dict[str, str]:
+    """The blocks of a README by their names."""
+    blocks = {"findings": findings(TEMPLATES[name], "results/{}.json")}
+    return blocks | ({"notebooks": notebooks()} if name == "README.md" else {})
+
+
+def filled(text: str, blocks: Mapping[str, str]) -> str:
+    """A README with its blocks made anew.
+
+    Raises
+    ------
+    LookupError
+        It has no place for one.
+    """
+    for name, lines in blocks.items():
+        block = re.compile(_BLOCK.format(name), re.S)
+        if not block.search(text):
+            raise LookupError(f"no block '<!-- {name}: … -->' to '<!-- end -->'")
+        text = block.sub(lambda _, lines=lines: lines, text, count=1)  # type: ignore[misc]
+    return text
+
+
+def main() -> None:
+    """Write the blocks into both READMEs."""
+    for name in TEMPLATES:
+        path = ROOT / name
+        path.write_text(filled(path.read_text(encoding="utf-8"), made(name)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
