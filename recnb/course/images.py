@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def as_jpeg(drawn: Any, quality: int = 72) -> Any:
+def as_jpeg(drawn: Any, quality: int = 60) -> Any:
     """Show a figure of photographs or pictures as a JPEG, a tenth of the size of a PNG.
 
     Parameters
