@@ -20,9 +20,9 @@ NOT_YET = {
     "03_classical_baselines.ipynb",
     "40_metrics_and_protocol.ipynb",
     # heads and the budget
-    "10_scoring_head.ipynb",
     "11_user_tower_attention.ipynb",
     "14_budget.ipynb",
+    "15_speed.ipynb",
     # tuning
     "22_rank_and_targets.ipynb",
     "23_one_base_many_domains.ipynb",
