@@ -34,10 +34,10 @@ from recnb import Dataset, evaluate, load
 from recnb.data import splits
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.hashing import hash_ids, mix
 from recnb.metrics import over_splits
 from recnb.models import make
+from recnb.versions import versions
 
 SETS = (
     *("coat", "bookcrossing-small", "msweb", "amazon-office-2018", "lastfm-hetrec-2011"),

@@ -28,7 +28,6 @@ NOT_YET = {
     "23_one_base_many_domains.ipynb",
     # pictures, sounds, fusion
     "30_image_and_audio_encoders.ipynb",
-    "31_fusion.ipynb",
     "32_missing_modalities.ipynb",
 }
 

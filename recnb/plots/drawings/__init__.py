@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recnb.plots.drawings.fusion import draw_fusions, draw_stand_in
 from recnb.plots.drawings.sketch import Box, arrow, box, sketch
 from recnb.plots.drawings.tokens import draw_clocks, draw_padding
 from recnb.plots.drawings.towers import draw_attentions, draw_two_tower
@@ -12,7 +13,9 @@ __all__ = [
     "box",
     "draw_attentions",
     "draw_clocks",
+    "draw_fusions",
     "draw_padding",
+    "draw_stand_in",
     "draw_two_tower",
     "sketch",
 ]
