@@ -25,7 +25,6 @@ NOT_YET = {
     "15_speed.ipynb",
     # tuning
     "22_rank_and_targets.ipynb",
-    "23_one_base_many_domains.ipynb",
     # pictures, sounds, fusion
     "30_image_and_audio_encoders.ipynb",
     "32_missing_modalities.ipynb",
