@@ -27,7 +27,6 @@ NOT_YET = {
     "22_rank_and_targets.ipynb",
     # pictures, sounds, fusion
     "30_image_and_audio_encoders.ipynb",
-    "32_missing_modalities.ipynb",
 }
 
 
