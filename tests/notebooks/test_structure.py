@@ -25,7 +25,6 @@ NOT_YET = {
     "15_speed.ipynb",
     # tuning
     # pictures, sounds, fusion
-    "30_image_and_audio_encoders.ipynb",
 }
 
 
