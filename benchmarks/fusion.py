@@ -54,7 +54,7 @@ import pandas as pd
 from recnb import evaluate, load
 from recnb.data import Text, splits
 from recnb.data.catalog import find
-from recnb.data.media import from_vectors, noise, shuffled, thinned
+from recnb.data.media import from_vectors, noise, read_images, shuffled, thinned
 from recnb.data.readers.tags import tag_text
 from recnb.encoders import ImageEncoder, TextEncoder
 from recnb.evaluation import Protocol
@@ -93,7 +93,7 @@ DEFAULT_TASKS = ",".join(NAMES)
 NAMES |= POSTERS
 DATA = {
     "films": "ml-100k",
-    "posters": "ml-100k-posters",
+    "posters": "ml-100k",
     "office": "amazon-office-2018",
     "music": "lastfm-hetrec-2011",
 }
@@ -168,6 +168,8 @@ def prepared(task: str, seed: int) -> tuple[Any, dict[str, float]]:
         return with_vectors(split, ds, media), {"items with tags": float((told != "").mean())}
     facts = {}
     if task == "posters":
+        pictures = Path(find(DATA[task])).parent / "ml-100k-posters" / "images"  # type: ignore[arg-type]
+        ds = ds.with_media(image=read_images(pictures, ds.item_ids))
         seen = ds.media["image"].rows(ds.item_ids) >= 0
         facts["films with a poster"] = float(seen.sum())
         ds = ds.rows(seen[ds.interactions["item"].to_numpy()])

@@ -24,9 +24,7 @@ NOT_YET = {
     "14_budget.ipynb",
     "15_speed.ipynb",
     # tuning
-    "22_rank_and_targets.ipynb",
     # pictures, sounds, fusion
-    "30_image_and_audio_encoders.ipynb",
 }
 
 
