@@ -29,9 +29,9 @@ from recnb.data import Dataset, splits
 from recnb.data.media import from_vectors
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.models import EASE, make, parse_models
 from recnb.recommender import top_k
+from recnb.versions import versions
 from recnb.world import generate
 
 MODELS = "random,popularity,itemknn"

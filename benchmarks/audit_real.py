@@ -24,8 +24,8 @@ from recnb import evaluate, load
 from recnb.data import splits
 from recnb.data.catalog import SOURCES, available
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.models import parse_models
+from recnb.versions import versions
 
 MODELS = "random,popularity,itemknn"
 PROTOCOLS: list[tuple[str, str, dict[str, Any]]] = [

@@ -34,11 +34,11 @@ import numpy as np
 import pandas as pd
 
 from recnb.data import Dataset, splits
-from recnb.evaluation.versions import versions
 from recnb.metrics import evaluate_lists
 from recnb.metrics.trials import coverage_trials, null_trials
 from recnb.models import make
 from recnb.recommender import top_k
+from recnb.versions import versions
 from recnb.world import World, generate
 from recnb.world.outcomes import draw_outcomes
 

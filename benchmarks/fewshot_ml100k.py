@@ -29,8 +29,8 @@ from sklearn.metrics import roc_auc_score
 from recnb import load
 from recnb.data.catalog import find
 from recnb.evaluation.fewshot import few_shot_rows, ratings_in_file_order, untrained_scores
-from recnb.evaluation.versions import versions
 from recnb.metrics import bootstrap, clustered, grouped_auc
+from recnb.versions import versions
 
 SEED, DRAWS = 0, 2000
 PUBLISHED = {"256": 0.720, "64": 0.675, "16": 0.672}  # Bao et al. 2023; shots to AUC

@@ -235,9 +235,9 @@ def strict(steps: int, batch: int, distinct: bool) -> dict[str, Any]:
 def against_strict(seeds: list[str], epochs: int, output: Path) -> None:
     """The careful loop in several sizes beside ours; written to `output`."""
     from recnb import load
-    from recnb.evaluation.versions import versions
+    from recnb.versions import versions
 
-    sizes = [(16, False, 40), (16, True, 40), (64, True, 16), (256, True, 6), (1024, True, 3)]
+    sizes = [(16, False, 30), (16, True, 30), (64, True, 10), (256, True, 4)]
     slow = [
         apart(f"strict:{batch}:{int(distinct)}", "--steps", str(steps))
         for batch, distinct, steps in sizes
@@ -375,7 +375,7 @@ def main() -> None:
     args = parser.parse_args()
     from recnb import load
     from recnb.data.catalog import find
-    from recnb.evaluation.versions import versions
+    from recnb.versions import versions
 
     if find("ml-100k") is None:
         print("MovieLens-100K is not here: set RECNB_DATA, or: recnb data fetch ml-100k")

@@ -32,10 +32,10 @@ from tuning_methods import DRAWS, TASKS, best_value, judge, split_of, summary
 
 from recnb import load
 from recnb.data.catalog import find
-from recnb.evaluation.versions import versions
 from recnb.metrics import holm, paired
 from recnb.models import TwoTower
 from recnb.tuning import METHODS
+from recnb.versions import versions
 
 TASK, ONE = "office", "lora[size=1]"
 SETTINGS: dict[str, dict[str, Any]] = {

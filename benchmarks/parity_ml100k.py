@@ -42,11 +42,11 @@ import pandas as pd
 from recnb import evaluate, search
 from recnb.data import Dataset, Split, splits
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.metrics.intervals import bootstrap
 from recnb.metrics.rating import mae, rmse
 from recnb.models import make
 from recnb.recommender import Recommender
+from recnb.versions import versions
 
 SEEDS = (0, 1, 2)
 METRICS = ("ndcg", "recall", "hit_rate", "average_precision", "reciprocal_rank")

@@ -30,10 +30,10 @@ from recnb.data import Dataset, splits
 from recnb.data.catalog import find
 from recnb.data.splits import Split
 from recnb.encoders import TextEncoder
-from recnb.evaluation.versions import versions
 from recnb.metrics import bootstrap, holm, mae, paired, rmse
 from recnb.models import make
 from recnb.models.ratings.text_bfm import TextBFM
+from recnb.versions import versions
 
 SEEDS, DRAWS, PEER = (0, 1, 2), 2000, 0.8964
 CHOSEN = (

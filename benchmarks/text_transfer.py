@@ -34,10 +34,10 @@ from recnb import Dataset, evaluate, load
 from recnb.data import splits
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.hashing import hash_ids, mix
 from recnb.metrics import over_splits
 from recnb.models import make
+from recnb.versions import versions
 
 SETS = (
     *("coat", "bookcrossing-small", "msweb", "amazon-office-2018", "lastfm-hetrec-2011"),
@@ -86,9 +86,9 @@ def find_folder(base: str) -> Path | None:
 def thinned(ds: Dataset, rows_per_item: int) -> Dataset:
     """A random part of the rows, so many an item on average."""
     rows = ds.interactions
-    order = np.argsort(
-        mix(hash_ids(ds.user_ids)[rows["user"]], hash_ids(ds.item_ids)[rows["item"]])
-    )
+    # A seed of its own: by the hash that orders ties and random lists, these would know which rows are left.
+    user, item = hash_ids(ds.user_ids)[rows["user"]], hash_ids(ds.item_ids)[rows["item"]]
+    order = np.argsort(mix(user, item, seed=1009))
     return ds.rows(order[: rows_per_item * rows["item"].nunique()])
 
 
@@ -108,6 +108,7 @@ def judge(name: str, ds: Dataset, kind: str, seed: int) -> dict[str, Any]:
     split = divide(ds, kind, seed)
     known = split.known.interactions
     out: dict[str, Any] = {
+        "split": kind,
         "rows_per_item": len(known) / known["item"].nunique(),
         "split_digest": split.digest,
         "models": {},
@@ -149,7 +150,7 @@ def about(name: str, ds: Dataset, kind: str, parts: dict[int, dict[str, Any]]) -
     """What every row of a set and split says."""
     return {
         "set": name,
-        "split": kind,
+        "split": next(iter(parts.values())).get("split", kind),
         "dataset_digest": ds.digest,
         "rows_per_item": float(np.mean([p["rows_per_item"] for p in parts.values()])),
         "metric": "ndcg",
@@ -211,19 +212,26 @@ def main() -> None:
     args = parser.parse_args()
     logging.disable(logging.WARNING)
     args.keep.mkdir(parents=True, exist_ok=True)
-    wanted = [(kind, name) for kind in args.splits.split(",") for name in args.sets.split(",")]
-    for kind, name in wanted:
-        ds = read(name)
-        if kind == "warm":
-            kind = "user_time" if ds.order else "random"
-        seeds = [int(s) for s in args.seeds.split(",")][: None if kind == "cold_item" else 1]
-        parts = {}
-        for seed in seeds:
-            file = args.keep / f"{name.replace(':', '_')}-{kind}-{seed}.json"
-            if not file.is_file():
-                file.write_text(json.dumps(judge(name, ds, kind, seed)), encoding="utf-8")
-            parts[seed] = json.loads(file.read_text(encoding="utf-8"))
-        write(args.output, *tables(name, ds, kind, parts))
+    seeds = [int(s) for s in args.seeds.split(",")]
+    sets, kinds = args.sets.split(","), args.splits.split(",")
+    # All sets with one split, then with two: what stands when it is stopped is even.
+    for n in range(1, len(seeds) + 1):
+        for kind, name in ((kind, name) for kind in kinds for name in sets):
+            if kind == "cold_item" or n == 1:
+                one(name, kind, seeds[:n], args.keep, args.output)
+
+
+def one(name: str, kind: str, seeds: list[int], keep: Path, output: Path) -> None:
+    """Judge a set on some splits, those kept already left out, and write its rows."""
+    files = {seed: keep / f"{name.replace(':', '_')}-{kind}-{seed}.json" for seed in seeds}
+    ds = read(name)
+    for seed, file in files.items():
+        if not file.is_file():
+            usual = "user_time" if ds.order else "random"
+            part = judge(name, ds, usual if kind == "warm" else kind, seed)
+            file.write_text(json.dumps(part), encoding="utf-8")
+    parts = {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in files.items()}
+    write(output, *tables(name, ds, kind, parts))
 
 
 def write(output: Path, records: list[dict], differences: list[dict]) -> None:

@@ -43,11 +43,11 @@ from recnb import evaluate, load
 from recnb.data import Text, splits
 from recnb.data.catalog import find
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.metrics.equivalence import equivalence
 from recnb.metrics.intervals import bootstrap, holm, paired
 from recnb.models import TwoTower
 from recnb.tuning.methods import METHODS, method_of
+from recnb.versions import versions
 
 RANKING: dict[str, Any] = {
     "loss": "softmax",

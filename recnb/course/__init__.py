@@ -5,12 +5,14 @@ from __future__ import annotations
 from recnb.course.baskets import baskets, middle_user
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
+from recnb.course.images import as_jpeg
 from recnb.course.notebook import find_notebooks
 from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
+from recnb.course.probe import Probe, probe
 from recnb.course.records import record
-from recnb.course.results import recorded
+from recnb.course.results import recorded, recorded_run
 from recnb.course.running.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.running.runner import (
     NotebookError,
@@ -29,8 +31,10 @@ __all__ = [
     "NotebookStopped",
     "NotebookTimeout",
     "Notes",
+    "Probe",
     "Progress",
     "RunResult",
+    "as_jpeg",
     "baskets",
     "browse",
     "check",
@@ -40,8 +44,10 @@ __all__ = [
     "lists_of",
     "middle_user",
     "normalise",
+    "probe",
     "record",
     "recorded",
+    "recorded_run",
     "run_course",
     "run_notebook",
     "table_rows",

@@ -67,6 +67,11 @@ class UserLists:
             ]
         return columns
 
+    def _legend(self) -> str:
+        if any(self.lists.values()):
+            return "Marked ✓: in the list, and taken later."
+        return "Not judged: nothing that counts was taken later, so there are no lists."
+
     def __repr__(self) -> str:
         columns = {
             name: [f"{'✓ ' if hit else ''}{title}" for title, hit, _ in cells]
@@ -90,7 +95,7 @@ class UserLists:
             )
             rows.append(f"<tr>{''.join(cells)}</tr>")
         return (
-            f"<p>User <b>{escape(self.user)}</b>. Marked ✓: in the list, and taken later.</p>"
+            f"<p>User <b>{escape(self.user)}</b>. {self._legend()}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         )
 
@@ -119,7 +124,8 @@ def lists_of(
     ----------
     ev : Evaluation
     user : str
-        An id; `example_user` finds one worth looking at.
+        An id; `example_user` finds one worth looking at. A user who was not judged, having taken nothing that
+        counts, is shown without lists.
     split : Split, optional
         What was judged; gives titles and history where the evaluation does not carry them.
     models : sequence of str, optional
@@ -134,22 +140,21 @@ def lists_of(
     Raises
     ------
     InputError
-        A user or a model without lists.
+        An unknown user or model.
     """
     place = candidates or ev.headline[2]
     lists = ev.lists[(ev.lists["candidates"] == place) & (ev.lists["user_id"] == user)]
-    if lists.empty:
-        raise InputError(f"no lists of user '{user}'", mend="take one of ev.lists['user_id']")
     titles = _titles(ev, split)
     known, later = _history(ev, split, user)
+    if lists.empty and not known and not later:
+        raise InputError(f"no lists of user '{user}'", mend="take one of ev.lists['user_id']")
     shown: dict[str, tuple[tuple[str, str], ...]] = {}
     reasons: dict[tuple[str, str], str] = {}
     for model in models or ev.models:
-        mine = lists[lists["model"] == model]
-        if mine.empty:
-            there = ", ".join(dict.fromkeys(lists["model"]))
-            raise InputError(f"no list of model '{model}'", mend=f"one of {there}")
-        mine = mine[mine["seed"] == mine["seed"].iloc[0]].sort_values("rank").head(n)
+        if model not in ev.models:
+            raise InputError(f"no list of model '{model}'", mend=f"one of {', '.join(ev.models)}")
+        mine = lists[(lists["model"] == model) & (lists["seed"] == ev.seeds(model)[0])]
+        mine = mine.sort_values("rank").head(n)
         shown[model] = tuple((item, titles(item)) for item in mine["item_id"])
         if why is not None:
             reasons |= {(model, item): why(model, user, item) for item in mine["item_id"]}
@@ -271,6 +276,8 @@ def _titles(ev: Evaluation, split: Split | None) -> Callable[[str], str]:
 def _history(ev: Evaluation, split: Split | None, user: str) -> tuple[list[str], list[str]]:
     """Known items, the newest first, and those of the test part, the first one first; each once."""
     if split is not None:
+        if user not in split.dataset.users.index:
+            return [], []
         code = split.dataset.users.index.get_loc(user)
         known = _rows(split.history.interactions, code, split.dataset.item_ids)
         later = _rows(split.test.interactions, code, split.dataset.item_ids)

@@ -94,6 +94,29 @@ def recorded(
     return Recorded(tuple(rows), f"Recorded in {names}.")
 
 
+def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:
+    """Return all that one recorded run holds, for what is no table of rows; empty where it is not recorded.
+
+    Parameters
+    ----------
+    name : str
+        A file in ``results/`` without ``.json``.
+    folder : path, optional
+        As in `recorded`.
+
+    Examples
+    --------
+    >>> recorded_run("no-such-run", folder=".")
+    {}
+    """
+    place = Path(folder) if folder is not None else _results_folder()
+    file = None if place is None else place / f"{name}.json"
+    if file is None or not file.is_file():
+        return {}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {"records": content}
+
+
 def _results_folder() -> Path | None:
     """The recorded runs: inside an installed package, else in the checkout around it."""
     package = Path(__file__).resolve().parent / "results"

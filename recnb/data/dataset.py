@@ -10,21 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from recnb.data import media
 from recnb.data.checks import cells as tables
 from recnb.data.checks import tables as door
 from recnb.data.folder import read_file, read_folder, write_folder
-from recnb.data.matrices import checked_mask, csr
+from recnb.data.matrices import Matrices
 from recnb.data.media import Media, store
+from recnb.data.subsets import Subsets
 from recnb.errors import InputError
 
 FEEDBACK, DUPLICATES = door.FEEDBACK, door.DUPLICATES
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Matrices, Subsets):
     """Three tables over one set of users and items.
 
     Make one with :func:`recnb.load`, :meth:`from_frames` or :meth:`from_folder`; the constructor itself
@@ -296,171 +296,6 @@ class Dataset:
         from recnb.data.describe import describe
 
         return describe(self)
-
-    # ---------------------------------------------------------------- matrices
-
-    def pairs(self) -> sparse.csr_matrix:
-        """Every pair that occurs, as ones: csr of shape (n_users, n_items), float32."""
-        u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
-        return csr(u, i, np.ones(len(u), np.float32), (self.n_users, self.n_items), binary=True)
-
-    def matrix(self, relevant_from: float | None = None) -> sparse.csr_matrix:
-        """The interactions as a sparse matrix, csr of shape (n_users, n_items), float32.
-
-        Parameters
-        ----------
-        relevant_from : float, optional
-            Keep only pairs of at least this value, as ones.
-
-        Returns
-        -------
-        csr_matrix
-            Explicit: the rating (the latest one where a pair has several); pairs without a rating are left
-            out. Count: the sum of ratings or, without ratings, the number of rows. Implicit: ones.
-        """
-        rows = self.interactions
-        shape = (self.n_users, self.n_items)
-        u, i = rows["user"].to_numpy(), rows["item"].to_numpy()
-        if self.feedback == "implicit":
-            return self.pairs()
-        if self.feedback == "count":
-            values = rows["rating"].fillna(1).to_numpy() if "rating" in rows else np.ones(len(rows))
-            out = csr(u, i, values.astype(np.float32), shape)
-        else:
-            given = rows["rating"].notna().to_numpy()
-            # Rows of a user stand in time order, so the last row of a pair is its latest rating.
-            cell = u[given].astype(np.int64) * shape[1] + i[given]
-            _, last = np.unique(cell[::-1], return_index=True)
-            keep = np.flatnonzero(given)[len(cell) - 1 - last]
-            values = rows["rating"].to_numpy(dtype=np.float32)[keep]
-            out = csr(u[keep], i[keep], values, shape, keep_zeros=True)
-        if relevant_from is not None:
-            kept = out.data >= np.float32(relevant_from)
-            coo = out.tocoo()
-            out = csr(coo.row[kept], coo.col[kept], np.ones(kept.sum(), np.float32), shape)
-        return out
-
-    def positives(self) -> sparse.csr_matrix:
-        """The relevant pairs as ones (`threshold` decides), csr of shape (n_users, n_items), float32."""
-        if self.threshold is None:
-            return self.pairs()
-        return self.matrix(relevant_from=self.threshold)
-
-    # ---------------------------------------------------------------- making another
-
-    def rows(self, mask: np.ndarray) -> Dataset:
-        """The same users and items with some of the interactions (a boolean mask or row numbers)."""
-        # Sorted: within a user, rows stand in time order.
-        kept = (
-            self.interactions[mask] if mask.dtype == bool else self.interactions.iloc[np.sort(mask)]
-        )
-        part = replace(self, interactions=kept.reset_index(drop=True))
-        part.__dict__["identity"] = self.identity  # the same users and items: not hashed again
-        return part
-
-    def with_notes(self, *notes: str) -> Dataset:
-        """The same data with more said about it."""
-        return replace(self, notes=(*self.notes, *(n for n in notes if n)))
-
-    def with_relevance(self, relevant_from: float | None) -> Dataset:
-        """The same data with another threshold of relevance."""
-        return self if relevant_from is None else replace(self, relevant_from=relevant_from)
-
-    def with_media(self, **changes: Media | None) -> Dataset:
-        """The same data with some of the media added or replaced; None drops one.
-
-        Examples
-        --------
-        >>> ds = Dataset.from_frames(pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]}))
-        >>> ds.with_media(look=media.from_vectors([[0.5, 1.0]], ids=["y"]))
-        Dataset('data', implicit, 2 users, 2 items, 2 interactions, 1 with look)
-
-        Raises
-        ------
-        InputError
-            A name that means something else, or media of other items only.
-        """
-        kept = dict(self.media)
-        notes = [n for n in self.notes if n.partition(":")[0] not in changes]
-        for name, each in changes.items():
-            kept.pop(name, None)
-            if each is None:
-                continue
-            media.check_name(name, each.kind)
-            n = int(media.known(each, self.item_ids).sum())
-            if len(each) and not n:
-                raise InputError(
-                    f"none of the {len(each):,} items of '{name}' is here, '{each.ids[0]}' for one",
-                    file=self.name,
-                    mend="use the items' ids",
-                )
-            kept[name] = each
-            left = f"; left out: {each.left_out}" if each.left_out else ""
-            notes.append(f"{name}: {n:,} of {self.n_items:,} items{left}")
-        return replace(self, media=kept, notes=tuple(notes))
-
-    def keep(self, users: np.ndarray | None = None, items: np.ndarray | None = None) -> Dataset:
-        """Only these users and items (boolean masks over the codes), with new codes."""
-        user_mask = checked_mask(users, self.n_users, "users")
-        item_mask = checked_mask(items, self.n_items, "items")
-        u, i = self.interactions["user"].to_numpy(), self.interactions["item"].to_numpy()
-        rows = self.interactions[user_mask[u] & item_mask[i]].reset_index(drop=True)
-        if rows.empty:
-            raise InputError("no interaction is left", file=self.name, mend="ask for less")
-        rows["user"] = (np.cumsum(user_mask) - 1).astype(np.int32)[rows["user"]]
-        rows["item"] = (np.cumsum(item_mask) - 1).astype(np.int32)[rows["item"]]
-        return replace(
-            self, interactions=rows, users=self.users[user_mask], items=self.items[item_mask]
-        )
-
-    def k_core(self, user: int = 5, item: int | None = None) -> Dataset:
-        """Drop users and items with fewer pairs than asked, again and again until none is left to drop.
-
-        Parameters
-        ----------
-        user, item : int
-            The fewest distinct items per user and users per item (`item` defaults to `user`).
-
-        Notes
-        -----
-        The filter sees all rows, those of a later test too. It makes data denser and results better; say
-        that it was used.
-        """
-        item = user if item is None else item
-        pairs = self.pairs()
-        users, items = np.ones(self.n_users, bool), np.ones(self.n_items, bool)
-        while True:
-            degree_u = pairs @ items.astype(np.float32)
-            degree_i = pairs.T @ users.astype(np.float32)
-            new_u, new_i = users & (degree_u >= user), items & (degree_i >= item)
-            if (new_u == users).all() and (new_i == items).all():
-                return self.keep(users, items)
-            users, items = new_u, new_i
-
-    def sample_users(self, n: int, seed: int = 0) -> Dataset:
-        """A random `n` of the users with all their rows; items that nobody is left to use are dropped."""
-        if n >= self.n_users:
-            return self
-        chosen = np.zeros(self.n_users, bool)
-        chosen[np.random.default_rng(seed).choice(self.n_users, n, replace=False)] = True
-        used = np.zeros(self.n_items, bool)
-        used[self.interactions["item"][chosen[self.interactions["user"]]]] = True
-        return self.keep(chosen, used)
-
-    def to_implicit(self, threshold: float | None = None) -> Dataset:
-        """Only the rows rated at least `threshold` (default: this data set's own), without their ratings."""
-        if self.feedback == "implicit":
-            return self
-        limit = self.threshold if threshold is None else threshold
-        rows = self.interactions
-        if limit is not None and "rating" in rows:
-            rows = rows[rows["rating"].astype(np.float32) >= np.float32(limit)]
-        if rows.empty:
-            raise InputError(
-                f"no rating reaches {limit}", file=self.name, mend="lower the threshold"
-            )
-        rows = rows.drop(columns="rating", errors="ignore").reset_index(drop=True)
-        return replace(self, interactions=rows, feedback="implicit", scale=None, relevant_from=None)
 
 
 def default_threshold(scale: tuple[float, float] | None) -> float | None:

@@ -18,9 +18,9 @@ from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Evaluation
-from recnb.evaluation.versions import versions
 from recnb.progress import Progress
 from recnb.recommender import Lists, Reads, Recommender, read_lists
+from recnb.versions import versions
 
 TIE_SEEDS = 4
 TIE_SECONDS = 15  # a model that took longer is not fitted again for other orders

@@ -53,6 +53,7 @@ from recnb.metrics.rating import (
     per_user_squared_error,
     rmse,
 )
+from recnb.metrics.shapley import shapley, subsets
 from recnb.metrics.table import METRICS, Metric, names_of, resolve
 from recnb.metrics.trials import coverage_trials, null_trials
 
@@ -114,4 +115,6 @@ __all__ = [
     "roc_auc",
     "sampled_ranks",
     "serendipity",
+    "shapley",
+    "subsets",
 ]

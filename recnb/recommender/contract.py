@@ -16,7 +16,7 @@ from recnb.files import whole_folder, write_json
 from recnb.recommender.packing import pack
 from recnb.recommender.reads import Reads
 
-SCHEMA = 1  # of a saved model's folder
+SCHEMA = 2  # of a saved model's folder
 
 
 class Recommender(BaseEstimator):

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loop": ["Trained", "train"],
         "memory": ["SavedBytes", "state_bytes"],
         "settings": ["Training"],
+        "steps": ["RowScorer", "StepCosts", "gradients_of", "labelled_rows", "step_costs"],
         "wrapping": ["fewer_activations"],
     },
 )
@@ -31,4 +32,9 @@ if TYPE_CHECKING:
     from recnb.training.memory import SavedBytes as SavedBytes
     from recnb.training.memory import state_bytes as state_bytes
     from recnb.training.settings import Training as Training
+    from recnb.training.steps import RowScorer as RowScorer
+    from recnb.training.steps import StepCosts as StepCosts
+    from recnb.training.steps import gradients_of as gradients_of
+    from recnb.training.steps import labelled_rows as labelled_rows
+    from recnb.training.steps import step_costs as step_costs
     from recnb.training.wrapping import fewer_activations as fewer_activations

@@ -8,6 +8,7 @@ from recnb.errors import InputError
 from recnb.optional import check_installed
 
 KINDS = ("int8", "nf4")
+BLOCK = 64  # weights that share a scale in nf4
 
 
 def quantise(network: Any, kind: str) -> Any:
@@ -20,6 +21,9 @@ def quantise(network: Any, kind: str) -> Any:
     kind : {"int8", "nf4"}
         8 bits with a scale for each row (T. Dettmers et al., LLM.int8(), NeurIPS 2022), or 4 bits, the quantiles of
         a normal distribution with a scale for each block (T. Dettmers et al., QLoRA, NeurIPS 2023, section 3).
+        In 4 bits go the matrices whose rows are whole blocks of 64, which those of nearly all models are; the others
+        keep full precision: the kernel of bitsandbytes (0.50) for processors with AVX-512 takes their scales from
+        wrong blocks.
 
     Returns
     -------
@@ -29,7 +33,7 @@ def quantise(network: Any, kind: str) -> Any:
     Raises
     ------
     InputError
-        `bitsandbytes` is not installed, or it has no such kind.
+        `bitsandbytes` is not installed, it has no such kind, or no matrix can be stored so.
     """
     if kind not in KINDS:
         raise InputError(f"quantise={kind!r}", mend=f"one of {', '.join(KINDS)}")
@@ -40,13 +44,19 @@ def quantise(network: Any, kind: str) -> Any:
     from recnb.encoders.text.tower import layer_list
 
     network.requires_grad_(False)
-    for layer in layer_list(network):
-        for module in list(layer.modules()):
-            for name, child in list(module.named_children()):
-                if type(child) is nn.Linear:
-                    # a new layer draws weights, then drops them
-                    with torch.random.fork_rng(devices=[]):
-                        setattr(module, name, _smaller(child, kind))
+    inner = [module for layer in layer_list(network) for module in layer.modules()]
+    places = [(module, *child) for module in inner for child in module.named_children()]
+    places = [place for place in places if type(place[2]) is nn.Linear]
+    if kind == "nf4":
+        places = [place for place in places if place[2].in_features % BLOCK == 0]
+    if not places:
+        raise InputError(
+            f"{type(network).__name__} has no matrix that {kind} can store",
+            mend="use another model, or leave quantise out",
+        )
+    for module, name, child in places:
+        with torch.random.fork_rng(devices=[]):  # a new layer draws weights, then drops them
+            setattr(module, name, _smaller(child, kind))
     # what peft asks to choose its layers
     setattr(network, "is_loaded_in_8bit" if kind == "int8" else "is_loaded_in_4bit", True)
     return network
@@ -64,7 +74,9 @@ def _smaller(linear: Any, kind: str) -> Any:
         out.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
     else:
         out = bnb.nn.Linear4bit(*shape, compute_dtype=weight.dtype, quant_type="nf4")
-        out.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+        out.weight = bnb.nn.Params4bit(
+            weight, requires_grad=False, quant_type="nf4", blocksize=BLOCK
+        )
         # never packed for processors with bfloat16: that form takes not every shape, and rounds otherwise
         out.support_avx512bf16_for_cpu = False
     if linear.bias is not None:

@@ -1,6 +1,7 @@
 """The foot of every notebook: previous, next and the reading path: ``python -m tools.notebooks.links``.
 
-The order, the topics and the minutes stand in ``notebooks/path.yaml``; with no number all notebooks get their foot.
+Topics, minutes and the order of the reading path stand in ``notebooks/path.yaml``; with no number all notebooks get
+their foot.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ MARK = "<!-- navigation: python -m tools.notebooks.links -->"
 
 @dataclass(frozen=True)
 class Stop:
-    """A notebook on the way: `part` says which part of it the reading path takes, "" for none, "all" for all."""
+    """A notebook: `part` says what the reading path takes of it ("" nothing, "all" or in words), `place` when."""
 
     path: Path
     topic: str
     minutes: int
     part: str
+    place: int
 
     def link(self, text: str) -> str:
         """Return a Markdown link to the notebook."""
@@ -34,7 +36,7 @@ class Stop:
 
 
 def stops(root: Path) -> list[Stop]:
-    """Return the notebooks in order, with what ``notebooks/path.yaml`` says of them.
+    """Return the notebooks by number, with what ``notebooks/path.yaml`` says of them.
 
     Raises
     ------
@@ -43,6 +45,7 @@ def stops(root: Path) -> list[Stop]:
     """
     file = root / "notebooks" / "path.yaml"
     content = needed("yaml").safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+    places = {number: place for place, number in enumerate(content or {})}
     way = []
     for path in find_notebooks(root):
         entry = (content or {}).get(path.name[:2])
@@ -53,7 +56,13 @@ def stops(root: Path) -> list[Stop]:
                 mend='add "NN": {topic: ..., minutes: ..., part: all or what of it or nothing}',
             )
         way.append(
-            Stop(path, str(entry["topic"]), int(entry["minutes"]), str(entry.get("part", "")))
+            Stop(
+                path,
+                str(entry["topic"]),
+                int(entry["minutes"]),
+                str(entry.get("part", "")),
+                places[path.name[:2]],
+            )
         )
     return way
 
@@ -77,8 +86,9 @@ def navigation(path: str | Path, way: Sequence[Stop] | None = None) -> str:
     links.append(f"**{path.name[:2]} {way[at].topic}**")
     if at + 1 < len(way):
         links.append(way[at + 1].link(f"{way[at + 1].path.name[:2]} {way[at + 1].topic}") + " →")
-    steps = [_step(stop, stop is way[at]) for stop in way if stop.part]
-    minutes = sum(stop.minutes for stop in way if stop.part)
+    read = sorted((stop for stop in way if stop.part), key=lambda stop: stop.place)
+    steps = [_step(stop, stop is way[at]) for stop in read]
+    minutes = sum(stop.minutes for stop in read)
     told = f"Reading path ({minutes} minutes): {' → '.join(steps)}. The others go deeper where you want to."
     return f"{MARK}\n---\n{' · '.join(links)}\n\n{told}"
 

@@ -173,6 +173,22 @@ def _rating(grid: Grid, free: list, found: Mapping[str, str], own: bool) -> str 
         )
     if counts:
         return counts[0]
+    item = grid.frame[found["item_id"]]
+    rated = [
+        c
+        for c in names.rated(free)
+        if names.squashed(c) not in names.RATINGS
+        and _numeric(grid.frame[c])
+        and (grid.frame[c].groupby(item).nunique() > 1).any()  # else it describes the item
+    ]
+    if len(rated) > 1:
+        raise Undecided(
+            f"columns {_listed(rated)} could each be the rating",
+            file=grid.file,
+            flags=[columns_flag({**_known(found), "rating": c}) for c in (*rated, "none")],
+        )
+    if rated:
+        return rated[0]
     exact = [c for c in free if names.squashed(c) == "rating"]
     return exact[0] if exact else None
 

@@ -35,6 +35,37 @@ def blocks(text: str, file: str) -> Grid | None:
     return Grid(cells.reset_index(drop=True), file, True, [note])
 
 
+def impressions(text: str, file: str) -> Grid | None:
+    """MIND's behaviours: number, user, time, history, and what was shown as `N1-0 N2-1`; None for others.
+
+    A row is made of each click. The history has no times and is left aside, as are news that were shown in vain.
+    """
+    shown = r"[^\t\n]*\t[^\t\n]+\t[^\t\n]+\t[^\t\n]*\t\S+-[01](?: \S+-[01])*\s*(?:\n|$)"
+    if not re.match(shown, text):
+        return None
+    cells = pd.Series(text.splitlines()).loc[lambda lines: lines != ""].str.split("\t", expand=True)
+    if cells.shape[1] != 5 or cells.isna().any(axis=None):
+        raise InputError(
+            "lines are not number, user, time, history and impressions",
+            file=file,
+            mend="give the file as published",
+        )
+    rows = pd.DataFrame(
+        {"user_id": cells[1], "item_id": cells[4].str.split(), "timestamp": cells[2]}
+    )
+    rows = rows.explode("item_id").dropna(subset="item_id")
+    clicked = rows["item_id"].str.endswith("-1")
+    rows = rows[clicked].reset_index(drop=True)
+    rows["item_id"] = rows["item_id"].str.removesuffix("-1")
+    if rows.empty:
+        raise InputError("no impression was clicked", file=file, mend="give a part with labels")
+    notes = [
+        f"MIND's behaviours: {len(rows):,} clicks are read; {int((~clicked).sum()):,} news shown in vain and the "
+        "histories, which have no times, are left aside"
+    ]
+    return Grid(rows, file, True, notes)
+
+
 def matrix(grid: Grid, missing: str | None) -> Grid | None:
     """A row a user, a column an item: as rows of user, item and rating; None where it is no such matrix.
 

@@ -32,8 +32,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 # Synonyms, in the order in which they are preferred where a file has several.
 EXACT = {
-    "user_id": _words("userid user uid useridx userno"),
-    "item_id": _words("itemid item iid itemidx itemno"),
+    "user_id": _words("userid user uid useridx userno 用户id 用户 用戶id nutzer benutzer"),
+    "item_id": _words("itemid item iid itemidx itemno 物品id 物品"),
 }
 # Names of things: two of these in one file are two readings.
 NAMED = {
@@ -41,7 +41,9 @@ NAMED = {
         "customerid customer custid customerkey reviewerid reviewer visitorid visitor memberid member "
         "profileid accountid householdid householdkey playerid listenerid viewerid readerid clientid buyerid "
         "personid username usernames nickname authorid profilename reviewusername reviewprofilename steamid "
-        "steamid64 shopperid subscriberid consumerid studentid userhash usersha1 usermboxsha1 msisdn patron"
+        "steamid64 shopperid subscriberid consumerid studentid userhash usersha1 usermboxsha1 msisdn patron "
+        "kunde kundennr kundennummer kundenid "
+        "会员卡号 會員卡號 会员id 會員id 用户名"
     ),
     "item_id": _words(
         "parentasin asin movieid movie filmid film bookid isbn isbn13 productid productkey product prodid "
@@ -50,12 +52,14 @@ NAMED = {
         "jokeid recipeid courseid jobid beerid beerbeerid wineid showid contentid materialid adid goodsid "
         "goodid merchandiseid repoid postid imageid photoid pinid musicid musicbrainzartistid podcastid "
         "programid eventitemid webpageid vrootid docid documentid paperid questionid photo artist track song "
-        "game tconst barcode upc gtin itemsku skuid prodcode productcode storeid"
+        "game tconst barcode upc gtin itemsku skuid prodcode productcode storeid "
+        "artikel artikelnr artikelnummer produkt produktid 商品id 商品原始id 商品 电影id 電影id"
     ),
 }
 # What they are called: an item where nothing better stands there.
 TITLES = _words(
-    "title itemname itemtitle movietitle moviename filmtitle booktitle bookname productname producttitle "
+    "title itemname itemtitle movietitle moviename movienameen movienamecn "
+    "filmtitle booktitle bookname productname producttitle "
     "productdescription gametitle gamename artistname trackname songname songtitle tracktitle albumname "
     "animetitle animename recipename beername restaurantname businessname venuename placename name originaltitle "
     "description appname coursename coursetitle jobtitle headline"
@@ -68,7 +72,7 @@ VISITS = _words(
 RATINGS = _words(
     "rating stars star score overall bookrating userrating movierating reviewscore reviewrating reviewoverall "
     "ratingvalue ratingscore starrating myrating userscore myscore rate ratings grade points preference pref "
-    "reviewstars scores"
+    "reviewstars scores bewertung sterne 评分 評分"
 )
 LABELS = _words(
     "label click clicked isclick liked like isliked target purchased converted isbuy reaction"
@@ -78,20 +82,23 @@ COUNTS = _words(
     "hoursplayed playtime playtimeforever playtimehours views viewcount frequency freq nplays numplays "
     "totalplays scrobbles watchratio ncount nevents nclicks clicks nviews times numevents playhours"
 )
+# Endings of names that rate one side of a thing: overall_rating, taste_score.
+_RATED, _NOT_GIVEN = ("rating", "ratings", "stars", "score"), ("average", "avg", "mean", "num", "n")
 TIMES = _words(
     "timestamp time ts unixreviewtime unixtime unixtimestamp epoch reviewtime datetime date createdat created "
     "creationdate createdate reviewdate ratingdate ratedat ratetime eventtime eventdate eventtimestamp "
     "orderdate ordertime invoicedate purchasedate purchasetime boughtat transactiondt transactiondate "
     "transactiontime tdat saledate visittime visitdate clicktime clickts timems timestampms starttime playedat "
     "listenedat checkintime checkindate utctime utctimestamp localtime addedat dateadded datecreated dateupdated "
-    "updatedat dateofpurchase dateofreview reviewtimestamp servertime logtime day"
+    "updatedat dateofpurchase dateofreview reviewtimestamp servertime logtime day "
+    "datum zeit zeitstempel 时间 时间戳 時間 日期 交易日期時間"
 )
 OTHERS = {
     "event": _words(
         "event eventtype eventname action actiontype behavior behaviortype behaviour behaviourtype "
         "interaction interactiontype activity activitytype type"
     ),
-    "quantity": _words("quantity qty amount units numitems itemsqty"),
+    "quantity": _words("quantity qty amount units numitems itemsqty menge anzahl 数量 數量"),
     "position": _words("position addtocartorder sequence seq"),
     "split": ("split",),
 }
@@ -116,6 +123,21 @@ def candidates(names: Iterable[object], wanted: Sequence[str]) -> list:
     place = {name: at for at, name in enumerate(wanted)}
     found = [name for name in names if squashed(name) in place]
     return sorted(found, key=lambda name: place[squashed(name)])
+
+
+def rated(names: Iterable[object]) -> list:
+    """The columns whose names end as a rating's does and say no mean and no number of ratings.
+
+    Examples
+    --------
+    >>> rated(["overall_rating", "taste_rating", "average_rating", "title"])
+    ['overall_rating', 'taste_rating']
+    """
+    return [
+        name
+        for name in names
+        if squashed(name).endswith(_RATED) and not squashed(name).startswith(_NOT_GIVEN)
+    ]
 
 
 def is_known(name: object) -> bool:

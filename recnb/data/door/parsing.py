@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,13 @@ class Grid:
 
 
 def parse(
-    text: str, file: str, name: str, reading: Reading, chosen: Sequence[str], numbered: bool = True
+    text: str,
+    file: str,
+    name: str,
+    reading: Reading,
+    chosen: Sequence[str],
+    numbered: bool = True,
+    ids: Collection[str] = (),
 ) -> Grid:
     """Split text into cells.
 
@@ -58,6 +64,8 @@ def parse(
         Names or places of columns that the reader stated: they may tell that there is a header.
     numbered : bool
         Whether a first column that counts the rows is left out; in a file of items it may be their ids.
+    ids : collection of str
+        Ids that the file's rows should name; a first row with one of them is no header.
 
     Raises
     ------
@@ -76,7 +84,7 @@ def parse(
     frame, said = _cells(text, separator, sample, file, reading.bad_rows)
     notes += said
     frame, said = _without_empty_columns(frame)
-    header = _has_header(frame, chosen, file)
+    header = _has_header(frame, chosen, file, ids)
     if header:
         frame, more = _with_header(frame, file)
         said += more
@@ -154,14 +162,14 @@ def separator_of(sample: Sequence[str], suffix: str, file: str) -> str:
     )
 
 
-def _split(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+def _split(lines: Sequence[str], separator: str, escape: str | None = None) -> Iterator[list[str]]:
     if separator == SPACES:
         yield from (line.split() for line in lines)
     elif len(separator) > 1:
         yield from (line.split(separator) for line in lines)
     else:
         try:
-            yield from csv.reader(lines, delimiter=separator)
+            yield from csv.reader(lines, delimiter=separator, escapechar=escape)
         except csv.Error:
             return
 
@@ -177,22 +185,29 @@ def _quoted(sample: Sequence[str], separator: str) -> bool:
     return bool(starting) and all(len(c) > 1 and c.endswith('"') for c in starting)
 
 
+def _escape(text: str, quoting: int, separator: str) -> str | None:
+    """A backslash where it stands before a quote inside a cell; at a cell's end it is a plain character."""
+    inside = rf'\\"(?!\s*(?:{re.escape(separator)}|\r?\n|$))'
+    if quoting == csv.QUOTE_MINIMAL and '\\"' in text and re.search(inside, text):
+        return "\\"
+    return None
+
+
 def _cells(
     text: str, separator: str, sample: Sequence[str], file: str, bad_rows: str
 ) -> tuple[pd.DataFrame, list[str]]:
     quoting = csv.QUOTE_MINIMAL if _quoted(sample, separator) else csv.QUOTE_NONE
-    rows = [row for row in _split(sample, separator) if row]
+    escape = _escape(text, quoting, separator)
+    rows = [row for row in _split(sample, separator, escape) if row]
     width = max(Counter(map(len, rows)).most_common(1)[0][0], len(rows[0]))
-    escape = "\\" if quoting == csv.QUOTE_MINIMAL and '\\"' in text else None
-    frame = None
-    for escapechar in dict.fromkeys((None, escape)):
-        frame = _read(text, separator, quoting, width, escapechar)
-        if frame is not None:
-            break
+    frame = _read(text, separator, quoting, width, escape)
+    if frame is None and escape is None and '\\"' in text and quoting == csv.QUOTE_MINIMAL:
+        escape = "\\"
+        frame = _read(text, separator, quoting, width, escape)
     if frame is not None and not frame.iloc[:, -1].isna().any():
         return frame, []
     # pandas fills rows that end early with nulls, which would say "none given".
-    cells = list(_rows(text, separator, quoting, escape if frame is None else None, file))
+    cells = list(_rows(text, separator, quoting, escape, file))
     widths = np.fromiter(map(len, cells), np.int64, len(cells))
     if len(cells[0]) == width - 1 and (widths[1:] == width).all():
         if all(not row[-1].strip() for row in cells[1:]):  # a separator at each row's end
@@ -279,10 +294,14 @@ def _without_empty_columns(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]
 # -------------------------------------------------------------------- header
 
 
-def _has_header(frame: pd.DataFrame, chosen: Sequence[str], file: str) -> bool:
+def _has_header(
+    frame: pd.DataFrame, chosen: Sequence[str], file: str, ids: Collection[str] = ()
+) -> bool:
     """Whether the first row names the columns."""
     first = ["" if pd.isna(cell) else str(cell).strip() for cell in frame.iloc[0]]
     body = frame.iloc[1 : 1 + _SAMPLE]
+    if any(cell in ids for cell in first):
+        return False
     known = sum(names.is_known(cell) for cell in first)
     stated = [name for name in chosen if name != "none" and not name.isdigit()]
     if stated and all(_same(name, first) for name in stated):
@@ -298,6 +317,8 @@ def _has_header(frame: pd.DataFrame, chosen: Sequence[str], file: str) -> bool:
         return not any(typed)
     if any(name.isdigit() for name in chosen):
         return False
+    if ids:
+        return True  # some row names an id that is used, and this one does not
     header = columns_flag({"user_id": first[0], "item_id": first[1]})
     raise Undecided(
         f"it cannot be told whether the first row ('{', '.join(first)[:60]}') is a header",
@@ -339,6 +360,10 @@ def _without_row_numbers(
     name = str(frame.columns[0])
     nameless = not header or re.fullmatch(r"unnamed.*|index|x", name.lower())
     if not nameless or name in chosen or frame.shape[1] < 3 or len(frame) < 3:
+        return frame, []
+    if pd.to_numeric(frame.iloc[:3, 0], errors="coerce").diff().iloc[1:].ne(1).any() and not (
+        header and name.lower().startswith("unnamed")
+    ):
         return frame, []
     cells = pd.to_numeric(frame.iloc[:, 0], errors="coerce").to_numpy()
     steps = np.diff(cells)

@@ -11,7 +11,7 @@ import pandas as pd
 from recnb.data.door import columns, layouts, names, records, values
 from recnb.data.door.content import told_by_content
 from recnb.data.door.opening import decoded, unpacked
-from recnb.data.door.options import Reading
+from recnb.data.door.options import Reading, Undecided, columns_flag
 from recnb.data.door.parsing import Grid, parse
 from recnb.errors import InputError
 
@@ -38,7 +38,11 @@ class Arrived:
 
 
 def read_grid(
-    path: str | Path, reading: Reading, chosen: Mapping[str, str], numbered: bool = True
+    path: str | Path,
+    reading: Reading,
+    chosen: Mapping[str, str],
+    numbered: bool = True,
+    ids: Collection[str] = (),
 ) -> Grid:
     """The cells of a file of any of the formats.
 
@@ -59,9 +63,8 @@ def read_grid(
     if records.is_json(text):
         grid = records.records(text, file)
     else:
-        grid = layouts.blocks(text, file) or parse(
-            text, file, name, reading, list(chosen.values()), numbered
-        )
+        known = layouts.blocks(text, file) or layouts.impressions(text, file)
+        grid = known or parse(text, file, name, reading, list(chosen.values()), numbered, ids)
     grid.notes[:0] = notes
     return grid
 
@@ -99,9 +102,24 @@ def read_interactions(path: str | Path, reading: Reading) -> Arrived:
     frame = grid.frame[list(found.values())].copy()
     frame.columns = pd.Index(list(found))
     known_zero = {names.squashed(c) for c in grid.frame.columns} >= {"bookrating", "isbn"}
+    said = _ordered(frame, grid, found.get("position"))
+    notes += said
     frame, said = _mended(frame, grid.file, reading, known_zero and feedback is None)
     items = columns.titles(grid, found["item_id"], frame)
     return Arrived(frame.reset_index(drop=True), notes + said, feedback, items)
+
+
+def _ordered(frame: pd.DataFrame, grid: Grid, position: str | None) -> list[str]:
+    """Where a place counts within an order and the orders are numbered, both make the position."""
+    numbers = [c for c in grid.frame.columns if names.squashed(c) == "ordernumber"]
+    if not numbers or position is None or names.squashed(position) != "addtocartorder":
+        return []
+    order = pd.to_numeric(grid.frame[numbers[0]], errors="coerce")
+    place = pd.to_numeric(frame["position"], errors="coerce")
+    if order.isna().any() or place.isna().any():
+        return []
+    frame["position"] = order * (place.max() + 1) + place
+    return [f"position counts by '{numbers[0]}', then by '{position}'"]
 
 
 def _is_text(grid: Grid) -> bool:
@@ -145,7 +163,26 @@ def _mended(
             frame["timestamp"], file, "timestamp", reading.dates
         )
         notes += said
+        frame, said = _timed(frame, file, reading)
+        notes += said
     return frame, notes
+
+
+def _timed(frame: pd.DataFrame, file: str, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+    """Rows without a time among rows that have one: asked, or left out where the reader said so."""
+    lacking = frame["timestamp"].isna().to_numpy()
+    if not lacking.any() or lacking.all():
+        return frame, []
+    if reading.bad_rows == "drop":
+        return frame[~lacking], [f"{lacking.sum():,} rows without a time are left out"]
+    stated = {**reading.columns, "timestamp": "none"}
+    raise Undecided(
+        f"no time, while other rows have one ({lacking.sum():,} such rows)",
+        file=file,
+        column="timestamp",
+        row=int(lacking.argmax()) + 1,
+        flags=["--bad-rows drop", columns_flag(stated)],
+    )
 
 
 def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arrived:
@@ -163,7 +200,7 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
         Besides :func:`read_grid`: no column holds the items' ids.
     """
     tolerant = Reading(encoding=reading.encoding, bad_rows="drop")
-    grid = read_grid(path, tolerant, reading.item_columns, numbered=False)
+    grid = read_grid(path, tolerant, reading.item_columns, numbered=False, ids=set(used))
     found, notes = columns.of_items(grid, set(used), reading.item_columns)
     frame = grid.frame.rename(columns=found)
     frame["item_id"], said = values.ids(frame["item_id"], "item_id")

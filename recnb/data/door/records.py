@@ -112,6 +112,8 @@ def _short(rows: list[dict], key: str) -> bool:
 def _plain(value: Any) -> Any:
     """A cell: lists of words become text, other nests are left out."""
     if isinstance(value, list):
-        words = [str(v) for v in value if isinstance(v, (str, int, float))]
+        # Amazon's categories are lists of paths: each word once.
+        flat = [v for part in value for v in (part if isinstance(part, list) else [part])]
+        words = list(dict.fromkeys(str(v) for v in flat if isinstance(v, (str, int, float))))
         return ", ".join(words) if words else None
     return None if isinstance(value, dict) else value

@@ -27,8 +27,8 @@ def emptied(series: pd.Series, words: frozenset[str] = NOTHING) -> tuple[pd.Seri
     """Cells that say "nothing" become null; and how many those were, empty cells not counted."""
     if not is_text(series):
         return series, 0
-    distinct = pd.Series(series.dropna().unique(), dtype=object).astype(str)
-    nothing = [cell for cell in distinct if cell.strip().lower() in words]
+    distinct = pd.Series(series.dropna().unique()).astype("str")
+    nothing = distinct[distinct.str.strip().str.lower().isin(words)].tolist()
     if not nothing:
         return series, 0
     gone = series.isin(nothing)
@@ -122,7 +122,7 @@ def times(
         return series, []
     series, _ = emptied(series)
     distinct = pd.Series(series.dropna().unique(), dtype=object).astype(str).str.strip()
-    if distinct.empty or distinct.str.fullmatch(r"[-+]?[\d.]+(?:[eE]\+?\d+)?").all():
+    if distinct.empty or distinct.str.fullmatch(r"[-+]?\d+(?:\.\d*)?(?:[eE]\+?\d+)?").all():
         return series, []
     if distinct.str.match(r"\d{4}-\d\d?-\d\d?").all():
         return series, []

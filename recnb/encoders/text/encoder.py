@@ -225,12 +225,7 @@ class TextEncoder:
         unique, places = distinct(texts)
         shape = (len(layers), self.dim) if apart else (self.dim,)
         cache = self._open_cache(layers, shape)
-        if cache is None:
-            found = np.zeros(len(unique), dtype=bool)
-            vectors = np.zeros((len(unique), *shape), dtype=np.float32)
-            counts = np.zeros((len(unique), 2), dtype=np.int64)
-        else:
-            found, vectors, counts = cache.get(unique)
+        found, vectors, counts = cache.get(unique) if cache else _nothing(len(unique), shape)
         # by length, then by the text: batches, and so the last bits, do not depend on the order
         todo = sorted(
             np.flatnonzero(~found).tolist(), key=lambda row: (-len(unique[row]), unique[row])
@@ -259,7 +254,9 @@ class TextEncoder:
                         progress(done, len(todo))
         finally:
             keep.save()
-        self._report(unique, counts)
+        if unique:
+            report_scripts(self.name, unique, counts)
+            _report_cut(counts[:, 0] + _n_special(self.tokenizer), self.max_tokens)
         return vectors if len(unique) == len(places) else vectors[places]
 
     def tokens(self, texts: list[str]) -> tuple[list[list[int]], np.ndarray]:
@@ -290,7 +287,10 @@ class TextEncoder:
         unknown = tokenizer.unk_token_id
         # GPT-2 and its kin name their end-of-text token as the unknown one: they have none
         none = unknown is None or unknown in (tokenizer.eos_token_id, tokenizer.bos_token_id)
-        counts = [(len(row) - self._n_special, 0 if none else row.count(unknown)) for row in rows]
+        counts = [
+            (len(row) - _n_special(self.tokenizer), 0 if none else row.count(unknown))
+            for row in rows
+        ]
         return rows, np.array(counts, dtype=np.int64)
 
     def _embed(self, rows: list[list[int]], layers: tuple[int, ...], apart: bool) -> np.ndarray:
@@ -322,30 +322,32 @@ class TextEncoder:
         return vectors
 
     def _open_cache(self, layers: tuple[int, ...], shape: tuple[int, ...]) -> VectorCache | None:
+        kept = ("pooling", "precision", "max_tokens", "normalise")
         settings = {
             "weights": self.checksum,
             "tokenizer": side_checksum(self.source.folder),
-            "pooling": self.pooling,
-            "precision": self.precision,
             "layers": layers,
-            "max_tokens": self.max_tokens,
-            "normalise": self.normalise,
+            **{name: getattr(self, name) for name in kept},
         }
         return open_cache(self._cache, "text", settings, shape)
 
-    def _report(self, texts: list[str], counts: np.ndarray) -> None:
-        if not texts:
-            return
-        report_scripts(self.name, texts, counts)
-        cut = int((counts[:, 0] + self._n_special >= self.max_tokens).sum())
-        if cut:
-            log.info(
-                "%d of %d texts fill max_tokens=%d: the rest of them is not read",
-                cut,
-                len(texts),
-                self.max_tokens,
-            )
 
-    @cached_property
-    def _n_special(self) -> int:
-        return int(self.tokenizer.num_special_tokens_to_add())
+def _report_cut(lengths: np.ndarray, most: int) -> None:
+    """Say how many texts are read in part only."""
+    cut = int((lengths >= most).sum())
+    if cut:
+        log.info(
+            "%d of %d texts fill max_tokens=%d: the rest of them is not read",
+            cut,
+            len(lengths),
+            most,
+        )
+
+
+def _nothing(n: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a cache gives that holds none of `n` texts: found, vectors, counts."""
+    return np.zeros(n, bool), np.zeros((n, *shape), np.float32), np.zeros((n, 2), np.int64)
+
+
+def _n_special(tokenizer: Any) -> int:
+    return int(tokenizer.num_special_tokens_to_add())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,7 +70,7 @@ class Validation:
         """
         history, asked = splits.fold_in(train, valid)
         told = None if history is train else history
-        return cls.asking(history, asked, new_items(train, asked), told, most_users, cells)
+        return cls.asking(history, asked, unused_items(train, asked), told, most_users, cells)
 
     @classmethod
     def asking(
@@ -155,9 +155,12 @@ class Validation:
 
     def value(self, model: Recommender) -> float:
         """The value of a model that is fitted on the training part."""
+        return self.value_of(lambda users: model.score(users, self.told))
+
+    def value_of(self, score: Callable[[np.ndarray], np.ndarray]) -> float:
+        """The value of what `score` gives for some users: (n_users, n_items)."""
         blocks = [
-            self.lists(model.score(self.users[rows], self.told)[:, self.items], rows)
-            for rows in self.blocks()
+            self.lists(score(self.users[rows])[:, self.items], rows) for rows in self.blocks()
         ]
         return self.value_of_lists(np.concatenate(blocks))
 
@@ -166,7 +169,7 @@ class Validation:
         return (slice(*block) for block in user_blocks(len(self.users), self.history.n_items))
 
 
-def new_items(train: Dataset, asked: Dataset) -> np.ndarray | None:
+def unused_items(train: Dataset, asked: Dataset) -> np.ndarray | None:
     """Codes of the items of `asked` that nobody has used, where most of its relevant pairs are theirs; else None."""
     used = np.bincount(train.interactions["item"], minlength=train.n_items) > 0
     new = np.unique(asked.interactions["item"].to_numpy())

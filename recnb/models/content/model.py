@@ -140,7 +140,7 @@ class ContentModel(FromHistory):
     def _spread_factors(self) -> None:
         rows = np.zeros((self.factors_.shape[1], len(self.item_ids_)))
         rows[:, : len(self.factors_)] = self.factors_.T
-        self.factor_scores_ = self._likeness(rows)
+        self.factor_scores_ = self._likeness(rows)  # of distinct items
 
     def chosen(self) -> dict[str, Any]:
         """The way, and what it needs, to keep when refitting."""
@@ -150,13 +150,16 @@ class ContentModel(FromHistory):
         return {**found, **({"share": self.share_} if hasattr(self, "share") else {})}
 
     def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
-        if self.way_ == "mean" and self.rank_ is None:
-            return self._likeness(rows) / self._lengths(rows)
-        length = np.diff(rows.indptr).clip(1)[:, None]
         if self.rank_ is not None:
             n = len(self.factors_)
-            return ((rows[:, :n] @ self.factors_) @ self.factor_scores_) / length
-        return self._likeness(rows) / length
+            scores = (rows[:, :n] @ self.factors_) @ self.factor_scores_
+        else:
+            scores = self._likeness(rows)
+        if self.way_ == "mean" and self.rank_ is None:
+            scores /= self._lengths(rows)
+        else:
+            scores /= np.diff(rows.indptr).clip(1)[:, None]
+        return scores[:, self.place_]
 
     def _lengths(self, rows: sparse.csr_matrix) -> np.ndarray:
         """Lengths of the sums of some rows of item vectors; 1 for an empty row."""
@@ -168,13 +171,13 @@ class ContentModel(FromHistory):
         return np.sqrt(np.where(squares > 0, squares, 1))[:, None]
 
     def _likeness(self, rows: sparse.csr_matrix | np.ndarray) -> np.ndarray:
-        """Damped inner products of the sums of some rows of items with every item, float64."""
+        """Damped inner products of the sums of some rows of items with every distinct item, float64."""
         features = self.features_.astype(np.float64)
         out = ((rows @ features) @ self.damping_) @ features[self.first_].T
         for weight, part in zip(self.outside_, self._parts()):
             if weight:
                 out += weight * inner(rows, part, part[self.first_])
-        return out[:, self.place_]
+        return out
 
     def with_items(self, items: pd.DataFrame) -> ContentModel:
         """A copy that also scores new items, which follow the known ones.

@@ -14,6 +14,7 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models.common.liked import ties
 from recnb.models.common.new_items import new_items
+from recnb.models.common.validation import Validation, unused_items
 from recnb.models.two_tower.items import ItemReader
 from recnb.models.two_tower.language import reads_of
 from recnb.models.two_tower.settings import Settings, flat
@@ -112,7 +113,7 @@ class TwoTower(Recommender):
         history, targets = (train, None) if valid is None else splits.fold_in(train, valid)
         self.scale_ = train.scale or (0.0, 0.0)
         state, network = self._start(reader, train, history, n_in_sentence)
-        value = None if targets is None else self._value(state, history, targets)
+        value = None if targets is None else self._value(state, train, history, targets)
         plan = self._plan(rows.items)
         trained = fit_network(network, settings, rows, state.users, train, plan, value)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
@@ -134,7 +135,7 @@ class TwoTower(Recommender):
         return plan_of(items, self.settings)
 
     def _value(
-        self, state: TowerState, history: Dataset, targets: Dataset
+        self, state: TowerState, train: Dataset, history: Dataset, targets: Dataset
     ) -> Callable[[Any], float]:
         """What the best epoch is chosen by: NDCG@10 of the validation part, or minus its RMSE."""
         from recnb.models.two_tower.training import closeness, quality, scores_for
@@ -144,7 +145,8 @@ class TwoTower(Recommender):
 
         if self.settings.scoring.predicts_ratings:
             return closeness(scores_of, targets, self.scale_)
-        return quality(scores_of, history, targets, state.items.known)
+        shelf = unused_items(train, targets)
+        return quality(scores_of, Validation.asking(history, targets, shelf))
 
     @property
     def _state(self) -> TowerState:

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 
 from recnb.data import Dataset
-from recnb.hashing import hash_ids
-from recnb.metrics import hits, ndcg
+from recnb.errors import InputError
+from recnb.models.common.validation import Validation
 from recnb.models.two_tower.batches import BatchMaker, Rows, UserFacts
 from recnb.models.two_tower.network import TwoTowerNetwork
 from recnb.models.two_tower.settings import Settings
-from recnb.recommender.blocks import top_k_rows
 from recnb.training import LIVE, Batches, BatchPlan, Trained, Training, train
 
 BLOCK = 256  # users scored at once
-_USERS = 1000  # that the validation ranks for
 
 Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
 Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
@@ -122,39 +120,24 @@ def closeness(
     return value
 
 
-def quality(
-    scores_of: Scores, history: Dataset, valid: Dataset, known_items: np.ndarray
-) -> Callable[[Any], float]:
-    """NDCG@10 of the liked items of the validation part, over at most a thousand users.
+def quality(scores_of: Scores, validation: Validation) -> Callable[[Any], float]:
+    """NDCG@10 of the validation part.
 
-    Pairs of `history` are not listed. Where most of the asked items are new, these are ranked among themselves.
+    Raises
+    ------
+    InputError
+        Nothing in it is relevant.
     """
-    relevant = valid.positives()
-    users = np.flatnonzero(np.diff(relevant.indptr))
-    user_hash, item_hash = hash_ids(valid.user_ids), hash_ids(valid.item_ids)
-    users = np.sort(users[np.argsort(user_hash[users])[:_USERS]])
-    new = np.unique(relevant.indices)
-    new = new[~known_items[new]]
-    # validation items that nobody has used: the question is about a shelf of new items
-    shelf = None
-    if relevant[:, new].nnz > relevant.nnz / 2:
-        shelf = ~np.isin(np.arange(valid.n_items), new)
-    barred = history.pairs()
+    if not len(validation.users):
+        raise InputError(
+            "no user has a relevant row in the validation part",
+            file=validation.history.name,
+            mend="enlarge it, lower relevant_from, or fit without",
+        )
 
     def value(network: Any) -> float:
         network.refresh()
-        values = []
-        for start in range(0, len(users), BLOCK):
-            block = users[start : start + BLOCK]
-            scores = scores_of(network, block)
-            rows, columns = barred[block].nonzero()
-            scores[rows, columns] = -np.inf
-            if shelf is not None:
-                scores[:, shelf] = -np.inf
-            lists = top_k_rows(scores, 10, user_hash[block], item_hash)
-            truth = relevant[block]
-            values.append(ndcg(hits(lists, truth), np.diff(truth.indptr), 10))
-        return float(np.concatenate(values).mean())
+        return validation.value_of(partial(scores_of, network))
 
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,15 @@ def test_without_widgets_the_static_page_is_shown(
     monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
     monkeypatch.setattr(builtins, "__import__", without)
     assert set(browse(ev, split)._repr_mimebundle_()) == {"text/plain", "text/html"}
+
+
+def test_a_user_who_was_not_judged_is_shown_without_lists(ev: Evaluation, split: Split) -> None:
+    user = str(ev.lists["user_id"].iloc[0])
+    others = replace(ev, lists=ev.lists[ev.lists["user_id"] != user])
+    for given in (split, None):
+        shown = lists_of(others, user, given)
+        assert shown.n_known > 0 and all(not listed for listed in shown.lists.values())
+        assert "Not judged" in shown._repr_html_() and "Marked" not in shown._repr_html_()
 
 
 def test_wrong_names_are_told(ev: Evaluation, split: Split) -> None:

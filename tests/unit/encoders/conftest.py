@@ -70,8 +70,8 @@ def write_tokenizer(folder: Path, kind: str, side: str) -> int:
     return core.get_vocab_size()
 
 
-def write_model(folder: Path, kind: str, side: str = "right", seed: int = 0) -> Path:
-    """A model of 2 layers and 16 dimensions, and its tokenizer."""
+def write_model(folder: Path, kind: str, side: str = "right", seed: int = 0, dim: int = 16) -> Path:
+    """A model of 2 layers and `dim` dimensions, and its tokenizer."""
     import torch
     import transformers as hf
 
@@ -79,24 +79,29 @@ def write_model(folder: Path, kind: str, side: str = "right", seed: int = 0) -> 
     size = write_tokenizer(folder, kind, side)
     small = {
         "vocab_size": size,
-        "hidden_size": 16,
+        "hidden_size": dim,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
-        "intermediate_size": 32,
+        "intermediate_size": 2 * dim,
         "max_position_embeddings": 64,
         "pad_token_id": 0,
         "bos_token_id": None,
         "eos_token_id": None,
-        "initializer_range": 0.4,  # wide enough that the words show
+        "initializer_range": 1.6 / dim**0.5,  # wide enough that the words show
     }
     config = {
         "bert": lambda: hf.BertConfig(**small),
         "roberta": lambda: hf.RobertaConfig(**small),
         "t5": lambda: hf.T5Config(
-            vocab_size=size, d_model=16, d_ff=32, d_kv=8, num_layers=2, num_heads=2
+            vocab_size=size, d_model=dim, d_ff=2 * dim, d_kv=8, num_layers=2, num_heads=2
         ),
         "gpt2": lambda: hf.GPT2Config(
-            vocab_size=size, n_embd=16, n_layer=2, n_head=2, n_positions=64, initializer_range=0.4
+            vocab_size=size,
+            n_embd=dim,
+            n_layer=2,
+            n_head=2,
+            n_positions=64,
+            initializer_range=1.6 / dim**0.5,
         ),
         "llama": lambda: hf.LlamaConfig(**small, num_key_value_heads=1),
         "qwen2": lambda: hf.Qwen2Config(**small, num_key_value_heads=1),

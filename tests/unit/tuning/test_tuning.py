@@ -350,10 +350,19 @@ def test_side_adapter_never_runs_the_encoder(monkeypatch: pytest.MonkeyPatch) ->
         TwoTower(method="side_adapter", head="weighted_sum").fit(ds)
 
 
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose rows are whole blocks of 4-bit weights."""
+    return write_model(tmp_path_factory.mktemp("wide") / "bert", "bert", dim=64)
+
+
 @pytest.mark.parametrize("kind", ["int8", "nf4"])
 @pytest.mark.parametrize("method", ["lora", "ia3", "adapter_houlsby", "prefix"])
-def test_quantised_base(kind: str, method: str, tmp_path: Path) -> None:
+def test_quantised_base(
+    kind: str, method: str, tmp_path: Path, wide: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("bitsandbytes")
+    monkeypatch.setenv("RECNB_ENCODER", str(wide))
     ds = world()
     model = small(method=method, quantise=kind, n_epochs=2, lr_encoder=0.02).fit(ds)
     base = model._network.tower.network
@@ -371,9 +380,68 @@ def test_quantised_base(kind: str, method: str, tmp_path: Path) -> None:
     assert 1e-5 < error < (0.05 if kind == "int8" else 0.3)  # near the full precision, and not it
 
 
-@pytest.mark.parametrize("kind", ["int8", "nf4"])
-def test_the_best_epoch_on_a_quantised_base_is_put_back(kind: str) -> None:
+def four_bits(layer) -> np.ndarray:
+    """The weights that a 4-bit layer stands for, from its codes and scales alone."""
+    from bitsandbytes.functional import dequantize_blockwise
+
+    packed, state = layer.weight.data.flatten(), layer.weight.quant_state
+    scales = (dequantize_blockwise(state.absmax, state.state2) + state.offset).numpy()
+    codes = np.stack([packed.numpy() >> 4, packed.numpy() & 15], axis=1).ravel()
+    values = state.code.numpy()[codes].reshape(-1, state.blocksize) * scales[:, None]
+    return values.reshape(state.shape)
+
+
+def test_every_4_bit_matrix_is_read_right(tmp_path: Path) -> None:
+    """Also where rows are no whole blocks: these keep full precision."""
     pytest.importorskip("bitsandbytes")
+    import bitsandbytes as bnb
+    import transformers as hf
+
+    from recnb.tuning.quantised import quantise
+
+    torch.manual_seed(0)
+    config = hf.BertConfig(
+        vocab_size=9,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=80,
+    )
+    plain = hf.BertModel(config).eval()
+    before = {
+        n: m.weight.detach().clone() for n, m in plain.named_modules() if hasattr(m, "weight")
+    }
+    kinds: dict[type, int] = {}
+    for name, layer in quantise(plain, "nf4").encoder.named_modules():
+        if not isinstance(layer, torch.nn.Linear):
+            continue
+        kinds[type(layer)] = kinds.get(type(layer), 0) + 1
+        weight = before[f"encoder.{name}"]
+        if type(layer) is bnb.nn.Linear4bit:
+            exact, weight = weight, torch.from_numpy(four_bits(layer))
+            assert 0.05 < (exact - weight).norm() / exact.norm() < 0.15
+        x = torch.randn(7, layer.in_features, requires_grad=True)
+        found, right = layer(x), torch.nn.functional.linear(x, weight, layer.bias)
+        torch.testing.assert_close(found, right, atol=1e-6, rtol=1e-6)
+        slopes = [torch.autograd.grad(out.square().sum(), x)[0] for out in (found, right)]
+        torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-5)
+        with torch.no_grad():
+            torch.testing.assert_close(layer(x), right, atol=1e-6, rtol=1e-6)
+    assert kinds == {bnb.nn.Linear4bit: 5, torch.nn.Linear: 1}
+
+
+def test_a_model_without_whole_blocks_is_refused(folders: dict[str, Path]) -> None:
+    pytest.importorskip("bitsandbytes")
+    with pytest.raises(InputError, match="no matrix that nf4 can store"):
+        small(method="lora", quantise="nf4", n_epochs=1).fit(world())
+
+
+@pytest.mark.parametrize("kind", ["int8", "nf4"])
+def test_the_best_epoch_on_a_quantised_base_is_put_back(
+    kind: str, wide: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    monkeypatch.setenv("RECNB_ENCODER", str(wide))
     split = splits.random(world(), seed=0)
     model = small(method="lora", quantise=kind, n_epochs=2).fit(split.train, split.valid)
     assert model.n_epochs_ in (1, 2) and len(model.learning_) == 2

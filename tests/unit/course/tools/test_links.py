@@ -13,9 +13,9 @@ from tools.notebooks.links import main, navigation
 from tools.notebooks.structure import check
 
 WAY = """\
+"40": {topic: Metrics, minutes: 5, part: the first half}
 "00": {topic: Start, minutes: 10, part: all}
 "01": {topic: Aside, minutes: 20}
-"40": {topic: Metrics, minutes: 5, part: the first half}
 """
 
 
@@ -35,7 +35,7 @@ def test_a_notebook_leads_on(three: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(after.cells) == len(before.cells)
     foot = after.cells[-1].source
     assert "**00 Start** · [01 Aside](01_aside.ipynb) →" in foot and "←" not in foot
-    path = "**00** (10 min) → [40](40_metrics.ipynb) (the first half, 5 min)"
+    path = "[40](40_metrics.ipynb) (the first half, 5 min) → **00** (10 min)"  # as the file has it
     assert f"Reading path (15 minutes): {path}." in foot
     middle = navigation(three.with_name("01_aside.ipynb"))
     assert (
