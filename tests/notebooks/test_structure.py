@@ -12,20 +12,6 @@ from tools.notebooks.structure import check
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
-# Notebooks that are still to be rewritten in the house style (CONTRIBUTING.md, "A notebook").
-NOT_YET = {
-    # data, behaviour, baselines, metrics
-    "01_data_preparation.ipynb",
-    "02_user_behaviour.ipynb",
-    "03_classical_baselines.ipynb",
-    "40_metrics_and_protocol.ipynb",
-    # heads and the budget
-    "11_user_tower_attention.ipynb",
-    "14_budget.ipynb",
-    "15_speed.ipynb",
-    # tuning
-    # pictures, sounds, fusion
-}
 
 
 def test_the_first_notebooks_are_there() -> None:
@@ -44,15 +30,7 @@ def test_the_table_in_the_readme_lists_no_other() -> None:
     assert listed == {path.name for path in NOTEBOOKS}
 
 
-def test_what_is_rewritten_leaves_the_list() -> None:
-    assert {path.name for path in NOTEBOOKS} >= NOT_YET
-    done = [path.name for path in NOTEBOOKS if path.name in NOT_YET and not check(path, ROOT)]
-    assert not done, "take these out of NOT_YET"
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.name not in NOT_YET], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_structure(path: Path) -> None:
     problems = check(path, ROOT)
     assert not problems, "\n".join([path.name, *problems])

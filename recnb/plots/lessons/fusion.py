@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def plot_ladder(
     values = table.set_index("model")
     names = [name for group in groups.values() for name in group]
     ax = axes(ax, rows_height(len(names)) + 0.4)
-    best: dict[str, Any] = values.loc[top].to_dict()
+    best = {str(name): value for name, value in values.loc[top].items()}
     ink = GREEN
     ax.axvspan(best["low"], best["high"], color=ink, alpha=0.15, linewidth=0)
     ax.axvline(best["value"], color=ink, linewidth=1.5)

@@ -106,7 +106,7 @@ def plot_shares(
     ax.set_xticks(range(len(candidates)), [_short(c, 24) for c in candidates], rotation=20)
     ax.set_yticks(range(len(history)), [_short(h) for h in history])
     for label in ax.get_xticklabels():
-        label.set_ha("right")
+        label.set_horizontalalignment("right")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title("Share of each item of the history, in percent", loc="left")
