@@ -90,7 +90,8 @@ def whole_folder(path: str | os.PathLike[str], ours: str | None = None) -> Itera
     with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and (not path.is_dir() or _foreign(path, ours)):
-            raise InputError("holds something else", file=str(path), mend="name a new folder")
+            what = "the folder is not empty" if ours is None else "holds something else"
+            raise InputError(what, file=str(path), mend="name a new folder")
         part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         part.chmod(0o777 & ~_umask())
     aside = part.with_name(part.name + ".old")

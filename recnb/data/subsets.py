@@ -58,6 +58,8 @@ class Subsets:
 
         Examples
         --------
+        >>> import pandas as pd
+        >>> from recnb.data import Dataset, media
         >>> ds = Dataset.from_frames(pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]}))
         >>> ds.with_media(look=media.from_vectors([[0.5, 1.0]], ids=["y"]))
         Dataset('data', implicit, 2 users, 2 items, 2 interactions, 1 with look)

@@ -63,7 +63,7 @@ def over_splits(
     Examples
     --------
     >>> found = over_splits([0.1, 0.2, 0.3, 0.2], ["a", "b", "a", "b"], [0, 0, 1, 1])
-    >>> round(found.value, 6), found.n_users, found.by_split
+    >>> round(found.value, 6), found.n_users, {s: round(v, 6) for s, v in found.by_split.items()}
     (0.2, 2, {'0': 0.15, '1': 0.25})
     """
     numbers = np.asarray(values, dtype=np.float64)

@@ -33,8 +33,8 @@ def save(folder: str | os.PathLike[str], state: dict[str, Any]) -> None:
     """
     import torch
 
-    with whole(Path(folder) / FILE) as part:
-        torch.save(state, part)
+    with whole(Path(folder) / FILE) as part, open(part, "wb") as file:
+        torch.save(state, file)
 
 
 def load(folder: str | os.PathLike[str], identity: dict[str, Any]) -> dict[str, Any] | None:

@@ -90,4 +90,4 @@ def test_an_ease_column_is_a_ridge_regression_on_the_other_items(ds):
         others = np.arange(ds.n_items) != item
         ridge = Ridge(alpha=4.0, fit_intercept=False).fit(x[:, others], x[:, item])
         np.testing.assert_allclose(model.item_weights_[others, item], ridge.coef_, atol=1e-5)
-    assert sparse.issparse(model.taste_)
+    assert sparse.issparse(model.liked_)
