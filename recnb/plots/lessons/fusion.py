@@ -36,7 +36,7 @@ def plot_ladder(
     values = table.set_index("model")
     names = [name for group in groups.values() for name in group]
     ax = axes(ax, rows_height(len(names)) + 0.4)
-    best = {str(name): value for name, value in values.loc[top].items()}
+    best: dict[Any, Any] = values.loc[top].to_dict()
     ink = GREEN
     ax.axvspan(best["low"], best["high"], color=ink, alpha=0.15, linewidth=0)
     ax.axvline(best["value"], color=ink, linewidth=1.5)
