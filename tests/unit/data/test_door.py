@@ -39,7 +39,7 @@ CSV = {
         None,
         None,
         "no column is known as user_id",
-        "--columns user_id=NAME",
+        "--columns user_id=",
     ),
     "duplicate rows": (GOOD + "a,x,5\n", None, 3, "second time", "--duplicates"),
     "two ratings": (GOOD + "b,y,2\n", None, 3, "which rating is the later", "--duplicates"),
