@@ -221,7 +221,7 @@ UNTIMED = lines(
 )
 # How many commands it takes: a report at once, or after the first command that the error prints.
 COMMANDS = {
-    **{name: (*LAYOUTS[name][:2], 1) for name in ("ml-1m", "amazon 2018", "jester", "netflix", "excel in german", "yelp", "ml in a zip")},
+    **{name: (*LAYOUTS[name][:2], 1) for name in ("ml-1m", "amazon 2018", "jester", "netflix", "excel in german")},
     **{name: (*LAYOUTS[name][:2], 2) for name in SETTLED},
     "mind": ("behaviors.tsv", MIND, 1),
     "goodreads": ("goodreads.json.gz", gzip.compress(GOODREADS.encode()), 2),
