@@ -98,12 +98,9 @@ def _campaign(path: Path, affinity: bool) -> pd.DataFrame:
     }
     for name, right in limits.items():
         values = number[name]
-        refuse_where(
-            np.ones(len(table), bool) if values is None else ~right(values),
-            lambda row, name=name: f"'{table[name].iloc[row]}' is no {name.replace('_', ' ')}",
-            path,
-            name,
-        )
+        wrong = np.ones(len(table), bool) if values is None else ~right(values)
+        first = table[name].iloc[int(wrong.argmax())]
+        refuse_where(wrong, f"'{first}' is no {name.replace('_', ' ')}", path, name)
     out = pd.DataFrame(
         {
             "policy": _policy(path),

@@ -233,7 +233,9 @@ def test_places(tmp_path):
         Dataset.from_file(tmp_path / "rows.csv")
     with zipfile.ZipFile(tmp_path / "rows.xlsx", "w") as book:
         book.writestr("xl/workbook.xml", "<workbook/>")
-    with pytest.raises(InputError, match=r"not a readable Excel workbook .*; save the sheet as csv"):
+    with pytest.raises(
+        InputError, match=r"not a readable Excel workbook .*; save the sheet as csv"
+    ):
         load(tmp_path / "rows.xlsx")
 
 

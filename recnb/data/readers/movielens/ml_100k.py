@@ -72,13 +72,9 @@ def _movies(path: Path) -> pd.DataFrame:
     table = read_delimited(path, "|", names, encoding="latin-1")
     flags = table[list(GENRES)]
     for genre in GENRES:
-        cells = flags[genre]
-        refuse_where(
-            ~cells.isin(["0", "1"]),
-            lambda row, cells=cells: f"'{cells.iloc[row]}' is no genre flag",
-            path,
-            genre,
-        )
+        wrong = ~flags[genre].isin(["0", "1"]).to_numpy()
+        first = flags[genre].iloc[int(wrong.argmax())]
+        refuse_where(wrong, f"'{first}' is no genre flag", path, genre)
     shown = [genre for genre in GENRES if genre not in NO_GENRE]
     marked = (flags[shown] == "1").to_numpy()
     return pd.DataFrame(
