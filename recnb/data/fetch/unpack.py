@@ -196,9 +196,9 @@ def _tar(archive: Path, folder: Path, guard: _Guard, stream: IO[bytes]) -> list[
     places: list[str] = []
 
     def keep(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-        """The standard library's filter refuses devices and what lies outside; names, links and holes are ours."""
-        if member.islnk() or member.issym() or member.issparse():
-            raise guard.refuse(f"member {ascii(member.name)[:80]} is a link or has holes")
+        """Plain files under names that are in order; owner and mode as the standard library's filter allows them."""
+        if not (member.isreg() or member.isdir()) or member.issparse():
+            raise guard.refuse(f"member {ascii(member.name)[:80]} is a link or a device")
         place = guard.place(member.name, member.isdir())
         if member.isdir() or _SKIPPED.search(place):
             return None

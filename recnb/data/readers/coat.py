@@ -87,7 +87,7 @@ def _matrix(path: Path, low: float = 0.0, high: float = 5.0) -> np.ndarray:
         raise InputError(
             "a cell that is no number", file=str(path), row=row + 1, mend=AGAIN
         ) from None
-    outside = ~((matrix >= low) & (matrix <= high)).all(axis=1)
+    outside = np.any((matrix < low) | (matrix > high) | np.isnan(matrix), axis=1)
     refuse_where(outside, f"a value outside {low:g} to {high:g}", path)
     return matrix
 
