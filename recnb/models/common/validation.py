@@ -11,7 +11,7 @@ from scipy import sparse
 
 from recnb.data import Dataset, splits
 from recnb.hashing import hash_ids
-from recnb.metrics import evaluate_lists, hits
+from recnb.metrics import METRICS, auc, evaluate_lists, hits
 from recnb.metrics.ranking.truth import Truth
 from recnb.recommender import Recommender
 from recnb.recommender.blocks import top_k_rows, user_blocks
@@ -159,10 +159,25 @@ class Validation:
 
     def value_of(self, score: Callable[[np.ndarray], np.ndarray]) -> float:
         """The value of what `score` gives for some users: (n_users, n_items)."""
+        if METRICS[self.metric].needs == "scores":
+            return self._area(score)
         blocks = [
             self.lists(score(self.users[rows])[:, self.items], rows) for rows in self.blocks()
         ]
         return self.value_of_lists(np.concatenate(blocks))
+
+    def _area(self, score: Callable[[np.ndarray], np.ndarray]) -> float:
+        """The mean AUC over the users for whom it is defined."""
+        values = []
+        for rows in self.blocks():
+            relevant = self.relevant[rows][:, self.items].toarray().astype(bool)
+            candidates = np.ones(relevant.shape, bool)
+            if not self.repeats:
+                candidates[self._known[rows].nonzero()] = False
+            some = (relevant & candidates).any(axis=1)
+            scores = score(self.users[rows])[:, self.items]
+            values.append(auc(scores[some], relevant[some], candidates[some]))
+        return float(np.nanmean(np.concatenate(values)))
 
     def blocks(self) -> Iterator[slice]:
         """Positions in `users`, few enough at once to be scored in little memory."""
