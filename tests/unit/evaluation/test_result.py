@@ -129,9 +129,7 @@ def test_compare_is_the_paired_difference(ev, to):
 
 
 def test_the_reference_has_to_be_named(ev):
-    with pytest.raises(
-        InputError, match=r"are judged; .*the best here is taste"
-    ) as one:
+    with pytest.raises(InputError, match=r"are judged; .*the best here is taste") as one:
         ev.compare()
     assert "\n" not in str(one.value)
 
