@@ -179,8 +179,7 @@ class Evaluation:
         Parameters
         ----------
         to : str
-            The model to compare with. It has to be named: the best of the table would be chosen on the rows that
-            are judged, and its lead would be luck in part.
+            The model to compare with. The best of the table would be chosen on the rows that are judged: name one.
         metric, k, candidates
             What is compared; by default the headline.
 
