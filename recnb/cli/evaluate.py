@@ -98,6 +98,9 @@ def evaluate(
         int, Option(min=0, help="Judge a random sample of so many users (0 = all).")
     ] = 0,
     draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 2000,
+    interval: Annotated[
+        str, Option(help="Of values: percentile, or bca where most users have no hit.")
+    ] = "percentile",
     save_models: Annotated[
         bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
     ] = False,
@@ -129,6 +132,7 @@ def evaluate(
         relevant_from=relevant_from,
         repeats=repeats,
         draws=draws,
+        interval=interval,
     )
     declared = {
         "feedback": feedback,

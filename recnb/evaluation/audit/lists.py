@@ -55,7 +55,7 @@ def few_hits(with_hit: dict[str, int], n_users: int) -> list[Finding]:
         f"of {n_users:,} users at most {with_hit[best]} have a hit ({best}): bootstrap intervals over values that are "
         "nearly all 0 cover less than they promise"
     )
-    mend = "take a larger test part or a larger k; read no interval narrowly"
+    mend = "take a larger test part or a larger k, or --interval bca for values; read no interval narrowly"
     return [
         Finding("few_hits", "warning", with_hit[best] / n_users, with_hit[best], evidence, mend)
     ]

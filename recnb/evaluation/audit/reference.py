@@ -69,7 +69,7 @@ class Reference:
             targets = self.targets[row].indices
             for name, scores in self._scores.items():
                 line = scores[row] if scores.ndim == 2 else scores
-                out[name] += _places_of(line[targets], line[allowed]).tolist()
+                out[name] += places_of(line[targets], line[allowed]).tolist()
         return {name: np.array(places) for name, places in out.items()}
 
     @cached_property
@@ -126,7 +126,7 @@ class Reference:
         return np.asarray(((history @ cosines.T.tocsr()) @ cosines).todense())
 
 
-def _places_of(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def places_of(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """How many candidates stand above each target, which is one of them, half of the ties counted."""
     if len(targets) <= 32:  # counting is cheaper than sorting a whole catalogue
         above = [(candidates > value).sum() for value in targets]
