@@ -191,6 +191,11 @@ def _moments(counts: np.ndarray, points: np.ndarray, n: int) -> tuple[Any, Any]:
     return mean, np.sqrt(np.maximum(counts @ points**2 / n - mean**2, 0) / (n - 1))
 
 
+def _finite(value: Any) -> float | None:
+    """A number for json; None where it has no end."""
+    return float(value) if np.isfinite(value) else None
+
+
 def skewed(values: np.ndarray, trials: int) -> list[dict[str, Any]]:
     """Coverage where most score 0, of values and of paired differences."""
     ease, popular = values[:, MODELS.index("ease")], values[:, MODELS.index("popularity")]
@@ -223,7 +228,7 @@ def skewed(values: np.ndarray, trials: int) -> list[dict[str, Any]]:
                         "error": float(np.sqrt(share * (1 - share) / trials)),
                         "n_users": n,
                         "true_value": truth,
-                        "median_width": float(np.median(widths[name])),
+                        "median_width": _finite(np.median(widths[name])),
                         "unbounded": float(np.mean(~np.isfinite(widths[name]))),
                         "without_a_hit": flat / trials,
                         "trials": trials,
