@@ -14,6 +14,7 @@ import pandas as pd
 from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation import files
+from recnb.evaluation.ceiling import CEILING
 from recnb.evaluation.columns import TABLE, Column, differences, ends, long_table, resampled
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.groups import by_group, grouped
@@ -96,6 +97,18 @@ class Evaluation:
     def costs(self) -> pd.DataFrame:
         """One row per model and seed: `model, seed, fit_seconds, score_seconds, peak_memory_mb, …, device`."""
         return pd.DataFrame([{"model": r.model, "seed": r.seed, **r.costs} for r in self.records])
+
+    @cached_property
+    def ceilings(self) -> pd.DataFrame:
+        """How far the candidates of two-stage models could reach, one row per model, seed, measure and candidate set.
+
+        Columns
+        -------
+        model, seed, metric, k, candidates, n, value, low, high, caught, n_users
+            See :func:`recnb.evaluation.ceiling.ceilings`. No rows where every model looks at all items.
+        """
+        rows = [{"model": r.model, "seed": r.seed, **c} for r in self.records for c in r.ceilings]
+        return pd.DataFrame(rows, columns=["model", "seed", *CEILING])
 
     @cached_property
     def reads(self) -> dict[str, Reads]:

@@ -15,6 +15,7 @@ from recnb.metrics import evaluate_lists, hits
 from recnb.metrics.ranking.truth import Truth
 from recnb.recommender import Recommender
 from recnb.recommender.blocks import top_k_rows, user_blocks
+from recnb.recommender.candidates import ahead
 
 MOST_USERS = 1000
 
@@ -111,7 +112,7 @@ class Validation:
 
     @cached_property
     def _known(self) -> sparse.csr_matrix:
-        return self.history.pairs()[self.users][:, self.items].tocsr()
+        return self.barred[:, self.items].tocsr()
 
     @cached_property
     def _truth(self) -> Truth:
@@ -155,7 +156,16 @@ class Validation:
 
     def value(self, model: Recommender) -> float:
         """The value of a model that is fitted on the training part."""
-        return self.value_of(lambda users: model.score(users, self.told))
+        with ahead(len(self.users)):
+            blocks = [
+                self.lists(self.scores(model, rows)[:, self.items], rows) for rows in self.blocks()
+            ]
+        return self.value_of_lists(np.concatenate(blocks))
+
+    def scores(self, model: Recommender, rows: slice = slice(None)) -> np.ndarray:
+        """Scores of all items, by a model that is told which of them may be listed: (n_rows, n_items)."""
+        users, barred = self.users[rows], None if self.repeats else self.barred[rows]
+        return model.score_among(users, self.allowed, barred, self.told)
 
     def value_of(self, score: Callable[[np.ndarray], np.ndarray]) -> float:
         """The value of what `score` gives for some users: (n_users, n_items)."""
@@ -163,6 +173,20 @@ class Validation:
             self.lists(score(self.users[rows])[:, self.items], rows) for rows in self.blocks()
         ]
         return self.value_of_lists(np.concatenate(blocks))
+
+    @cached_property
+    def allowed(self) -> np.ndarray | None:
+        """The shelf as a mask of shape (n_items,); None where everything may be listed."""
+        if self.shelf is None:
+            return None
+        mask = np.zeros(self.history.n_items, bool)
+        mask[self.shelf] = True
+        return mask
+
+    @cached_property
+    def barred(self) -> sparse.csr_matrix:
+        """The known pairs of the users asked: (n_users_asked, n_items)."""
+        return self.history.pairs()[self.users]
 
     def blocks(self) -> Iterator[slice]:
         """Positions in `users`, few enough at once to be scored in little memory."""
