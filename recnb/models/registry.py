@@ -208,7 +208,7 @@ def about(name: str) -> About:
 
 
 def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
-    """Unfitted models from a list such as ``"random,ease+tfidf,ease>pair,few=als[n_factors=8],mine=package.module:Class"``.
+    """Unfitted models from a list such as ``"random,ease+tfidf,ease>pair,few=als[n_factors=8],mine=module:Class"``.
 
     Returns
     -------

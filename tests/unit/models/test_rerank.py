@@ -256,6 +256,9 @@ def test_the_report_knows_the_ceiling_and_the_cost_of_each_stage(ds, tmp_path):
     kept = Evaluation.load(tmp_path)
     assert kept.ceilings.equals(rows)
     assert kept.costs.set_index("model").loc["p>t", "second_stage_ms"] == costs["second_stage_ms"]
+    page = kept.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{costs['second_stage_ms']:,.1f} ms second, a user" in page
+    assert f"at most ndcg@3 {row['value']:.4f}" in page
 
 
 def test_the_second_stage_never_sees_test_rows(ds):
