@@ -191,9 +191,8 @@ class Evaluation:
 
         Parameters
         ----------
-        to : str, optional
-            The model to compare with; None means the best one (chosen on the rows that are judged, which is hard on
-            the others).
+        to : str
+            The model to compare with. The best of the table would be chosen on the rows that are judged: name one.
         metric, k, candidates
             What is compared; by default the headline.
 
@@ -202,10 +201,18 @@ class Evaluation:
         DataFrame
             `model, to, metric, k, candidates, difference` (model less `to`), `low, high` (bootstrap), `p`
             (randomisation test), `p_holm` (Holm over the rows), `n_users`.
+
+        Raises
+        ------
+        InputError
+            No model to compare with, or one that is not there.
         """
         key = self.key(metric, k, candidates)
         if to is None:
-            to = self.best(key)
+            raise InputError(
+                "no model to compare with is named, and the best one would be chosen on the rows that are judged",
+                mend=f"to= one of {', '.join(self.models)}; the best here is {self.best(key)}",
+            )
         held, drawn = self._all(key)
         if to not in held:
             raise InputError(f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(held)}")
@@ -226,7 +233,7 @@ class Evaluation:
                 if self.mean_over_seeds(to, (metric, k, candidates)) is not None:
                     parts.append(self.compare(to, metric, k, candidates))
         parts = [part for part in parts if len(part)]
-        return pd.concat(parts, ignore_index=True) if parts else self.compare()
+        return pd.concat(parts, ignore_index=True) if parts else self.compare(self.best())
 
     def best(self, key: Key | None = None, among: Iterable[str] | None = None) -> str:
         """The model with the best value (of all, or of some)."""
@@ -257,7 +264,7 @@ class Evaluation:
         metric, k, candidates
             By default the headline.
         to : str, optional
-            As in :meth:`compare`.
+            The model to which differences are given; by default the best of the table.
 
         Returns
         -------

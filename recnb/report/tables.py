@@ -208,8 +208,8 @@ def costs_table(ev: Evaluation) -> Table:
     heads = ["Model", "Fitting", "Scoring", "Memory", "Trainable", "Parameters", "Device"]
     caption = (
         "Costs, means over seeds. Scoring: all judged users, the whole catalogue; of two stages also what each takes "
-        "for a user. Memory: how far the process grew. Parameters: numbers that the fitted model holds; a frozen encoder "
-        "beside it is not among them."
+        "for a user. Memory: how far the process grew. Parameters: numbers that the fitted model holds; a frozen "
+        "encoder beside it is not among them."
     )
     return Table(caption, list(heads), body)
 

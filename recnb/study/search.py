@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
-from recnb.metrics import resolve
+from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
 from recnb.models.common.validation import Validation
@@ -54,7 +54,7 @@ def search(
     seed : int
         Of the sampler.
     metric : str
-        A ranking metric, or "rmse" for models with `predict`.
+        A metric of lists or of scores ("auc"), or "rmse" for models with `predict`.
     k : int
         Cut-off of a ranking metric.
     protocol : Protocol, optional
@@ -159,7 +159,7 @@ class Judge:
             dataset = inner.dataset.with_relevance(protocol.relevant_from)
             inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
         if metric not in RATINGS:
-            resolve(metric)
+            resolve(metric, needs=("lists", "scores"))
         return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
 
     @property
@@ -170,7 +170,8 @@ class Judge:
     @property
     def label(self) -> str:
         """The metric's name with its cut-off."""
-        return self.metric if self.lower else f"{self.metric}@{self.k}"
+        cut = not self.lower and METRICS[self.metric].cut
+        return f"{self.metric}@{self.k}" if cut else self.metric
 
     def check(self, model: Recommender) -> None:
         """Raise where the model cannot be judged so."""
@@ -199,7 +200,7 @@ class Judge:
             inner.candidates,
             inner.history if given else None,
             metric=self.metric,
-            k=self.k,
+            k=inner.dataset.n_items if METRICS[self.metric].whole else self.k,
             repeats=self.repeats,
         )
         if not len(found.users):
