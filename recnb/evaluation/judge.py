@@ -11,10 +11,9 @@ from sklearn.base import clone
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation.ceiling import ceiling_findings, ceilings
-from recnb.evaluation.costs import Meter
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
-from recnb.evaluation.record import Record
+from recnb.evaluation.record import Meter, Record
 from recnb.metrics import auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
 from recnb.recommender import Lists, Reads, Recommender, top_k_scores

@@ -59,8 +59,6 @@ class Evaluation:
     split_frame: pd.DataFrame | None = None
     titles: dict[str, str] = field(default_factory=dict)
 
-    # ---------------------------------------------------------------- what there is
-
     @property
     def models(self) -> list[str]:
         """Names, in the order of judging."""
@@ -100,13 +98,7 @@ class Evaluation:
 
     @cached_property
     def ceilings(self) -> pd.DataFrame:
-        """How far the candidates of two-stage models could reach, one row per model, seed, measure and candidate set.
-
-        Columns
-        -------
-        model, seed, metric, k, candidates, n, value, low, high, caught, n_users
-            See :func:`recnb.evaluation.ceiling.ceilings`. No rows where every model looks at all items.
-        """
+        """How far the candidates of two-stage models could reach: `model`, `seed` and :data:`ceiling.CEILING`."""
         rows = [{"model": r.model, "seed": r.seed, **c} for r in self.records for c in r.ceilings]
         return pd.DataFrame(rows, columns=["model", "seed", *CEILING])
 
@@ -122,8 +114,6 @@ class Evaluation:
             return None
         values = np.mean([c.values for c in found], axis=0) if len(found) > 1 else found[0].values
         return Column(found[0].users, values, found[0].weights)
-
-    # ---------------------------------------------------------------- tables
 
     def table(self) -> pd.DataFrame:
         """Value and interval of every model and metric.
@@ -289,8 +279,6 @@ class Evaluation:
         """`model, seed, metric, k, candidates, user_id, value, weight`: one row per user of every column."""
         return long_table(self.columns, self.users.index.to_numpy())
 
-    # ---------------------------------------------------------------- files
-
     def save(self, path: str | Path) -> None:
         """Write the files of DESIGN's output folder, all but the report."""
         files.save(self, path)
@@ -313,8 +301,6 @@ class Evaluation:
     def to_html(self, path: str | Path) -> Path:
         """Write the self-contained report: :func:`recnb.write_report`, which is registered as a hook."""
         return hooks.call("report", self, path)
-
-    # ---------------------------------------------------------------- parts
 
     def _with_language(self, frame: pd.DataFrame) -> pd.DataFrame:
         """With a last column `language`: whether a language model reads for the row's model; null where not known."""
