@@ -160,22 +160,9 @@ class Decoder:
         InputError
             Lists of different lengths, an empty continuation, or a prompt longer than `context`.
         """
-        pairs = list(zip(*self._paired(prefixes, continuations)))
-        distinct: dict[str, int] = {}
-        for place, (prefix, texts) in enumerate(pairs):
-            for text in texts:
-                if not text:
-                    raise InputError(
-                        "an empty continuation", row=place + 1, mend="give each at least one word"
-                    )
-                distinct.setdefault(_spaces(prefix) + text, len(distinct))
-        ids = self.tokens.endings(list(distinct))
-        beginnings = self.tokens.beginnings(prefixes)
-        prompts = []
-        for place, (beginning, (prefix, texts)) in enumerate(zip(beginnings, pairs)):
-            rows = [ids[distinct[_spaces(prefix) + text]] for text in texts]
-            self.check_length(len(beginning) + max(map(len, rows), default=0), place)
-            prompts.append(_prompt(beginning, rows, [len(row) for row in rows]))
+        from recnb.encoders.decoder.prompts import whole_continuations
+
+        prompts = whole_continuations(self.tokens, prefixes, continuations, self.context)
         found = self._score(prompts)
         return [
             np.stack([sums, np.array(prompt.scored, dtype=np.float64)], axis=1)
@@ -209,18 +196,9 @@ class Decoder:
         InputError
             As :meth:`log_likelihoods`; or a label that the tokenizer cannot write.
         """
-        answers = {"": self.tokens.answers(labels)}
-        prompts = []
-        for place, (prefix, texts) in enumerate(zip(*self._paired(prefixes, suffixes))):
-            texts = [_spaces(prefix) + text for text in texts]
-            ends = [_spaces(text) for text in texts]  # they belong to the answer
-            for end in set(ends) - set(answers):
-                answers[end] = self.tokens.endings([end + label for label in labels])
-            (beginning,) = self.tokens.beginnings([prefix])
-            rows = self.tokens.endings([text.rstrip(" ") for text in texts])
-            both = [(row, answer) for row, end in zip(rows, ends) for answer in answers[end]]
-            self.check_length(len(beginning) + max((len(r + a) for r, a in both), default=0), place)
-            prompts.append(_prompt(beginning, [r + a for r, a in both], [len(a) for _, a in both]))
+        from recnb.encoders.decoder.prompts import answers_only
+
+        prompts = answers_only(self.tokens, prefixes, suffixes, labels, self.context)
         return [values.reshape(-1, len(labels)) for values in self._score(prompts)]
 
     def states(self, texts: Sequence[str], pooling: str = "mean", layer: int = -1) -> np.ndarray:
@@ -330,47 +308,10 @@ class Decoder:
         """Tokens read at a time."""
         return self.batch_tokens or (BATCH_TOKENS_CPU if self.place == "cpu" else BATCH_TOKENS_GPU)
 
-    def check_length(self, length: int, place: int) -> None:
-        """Raise where a prompt is longer than the context."""
-        if length > self.context:
-            raise InputError(
-                f"a prompt of {length} tokens; {self.name} reads {self.context}",
-                row=place + 1,
-                mend="keep fewer lines of the history, or take a model with a longer context",
-            )
-
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def _paired(
-        self, prefixes: Sequence[str], rests: Sequence[Sequence[str]]
-    ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-        """Prefixes and what goes on from each, checked."""
-        if isinstance(prefixes, str) or len(prefixes) != len(rests):
-            raise InputError(
-                f"{1 if isinstance(prefixes, str) else len(prefixes)} prefixes and {len(rests)} lists "
-                "of what follows them",
-                mend="give lists, one of them for each prefix",
-            )
-        for place, texts in enumerate(rests):
-            if isinstance(texts, str):
-                raise InputError(
-                    "what follows a prefix is one string", row=place + 1, mend="give a list"
-                )
-        return prefixes, rests
 
     def _score(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
         from recnb.encoders.decoder.passes import score
 
         return score(self.network, prompts, self.budget)
-
-
-def _prompt(prefix: list[int], rows: list[list[int]], scored: list[int]) -> Prompt:
-    from recnb.encoders.decoder.passes import Prompt
-
-    return Prompt(prefix, rows, scored)
-
-
-def _spaces(text: str) -> str:
-    """The spaces at a text's end, which belong to what follows."""
-    return " " * (len(text) - len(text.rstrip(" ")))

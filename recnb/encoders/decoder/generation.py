@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recnb.encoders.decoder.tokens import check_length, spaces_after
 from recnb.encoders.text.batches import token_batches
 from recnb.errors import InputError
 
@@ -142,7 +143,7 @@ def generate(
         made: dict[str, Trie] = {}
         tries = []
         for prompt in prompts:
-            space = _space(prompt)
+            space = spaces_after(prompt)
             if space not in made:
                 made[space] = Trie(decoder.tokens.endings([space + text for text in texts]))
             tries.append(made[space])
@@ -167,7 +168,7 @@ def permutations(
             decoder.tokens.answers(names)
         elif not names:
             raise InputError("no labels to put in order", mend="give one or more")
-        first = decoder.tokens.endings([_space(prompt) + name for name in names])
+        first = decoder.tokens.endings([spaces_after(prompt) + name for name in names])
         later = decoder.tokens.endings([SEPARATOR + name for name in names])
         orders.append(Order(first, later))
         longest = max(longest, sum(max(map(len, pair)) for pair in zip(first, later)) + 1)
@@ -190,7 +191,7 @@ def _write(
     network = decoder.network
     rows = decoder.tokens.beginnings(prompts)
     for place, row in enumerate(rows):
-        decoder.check_length(len(row) + most, place)
+        check_length(len(row) + most, place, decoder.context, decoder.name)
     ends = _ends(network)
     # not the model's own settings: some of them punish repetition, or draw
     settings = GenerationConfig(
@@ -233,11 +234,6 @@ def _ends(network: Any) -> list[int]:
     if network.tokenizer.eos_token_id is not None:
         ids.append(network.tokenizer.eos_token_id)
     return list(dict.fromkeys(map(int, ids))) or [0]
-
-
-def _space(prompt: str) -> str:
-    """The spaces at a prompt's end, which belong to what follows."""
-    return " " * (len(prompt) - len(prompt.rstrip(" ")))
 
 
 def _begins(row: list[int], piece: list[int]) -> bool:

@@ -127,3 +127,18 @@ class Tokens:
     def _adds_space(self) -> bool:
         anchor, alone, after = self._ids(["\n", "a", "\na"])
         return after != anchor + alone
+
+
+def spaces_after(text: str) -> str:
+    """The spaces at a text's end, which belong to what follows."""
+    return " " * (len(text) - len(text.rstrip(" ")))
+
+
+def check_length(length: int, place: int, most: int, name: str) -> None:
+    """Raise where a prompt is longer than the model reads; nothing is cut without a word."""
+    if length > most:
+        raise InputError(
+            f"a prompt of {length} tokens; {name} reads {most}",
+            row=place + 1,
+            mend="keep fewer lines of the history, or take a model with a longer context",
+        )
