@@ -49,8 +49,8 @@ def search(
         Only ``split.inner`` is used: train against valid. The test rows are not there.
     trials : int
         Fits, the first with the settings given; 0 returns a plain clone. A model without a search space is
-        fitted once; each
-        part of a hybrid is searched on its own with this many.
+        fitted once; each part of a hybrid is searched on its own with this many, but for a second stage that judges
+        given candidates: it is searched where it stands, behind the first one.
     seed : int
         Of the sampler.
     metric : str
@@ -89,9 +89,11 @@ def search(
     """
     judge = Judge.of(split, metric, k, protocol)
     judge.check(model)
-    if isinstance(model, Hybrid) and trials > 0:
+    if trials < 1:
+        return clone(model)
+    if isinstance(model, Hybrid):
         numbers = count()
-        return model.map_parts(
+        model = model.map_parts(
             lambda part: search(
                 part,
                 split,
@@ -104,9 +106,10 @@ def search(
                 None if journal is None else f"{journal}-{next(numbers)}",
             )
         )
+        if not model.search_space():
+            return model
+        journal = None if journal is None else f"{journal}-{next(numbers)}"
     space = model.search_space() if hasattr(model, "search_space") else {}
-    if trials < 1:
-        return clone(model)
     n = trials if space else 1
     study = _study(seed, judge.lower)
     study.enqueue_trial({name: _start(model, name, spec) for name, spec in space.items()})
@@ -131,6 +134,10 @@ def search(
     found = clone(model).set_params(**done[best].settings)
     found.set_params(**{k: v for k, v in done[best].chosen.items() if k == "n_epochs"})
     found.searched = Search(tuple(done), best, judge.label, seed)
+    if isinstance(model, Hybrid):  # a clone does not carry what was searched for its parts
+        for before, after in zip(model.given(), found.given()):
+            if hasattr(before, "searched"):
+                after.searched = before.searched  # type: ignore[attr-defined]
     return found
 
 
@@ -244,7 +251,7 @@ def _draw(trial, name: str, spec: tuple) -> Any:
 
 def _start(model: Recommender, name: str, spec: tuple) -> Any:
     """The given value of a setting, moved into the space where it lies outside."""
-    value = getattr(model, name)
+    value = model.get_params()[name]
     if spec[0] == "choice":
         return spec[1].index(value) if value in spec[1] else 0
     return type(spec[1])(min(max(value, spec[1]), spec[2]))
