@@ -41,7 +41,8 @@ def evaluate(
         str | None,
         Option(
             help=f"Names with commas, of {', '.join(TABLE)}; recnb models says what each reads and needs; "
-            "ease+tfidf is a blend, text_dot@lora tunes, "
+            "ease+tfidf is a blend, 'ease>pair' two stages (in quotes, as a shell reads > as a file to write), "
+            "text_dot@lora tunes, "
             "'fusion\\[modalities=text+image]' sets, mine=package.module:Class is one of your own. "
             f"Default: {','.join(DEFAULTS)}.",
             show_default=False,
