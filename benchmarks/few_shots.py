@@ -18,7 +18,8 @@ regression of two numbers fitted on the validation rows (`…+share`).
 Shots are drawn from the training rows, a draw a seed. Test rows are the same for all arms; `--test-rows` thins them for
 all. Every finished (set, arm, shots, draw) is kept in `.benchmarks/few_shots` and not computed again; results go to
 `results/few_shots.json` after each. AUC is pooled over rows, the mean over draws; intervals resample people, the
-draws staying together.
+draws staying together. `auc_within_user` is the mean over people with both answers: who likes
+more films than others says nothing there.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ from recnb.evaluation.fewshot import (
 )
 from recnb.files import write_json
 from recnb.hashing import hash_ids, mix
-from recnb.metrics import clustered
+from recnb.metrics import bootstrap, clustered
 from recnb.models.language.histories import Told
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question
@@ -354,6 +355,14 @@ def judged(
         low, high = clustered(own, user, draws=DRAWS)
         values = {"value": own(one), "low": low, "high": high, "of_draws": [f(one) for f in each]}
         out.append({**head, "metric": "auc", **values})
+        people = pd.Series(liked).groupby(user).transform("mean").between(0, 1, inclusive="neither")
+        inner = [
+            np.mean([roc_auc_score(liked[user == u], x[user == u]) for x in draws])
+            for u in np.unique(user[people])
+        ]
+        low, high = bootstrap(np.array(inner), draws=DRAWS)
+        values = {"value": float(np.mean(inner)), "low": low, "high": high}
+        out.append({**head, "metric": "auc_within_user", **values, "n_users": len(inner)})
         for to in ("history_share", "both"):
             if arm != to and to in base:
                 gain = less(own, weighted_auc(liked, base[to]))

@@ -58,9 +58,9 @@ TABLE: dict[str, Entry] = {
     "attributes": Entry(_CONTENT + "attributes:Attributes", ("green", ">", "--")),
     "text_frozen": Entry(_CONTENT + "meaning:TextFrozen", ("orange", "o", "--")),
     "text_joint": Entry(_CONTENT + "meaning:TextJoint", ("orange", "D", "-")),
-    "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "s", "-")),
-    "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "^", "--")),
-    "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "D", "-.")),
+    "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
+    "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
+    "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),
     "lm_embed": Entry(
         _CONTENT + "meaning:TextFrozen",
         ("purple", "o", ":"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,10 @@ class LMYes(LanguageJudge):
         questions = from_rows(
             histories, train, self.n_history, self.group, self.rows, seed=self.seed
         )
-        network, trained = fit_answers(
-            self._prompts, questions, asked, self._recipe(), train.digest
-        )
+        recipe = self._recipe()
+        if recipe.checkpoint is not None:  # the refit on other rows is another training
+            recipe = replace(recipe, checkpoint=str(Path(recipe.checkpoint) / train.digest))
+        network, trained = fit_answers(self._prompts, questions, asked, recipe, train.digest)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.tuned_, self.counts_ = network.tuned(), network.counts()
         self._opened = with_network(self._opened, network.network)

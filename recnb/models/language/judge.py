@@ -148,8 +148,9 @@ class LanguageJudge(CandidateScorer):
         return self._worded(open_template(self.template, self.kind))
 
     def _worded(self, template: Template) -> Prompts:
+        titles = self.titles_.tolist()
         return Prompts(
-            self._decoder, template, self.titles_, self.thing, self.instruction, self.max_tokens
+            self._decoder, template, titles, self.thing, self.instruction, self.max_tokens
         )
 
     def histories(self, history: Dataset | None = None) -> Histories:
@@ -203,8 +204,8 @@ class LanguageJudge(CandidateScorer):
     def _memo(self, codes: Sequence[np.ndarray], value: Any) -> list[np.ndarray]:
         """What depends on the title alone: `value(codes)` is asked once for each title."""
         held = self.__dict__.setdefault("_prior", {})
-        wanted = np.unique(np.concatenate([np.asarray(c) for c in codes])) if codes else []
-        missing = {int(self.place_[c]): int(c) for c in wanted if int(self.place_[c]) not in held}
+        wanted = {int(self.place_[c]): int(c) for some in codes for c in some}
+        missing = {place: c for place, c in wanted.items() if place not in held}
         if missing:
             held.update(zip(missing, value(np.array(list(missing.values())))))
         return [np.array([held[int(p)] for p in self.place_[c]]) for c in codes]

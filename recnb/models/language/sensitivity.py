@@ -68,6 +68,7 @@ def wording(
     questions: Sequence[Question],
     templates: Sequence[str] | None = None,
     draws: int = 2000,
+    own: Judged | None = None,
 ) -> pd.DataFrame:
     """The value of each wording, and how alike it ranks to the judge's own.
 
@@ -79,13 +80,15 @@ def wording(
     templates : sequence of str, optional
         By default all of the judge's kind that come with the package.
     draws : int
+    own : Judged, optional
+        What the judge says in its own wording, where it is known.
 
     Returns
     -------
     DataFrame
         `measure` ("auc" or "kendall"), `template`, `value`, `low`, `high` (over users), `n_users`.
     """
-    own = Judged.by(model, questions)
+    own = own or Judged.by(model, questions)
     rows = []
     for name in templates or template_names(model.kind):
         said = own if name == model.template else Judged.by(reworded(model, name), questions)

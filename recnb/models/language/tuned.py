@@ -64,11 +64,16 @@ def lessons(prompts: Prompts, questions: Sequence[Question]) -> list[Lesson]:
             [row + answer for row in rows for answer in answers],
             [len(answer) for _ in rows for answer in answers],
         )
-        ids, positions = torch.from_numpy(one.input_ids), torch.from_numpy(one.position_ids)
-        rest = map(torch.from_numpy, (one.rows, one.targets, one.pairs))
-        liked = torch.from_numpy(question.liked.astype(np.float32))
         out.append(
-            Lesson(ids[None], positions[None], torch.from_numpy(one.mask)[None], *rest, liked)
+            Lesson(
+                torch.from_numpy(one.input_ids)[None],
+                torch.from_numpy(one.position_ids)[None],
+                torch.from_numpy(one.mask)[None],
+                torch.from_numpy(one.rows),
+                torch.from_numpy(one.targets),
+                torch.from_numpy(one.pairs),
+                torch.from_numpy(question.liked.astype(np.float32)),
+            )
         )
     return out
 
@@ -252,8 +257,8 @@ def fit_answers(
         parts = Steps(asked, recipe.pairs_per_step, 0, 0)
         device = next(module.model.parameters()).device
         losses, n = 0.0, 0
-        for batch in parts:
-            batch = [tuple(t.to(device) for t in one) for one in batch]
+        for k in range(len(parts)):
+            batch = [tuple(t.to(device) for t in one) for one in parts[k]]
             size = sum(len(one[-1]) for one in batch)
             losses, n = losses + float(module(batch)) * size, n + size
         return -losses / n

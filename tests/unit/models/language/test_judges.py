@@ -80,6 +80,31 @@ def test_one_title_one_score_and_the_place_says_nothing(name, fitted):
         np.testing.assert_allclose(np.delete(holes[0], 4), np.delete(scores[1], 4), atol=2e-4)
 
 
+def test_the_order_of_the_tables_decides_nothing(fitted, halves, films):
+    from recnb.data import Dataset
+
+    rows = halves[0].interactions
+    table = rows.assign(user_id=films.user_ids[rows["user"]], item_id=films.item_ids[rows["item"]])
+    items = films.items.reset_index().sample(frac=1, random_state=1)
+    turned = Dataset.from_frames(
+        table.drop(columns=["user", "item"]).sample(frac=1, random_state=2),
+        items,
+        films.users.reset_index().sample(frac=1, random_state=3),
+        feedback="explicit",
+        scale=(1, 5),
+    )
+    for name in ("lm_likelihood", "lm_list"):
+        other = JUDGES[name].__class__(**JUDGES[name].get_params()).fit(turned)
+        user, place = (
+            turned.users.index.get_loc("u3"),
+            turned.items.index.get_indexer(films.item_ids),
+        )
+        scores = other.score_candidates(np.array([user]), place[None])
+        np.testing.assert_allclose(
+            scores, fitted[name].score_candidates(np.array([3]), ALL), atol=2e-4
+        )
+
+
 def test_what_was_had_later_counts(fitted, films):
     model = fitted["lm_yes"]
     before = model.score_candidates(np.array([0]), ALL)
