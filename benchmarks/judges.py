@@ -2,12 +2,13 @@
 
     RECNB_DATA=folder python benchmarks/judges.py [--data ml-100k] [--users 40] [--judges lm_yes,lm_likelihood]
 
-A decoder of 135M parameters, as it is. Candidates are the test rows of people drawn by a hash (`user_time`), at most
-ten each, liked or not; everything before is their history, of which the last ten rows are told. Each judge is asked in all
-its wordings: pooled AUC with an interval over people, and Kendall's tau with its usual wording; the same candidates in
-other orders; and for `lm_list` where the candidates at each place of the prompt come out. `lm_yes` is calibrated on
-validation rows (expected calibration error before and after, the latter with numbers from other people). Parts that are
-done are kept in `.benchmarks/judges` and not computed again; results go to `results/judges.json` after each.
+A decoder of 135M parameters, as it is. Candidates are the test rows of people drawn by a hash (`user_time`), at
+most ten each, liked or not; everything before is their history, of which the last ten rows are told. Each judge is
+asked in all its wordings: pooled AUC with an interval over people, and Kendall's tau with its usual wording; the
+same candidates in other orders; and for `lm_list` where the candidates at each place of the prompt come out.
+`lm_yes` is calibrated on validation rows (expected calibration error before and after, the latter with numbers
+from other people). Parts that are done are kept in `.benchmarks/judges` and not computed again; results go to
+`results/judges.json` after each.
 """
 
 from __future__ import annotations
