@@ -255,8 +255,8 @@ def in_context(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.nda
 
 
 def lora(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
-    from recnb.models.language.recipe import Recipe
-    from recnb.models.language.tuned import fit_answers, with_network
+    from recnb.models.language.tuned.network import fit_answers, with_network
+    from recnb.models.language.tuned.recipe import Recipe
 
     prompts = judge_of(s)
     recipe = Recipe(method="lora", n_epochs=5, patience=2, pairs_per_step=16, seed=draw)

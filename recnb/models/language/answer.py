@@ -15,7 +15,7 @@ from recnb.models.language.calibration import Calibration, Platt
 from recnb.models.language.histories import Told
 from recnb.models.language.judge import LanguageJudge
 from recnb.models.language.questions import Question, from_later, from_rows
-from recnb.models.language.recipe import METHODS_OF_ANSWERS, Recipe
+from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
 from recnb.tuning.methods import PEFT
 
 FROZEN = "frozen"
@@ -33,9 +33,9 @@ class LMYes(LanguageJudge):
         itself.
     method : str
         "frozen", or how the decoder is tuned on the answer (``lm_yes@lora``): see
-        :data:`recnb.models.language.recipe.METHODS_OF_ANSWERS`.
+        :data:`recnb.models.language.tuned.recipe.METHODS_OF_ANSWERS`.
     size, alpha, targets, n_layers, quantise, lr, n_epochs, patience, pairs_per_step, checkpoint, seed
-        Of the tuning: see :class:`recnb.models.language.recipe.Recipe`.
+        Of the tuning: see :class:`recnb.models.language.tuned.recipe.Recipe`.
     group : int
         Rows asked about after one history when it is tuned: the history is read once for all of them.
     rows : int, optional
@@ -155,7 +155,7 @@ class LMYes(LanguageJudge):
             }
 
     def _tune(self, train: Dataset, asked: list[Question]) -> None:
-        from recnb.models.language.tuned import fit_answers, with_network
+        from recnb.models.language.tuned.network import fit_answers, with_network
 
         histories = self.histories()
         questions = from_rows(
@@ -178,7 +178,7 @@ class LMYes(LanguageJudge):
         fresh = "_opened" not in vars(self)
         decoder = super()._decoder
         if fresh and hasattr(self, "tuned_"):  # read from disk
-            from recnb.models.language.tuned import opened, with_network
+            from recnb.models.language.tuned.network import opened, with_network
 
             decoder = with_network(decoder, opened(decoder, self._recipe(), self.tuned_).network)
             self._opened = decoder

@@ -102,7 +102,9 @@ class LanguageJudge(CandidateScorer):
         histories = Histories.of(train)
         self.start_, self.rows_, self.liked_ = histories.start, histories.items, histories.liked
         self.explicit_ = histories.explicit
-        self.n_parameters_ = self._decoder.parameters or 0
+        if self._decoder.parameters is None:  # of a hub model they are counted when it is open
+            _ = self._decoder.network
+        self.n_parameters_ = int(self._decoder.parameters)
         self._learn(train, valid)
 
     def _titles(self, items: pd.DataFrame) -> list[str]:

@@ -156,7 +156,8 @@ class Prompts:
         InputError
             Not even a prompt without a history fits.
         """
-        fixed = self._count(self.rendered(Told(), **_shown(self.template)))
+        filled = dict.fromkeys(("history", "liked", "disliked", "item", "candidates"), "-")
+        fixed = self._count(self.rendered(Told(), **filled))
         room = self.limit - fixed - max(map(self._count, behind), default=0) - 1
         if room < 0:
             raise InputError(
@@ -186,10 +187,3 @@ class Prompts:
     def _say(self) -> None:
         if self.cut.shortened:
             log.warning("%s reads %d tokens: %s", self.decoder.name, self.limit, self.cut)
-
-
-def _shown(template: Template) -> dict[str, str]:
-    """Marks for the fields of candidates, so that their lines count."""
-    return {"item": {"item": "-"}, "candidates": {"candidates": "-"}}.get(
-        {"answer": "item", "order": "candidates"}.get(template.kind, ""), {}
-    )

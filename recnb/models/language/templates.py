@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -121,9 +121,8 @@ class Template:
                     else f"a template of kind {self.kind} has none"
                 )
                 raise _error(problem, file, mend)
-        if needed == "item" and max(map(held.index, {"history", "liked"} & set(held))) > held.index(
-            "item"
-        ):
+        histories = {"history", "liked", "disliked"} & set(held)
+        if needed == "item" and max(map(_last(held), histories)) > held.index("item"):
             raise _error("names the {item} before the history", file, "put the {item} last")
 
     def filled(self, values: Mapping[str, str]) -> str:
@@ -190,6 +189,11 @@ def open_template(name: str, kind: str) -> Template:
             mend=f"name a text file, or one of {', '.join(template_names(kind))}",
         ) from None
     return Template.parse(written.replace("\r\n", "\n"), kind, path.stem, str(path))
+
+
+def _last(held: list[str]) -> Callable[[str], int]:
+    """Where a field stands for the last time."""
+    return lambda field: len(held) - 1 - held[::-1].index(field)
 
 
 def _error(problem: str, file: str | None, mend: str) -> InputError:

@@ -41,6 +41,7 @@ BROKEN = {
     "has {item} 2 times": ("---\n{history}\n{item} {item}\n", "answer"),
     "neither {history} nor {liked}": ("---\n{item}\n", "answer"),
     "names the {item} before the history": ("---\n{item}\n{history}\n", "answer"),
+    "{item} before the history": ("---\n{liked}\n{item}\n{disliked}\n", "answer"),
     "no {candidates}": ("---\n{history}\n", "order"),
     "has {item} 1 times": ("---\n{history}\n{item}\n", "title"),
     "has a field {histroy}": ("---\n{histroy}\n{item}\n", "answer"),

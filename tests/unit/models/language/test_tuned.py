@@ -11,14 +11,14 @@ from recnb.models.language.answer import LMYes
 from recnb.models.language.histories import Histories
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question, from_rows
-from recnb.models.language.recipe import Recipe
 from recnb.models.language.templates import open_template
-from recnb.models.language.tuned import (
+from recnb.models.language.tuned.network import (
     Steps,
     fit_answers,
     lessons,
     opened,
 )
+from recnb.models.language.tuned.recipe import Recipe
 from recnb.recommender import load_model
 
 from .conftest import FILMS

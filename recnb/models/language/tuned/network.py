@@ -16,7 +16,7 @@ from recnb.encoders.decoder.network import Network, open_network
 from recnb.errors import InputError
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question
-from recnb.models.language.recipe import Recipe
+from recnb.models.language.tuned.recipe import Recipe
 from recnb.training import Trained, Training, train
 from recnb.tuning.methods import budget_of, counts, tune
 
