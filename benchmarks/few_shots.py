@@ -280,15 +280,33 @@ ARMS: dict[str, Callable[..., np.ndarray]] = {
     "in_context": in_context,
     "lora": lora,
 }
+ALONE = (*ZERO, "in_context")  # each row says the same whatever stands beside it
+PIECE = 25  # rows of a piece
+CLOCK = {"end": np.inf}
 SUMS = ("zero", "zero_less_prior", "zero_groups", "text", "lora")  # judged beside the share as well
 
 
+class OutOfTime(Exception):
+    """No piece is begun any more."""
+
+
 def kept_scores(s: FewShots, arm: str, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
-    """Scores of rows, from the folder where they are there."""
+    """Scores of rows, from the folder where they are there; of a prompt alone in pieces."""
+    if arm not in ALONE:
+        return one_piece(s, arm, shots, draw, rows)
+    parts = [rows.iloc[k : k + PIECE] for k in range(0, len(rows), PIECE)]
+    pieces = [one_piece(s, arm, shots, draw, p.reset_index(drop=True)) for p in parts]
+    return np.concatenate(pieces)
+
+
+def one_piece(s: FewShots, arm: str, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
+    """Scores of some rows, computed where they are not kept yet."""
     digest = f"{mix(hash_ids(rows['user_id'] + '|' + rows['item_id'])).sum():x}"
     file = KEPT / s.name / f"{arm}-{shots}-{draw}-{digest}.json"
     if file.is_file():
         return np.array(json.loads(file.read_text(encoding="utf-8"))["scores"])
+    if time.monotonic() > CLOCK["end"]:
+        raise OutOfTime
     start = time.perf_counter()
     scores = ARMS[arm](s, shots, draw, rows)
     seconds = time.perf_counter() - start
@@ -379,10 +397,12 @@ def main() -> None:
     parser.add_argument("--shots", default=",".join(SHOTS))
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--test-rows", type=int, default=None)
-    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no arm after so many")
+    parser.add_argument(
+        "--minutes", type=float, default=np.inf, help="begin no piece after so many"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT)
     told = parser.parse_args()
-    end = time.monotonic() + 60 * told.minutes
+    CLOCK["end"] = time.monotonic() + 60 * told.minutes
     arms, sets = told.arms.split(","), [read(n, told.test_rows) for n in told.sets.split(",")]
     records: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     if told.output.is_file():
@@ -404,14 +424,16 @@ def main() -> None:
         for s in sets
     }
     for s in sets:
-        keep(s, {arm: [scores] for arm, scores in base[s.name].items()}, "none")
+        if (s.name, "none", "both") not in records:
+            keep(s, {arm: [scores] for arm, scores in base[s.name].items()}, "none")
     asked = [arm for arm in ARMS if arm in arms and arm not in NO_SHOTS]
     for arm, shots, s in ((a, n, s) for a in asked for n in shots_of(a, told.shots) for s in sets):
         draws = 1 if shots in ("none", "all") else told.draws
-        if time.monotonic() > end:
-            print(f"left: {s.name} {arm} {shots}")
+        try:
+            pairs = [beside_share(s, arm, shots, draw) for draw in range(draws)]
+        except OutOfTime:
+            print(f"left: {s.name} {arm} {shots}", flush=True)
             continue
-        pairs = [beside_share(s, arm, shots, draw) for draw in range(draws)]
         scores = {arm: [p[0] for p in pairs]}
         if arm in SUMS:
             scores[f"{arm}+share"] = [p[1] for p in pairs]

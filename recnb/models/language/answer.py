@@ -135,6 +135,7 @@ class LMYes(LanguageJudge):
         self.__dict__.pop("_prior", None)
         if self.seeded:
             self._recipe().check()
+        self._decoder.tokens.answers(self._prompts.template.answers)  # it can write them
         asked: list[Question] = []
         if valid is not None and (self.platt is None or self.seeded):
             history, later = splits.fold_in(train, valid)

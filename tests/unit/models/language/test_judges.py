@@ -217,10 +217,19 @@ def test_wrong_settings_are_one_line(settings, said, halves, decoder):
         LMLikelihood(per="word", device="cpu").fit(halves[0])
 
 
-def test_answer_words_that_the_tokenizer_lacks_are_one_line(halves, decoder, tmp_path):
-    file = tmp_path / "mine.txt"
-    file.write_text("answers: \ue000, No\n---\n{history}\n{item}\n", encoding="utf-8")
-    model = LMYes(template=str(file), device="cpu").fit(halves[0])
+def test_answer_words_that_the_tokenizer_lacks_are_one_line(halves, tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    from tests.unit.encoders.decoder.tiny import write_decoder
+
+    folder = tmp_path / "wordy"
+    write_decoder(folder, "llama")
+    words = {"[UNK]": 0, "Yes": 1, "film": 2}
+    core = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=core, unk_token="[UNK]").save_pretrained(folder)
     with pytest.raises(InputError) as caught:
-        model.score_candidates(np.array([0]), ALL)
-    assert "answer" in str(caught.value) and "\n" not in str(caught.value)
+        LMYes(decoder=str(folder), device="cpu").fit(halves[0])
+    said = str(caught.value)
+    assert "the tokenizer of wordy" in said and "'No'" in said and "\n" not in said

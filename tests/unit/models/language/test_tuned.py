@@ -11,7 +11,7 @@ from recnb.models.language.answer import LMYes
 from recnb.models.language.histories import Histories
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question, from_rows
-from recnb.models.language.templates import open_template
+from recnb.models.language.templates import Template, open_template
 from recnb.models.language.tuned.network import (
     Steps,
     fit_answers,
@@ -68,6 +68,25 @@ def test_the_packed_step_has_the_gradients_of_the_plain_one(asked, decoder):
     for name, gradient in own.items():
         size = other[name].abs().max()
         assert size > 0 and (gradient - other[name]).abs().max() <= 1e-4 * size + 1e-7
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen2", "gemma2"])
+def test_so_has_every_architecture(kind, films, tmp_path):
+    from recnb.encoders.decoder import Decoder
+    from tests.unit.encoders.decoder.tiny import write_decoder
+
+    write_decoder(tmp_path / kind, kind)
+    tiny = Decoder(str(tmp_path / kind), device="cpu")
+    short = Template.parse("---\n{liked}\n{item}\n", "answer", "short")
+    prompts = Prompts(tiny, short, FILMS, "film")
+    questions = from_rows(Histories.of(films), films, n_history=2, targets=3, most=6)
+    network = opened(tiny, Recipe("full"))
+    loss, own = gradients(network, lessons(prompts, questions))
+    other_loss, other = gradients(network, lessons(prompts, apart(questions)))
+    assert loss == pytest.approx(other_loss, rel=1e-5) and own.keys() == other.keys()
+    for name, gradient in own.items():
+        size = other[name].abs().max()
+        assert (gradient - other[name]).abs().max() <= 1e-4 * size + 1e-6, name
 
 
 def test_it_learns_what_users_like_and_leaves_the_base_alone(asked, decoder):
