@@ -180,7 +180,9 @@ def _read_gguf(file: Path) -> tuple[Any, Any]:
     source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
     with quiet(), redirect_stderr(StringIO()):  # gguf's progress bar
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            **source, dtype=torch.float32
+        )
     # expanded now, so nothing of the packed form is to be recorded
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
