@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import numpy as np
@@ -69,6 +70,7 @@ def test_a_window_shorter_than_the_prompt_and_a_context_filled_to_its_end(decode
     while len(ids) + len(end) > CONTEXT:
         prefix = prefix[:-1]
         (ids,) = decoder.tokens.beginnings([prefix])
+    prefix = prefix.rstrip()
     assert len(ids) > 60
     (found,) = decoder.log_likelihoods([prefix], [[" The Thing", " tea"]])
     (expected,) = plain(decoder, [prefix], [[" The Thing", " tea"]])
@@ -180,7 +182,7 @@ def test_prompts_longer_than_the_context_are_one_line(llama):
     assert "\n" not in str(e.value)
     short = Decoder(llama.model, device="cpu", max_length=8)
     with pytest.raises(InputError, match="reads 8"):
-        short.label_log_probabilities(["The user likes green tea."], [["\n"]])
+        short.label_log_probabilities(["The user likes green tea, Alien and film"], [["\n"]])
     with pytest.raises(InputError, match="positions for 96"):
         Decoder(llama.model, device="cpu", max_length=97).log_likelihoods(["a"], [[" b"]])
 
@@ -257,6 +259,7 @@ def test_a_model_that_masks_mean_something_else_to_is_refused(tmp_path, monkeypa
     folder = write_decoder(tmp_path / "deaf", "llama")
     forward = transformers.models.llama.modeling_llama.LlamaModel.forward
 
+    @functools.wraps(forward)
     def deaf(self, *args, attention_mask=None, **kwargs):
         return forward(self, *args, **kwargs)
 
