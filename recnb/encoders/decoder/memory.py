@@ -81,4 +81,5 @@ def cache_of(past: Memory | None, n_layers: int, keep: bool) -> Cache:
 
 def kept(cache: Cache, lengths: torch.Tensor) -> Memory:
     """What was read through a cache that keeps."""
-    return Memory([layer.new for layer in cache.layers], lengths)
+    layers: list[Any] = cache.layers
+    return Memory([layer.new for layer in layers], lengths)
