@@ -166,6 +166,20 @@ def part_one(data: dict[str, np.ndarray], peers: Peers) -> dict[str, Callable[[]
     }
 
 
+def our_steps(data: dict[str, np.ndarray], peers: Peers) -> dict[str, Callable[[], Any]]:
+    """Steps of our part 1, each alone: what of its time is left."""
+    from recnb.metrics import evaluate_lists, hits
+
+    lists, cut = data["lists"][:, :K], np.ascontiguousarray(data["lists"][:, :K])
+    return {
+        "first k places from memory": lambda: np.ascontiguousarray(lists),
+        "hits of places in the cache": lambda: hits(cut, peers.truth),
+        "hits": lambda: hits(lists, peers.truth),
+        "hits and one metric": lambda: evaluate_lists(lists, peers.truth, OURS[:1], K),
+        "hits and four metrics": lambda: evaluate_lists(lists, peers.truth, OURS, K),
+    }
+
+
 def part_two(lists: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Callable[[], Any]]:
     import pytrec_eval
     import ranx
@@ -326,13 +340,13 @@ def report(
     """Print medians and return each one's ratio to `base`."""
     medians = {name: float(np.median(s)) for name, s in seconds.items() if s}
     print(
-        f"\n{title}\n{'':24}{'median s':>10}{'min s':>10}{'runs':>6}{'prepared s':>12}{'ratio':>9}"
+        f"\n{title}\n{'':30}{'median s':>10}{'min s':>10}{'runs':>6}{'prepared s':>12}{'ratio':>9}"
     )
     for name, median in medians.items():
         before = f"{prepared[name]:.2f}" if name in prepared else ""
         ratio = f"{median / medians[base]:.1f}"
         least, runs = min(seconds[name]), len(seconds[name])
-        print(f"{name:24}{median:10.4f}{least:10.4f}{runs:6d}{before:>12}{ratio:>9}")
+        print(f"{name:30}{median:10.4f}{least:10.4f}{runs:6d}{before:>12}{ratio:>9}")
     return {name: median / medians[base] for name, median in medians.items()}
 
 
@@ -380,6 +394,7 @@ def main() -> None:
             with_rectools(one, two, rectools, [float(v.mean()) for v in fixed.values()])
         few = max(args.repeats // 2, 1)
         first, first_cpu = alternate(one, args.repeats, {"ranx Run": few})
+        steps, steps_cpu = alternate(our_steps(data, peers), args.repeats, {})
         second, second_cpu = alternate(two, few, {"ranx": 1, "ranx, filtered": 1})
         if rectools:
             rectools.close()
@@ -389,6 +404,7 @@ def main() -> None:
     ratios = report("1. evaluation alone", first, "recnb", peers.seconds)
     cut = {name: first[name] for name in first if name.endswith(", cut")}
     cut_ratios = report("   lists cut to k beforehand", cut, "recnb, cut", {})
+    report("   steps of ours", steps, "hits and four metrics", {})
     frame_ratios = report("2. from data frames with string ids", second, "recnb", {})
     headline = min(
         ratios[name] for name in ("ranx arrays", "ranx Run", "pytrec_eval") if name in ratios
@@ -405,6 +421,8 @@ def main() -> None:
         "prepared_seconds": peers.seconds,
         "evaluation_seconds": first,
         "evaluation_cpu_seconds": first_cpu,
+        "steps_seconds": steps,
+        "steps_cpu_seconds": steps_cpu,
         "frames_seconds": second,
         "frames_cpu_seconds": second_cpu,
         "ratio": headline,
