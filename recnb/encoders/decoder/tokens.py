@@ -46,7 +46,13 @@ class Tokens:
         if not self._adds_space:
             return self._ids(texts)
         anchor = self._ids(["\n"])[0]
-        return [row[len(anchor) :] for row in self._ids(["\n" + text for text in texts])]
+        rows = self._ids(["\n" + text for text in texts])
+        if any(row[: len(anchor)] != anchor for row in rows):
+            raise InputError(
+                f"the tokenizer of {self.name} joins a line's end with what follows it",
+                mend="name a decoder with another tokenizer",
+            )
+        return [row[len(anchor) :] for row in rows]
 
     def chat(self, user: str, system: str | None = None) -> str:
         """A prompt up to the assistant's turn, by the tokenizer's template.
