@@ -131,7 +131,7 @@ def test_a_saved_judge_answers_alike(name, fitted, tmp_path):
     again = load_model(tmp_path / "m")
     users = np.array([2, 5])
     both = [m.score_candidates(users, np.tile(ALL, (2, 1))) for m in (model, again)]
-    np.testing.assert_array_equal(*both)
+    np.testing.assert_allclose(*both, atol=1e-4)  # priors are asked in other batches
     assert again.reads() == model.reads() and again.parameters() == model.parameters()
 
 
