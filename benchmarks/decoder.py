@@ -14,8 +14,10 @@ places that are asked for.
 
 All in one process and with the same number of threads, in alternation; processor seconds on a CPU, since other work on
 the machine disturbs them less, and seconds on a GPU. Plain loops are slow and run on fewer users, or on a part of a
-user's candidates (then scaled: every candidate costs a prompt); every form's numbers are compared. `share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the
-head where it runs) over what the device does in a large matrix product of the same number format. The last line is
+user's candidates (then scaled: every candidate costs a prompt); every form's numbers are compared.
+
+`share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the head
+where it runs) over what the device does in a large matrix product of the same number format. The last line is
 `ratio: X`: seconds a user of the plain loop over ours, the smaller of the two questions.
 """
 
