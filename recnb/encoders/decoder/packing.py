@@ -9,7 +9,9 @@ import numpy as np
 
 from recnb.errors import InputError
 
-ROW_TOKENS = 64  # of a row by default: longer rows repeat less, but every token is masked against its whole row
+ROW_TOKENS = (
+    128  # longer rows have less padding, but each of their tokens is set against the whole row
+)
 
 
 @dataclass(frozen=True)

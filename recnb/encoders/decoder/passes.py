@@ -80,7 +80,7 @@ def score(
 
 def _common(prompt: Prompt) -> Prompt:
     """A prompt whose beginning ends where its continuations part, so that no tree has one trunk."""
-    if len(prompt.continuations) < 2:
+    if not prompt.continuations:
         return prompt
     shared = shared_length(prompt.continuations)
     # a target must not become part of the beginning

