@@ -128,7 +128,9 @@ class Recommender(BaseEstimator):
         The base class knows `n_epochs_`, for a model with a setting `n_epochs`.
         """
         found = getattr(self, "n_epochs_", None)
-        return {"n_epochs": int(found)} if found and "n_epochs" in self.get_params() else {}
+        if found is None or "n_epochs" not in self.get_params():
+            return {}
+        return {"n_epochs": int(found)}
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""

@@ -51,6 +51,8 @@ class TwoTowerNetwork(nn.Module):
         Turns the states of all layers into one before the head reads them.
     fuse : Fuse, optional
         Makes one vector of an item's text and its other modalities before the head reads it.
+    unit : bool
+        States are scaled to length 1 before they are centred and again after.
     joint : bool
         A live batch gives gradients to all parts. By default it trains the encoder alone: users and heads
         would be pulled towards the few items of the batch.
@@ -88,9 +90,10 @@ class TwoTowerNetwork(nn.Module):
         joint: bool = False,
         side: nn.Module | None = None,
         fuse: Fuse | None = None,
+        unit: bool = False,
     ) -> None:
         super().__init__()
-        self.side, self.fuse, self._moved = side, fuse, False
+        self.side, self.fuse, self.unit, self._moved = side, fuse, unit, False
         self.budget = None if tower is None else budget_of(tower.network)
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
         n_items = len(place)
@@ -98,8 +101,9 @@ class TwoTowerNetwork(nn.Module):
         self.register_buffer("place", place)
         self.register_buffer("known_items", known_items)
         self.register_buffer("fresh", torch.tensor(True))  # whether the table is the encoder's
-        shift = states.mean(dim=0)
-        size = (states - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
+        given = nn.functional.normalize(states, dim=-1) if unit else states
+        shift = given.mean(dim=0)
+        size = (given - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
         self.register_buffer("shift", shift)
         self.register_buffer("size", size[:, None])
         self.register_buffer("mean", torch.tensor(float(mean)))
@@ -123,6 +127,20 @@ class TwoTowerNetwork(nn.Module):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Encoder, tables (a row for each user or item) and all else, for the optimiser."""
         return _groups(self, self.tower)
+
+    @torch.no_grad()
+    def take(self, users: torch.Tensor, items: torch.Tensor) -> None:
+        """Put users and items in another order: the first user is the one of code `users[0]`."""
+        tables = [(self.user_bias, users), (self.item_bias, items), (self.item_table, items)]
+        tables += [(self.users.table, users)] if "id" in self.users.parts else []
+        for table, order in tables:
+            if table is not None:
+                table.weight.copy_(table.weight[order])
+        self.place, self.known_items = self.place[items], self.known_items[items]
+        if self.wide is not None:
+            self.wide = self.wide[items]
+        if self.fuse is not None:
+            self.fuse.take(items)
 
     def encoder_network(self) -> nn.Module | None:
         """The language model, for gradient checkpointing."""
@@ -210,7 +228,7 @@ class TwoTowerNetwork(nn.Module):
         states = batch.get("text_states")
         if "texts" in batch:
             states = self.states[batch["texts"]]
-        texts = None if states is None else self.head.items(self._read(states))
+        texts = None if states is None else self.head.items(self.read(states))
         return self.users(
             batch["users"],
             vectors,
@@ -252,7 +270,7 @@ class TwoTowerNetwork(nn.Module):
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
             states = torch.where(hit[:, None, None], encoded[at], states)
-        read = self._read(states)
+        read = self.read(states)
         if self.fuse is None:
             read = self.dropout(read)
         else:
@@ -288,8 +306,13 @@ class TwoTowerNetwork(nn.Module):
             self.fresh.fill_(False)
         return rows, encoded
 
-    def _read(self, states: torch.Tensor) -> torch.Tensor:
+    def read(self, states: torch.Tensor) -> torch.Tensor:
+        """States as the head takes them, centred and scaled."""
+        if self.unit:
+            states = nn.functional.normalize(states, dim=-1)
         centred = (states - self.shift) / self.size
+        if self.unit:
+            centred = nn.functional.normalize(centred, dim=-1)
         return centred if self.side is None else self.side(centred)
 
     @torch.no_grad()
