@@ -128,20 +128,6 @@ class TwoTowerNetwork(nn.Module):
         """Encoder, tables (a row for each user or item) and all else, for the optimiser."""
         return _groups(self, self.tower)
 
-    @torch.no_grad()
-    def take(self, users: torch.Tensor, items: torch.Tensor) -> None:
-        """Put users and items in another order: the first user is the one of code `users[0]`."""
-        tables = [(self.user_bias, users), (self.item_bias, items), (self.item_table, items)]
-        tables += [(self.users.table, users)] if "id" in self.users.parts else []
-        for table, order in tables:
-            if table is not None:
-                table.weight.copy_(table.weight[order])
-        self.place, self.known_items = self.place[items], self.known_items[items]
-        if self.wide is not None:
-            self.wide = self.wide[items]
-        if self.fuse is not None:
-            self.fuse.take(items)
-
     def encoder_network(self) -> nn.Module | None:
         """The language model, for gradient checkpointing."""
         return None if self.tower is None else self.tower.network
@@ -177,7 +163,7 @@ class TwoTowerNetwork(nn.Module):
         bias = self.item_biases(codes, vectors)
         scores = self.head.pairs(people, own) + bias[at]
         loss = self._loss(batch, scores, people, vectors, history, codes, bias)
-        loss = loss + self._penalty(batch, own)
+        loss = loss + _penalty(self, batch, own)
         if live is None:
             return loss
         extra = 0.0 if self.budget is None else self.budget.penalty()
@@ -202,20 +188,6 @@ class TwoTowerNetwork(nn.Module):
         others = self._others(batch, people, vectors, history, chosen) + bias[chosen]
         shift = self.user_bias(batch["users"]) if self.loss == "bce" else None
         return _ranking_loss(self.loss, scores, others, batch, shift)
-
-    def _penalty(self, batch: dict[str, torch.Tensor], own: torch.Tensor) -> torch.Tensor | float:
-        """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
-        if not self.l2:
-            return 0.0
-        users = batch["users"]
-        out = self.user_bias(users).square().mean()
-        if "id" in self.users.parts:
-            out = (
-                out + self.users.table(users).square().sum(-1).mean() + own.square().sum(-1).mean()
-            )
-        if self.item_bias is not None:
-            out = out + self.item_bias(batch["items"]).square().mean()
-        return self.l2 * out
 
     def people(
         self,
@@ -341,6 +313,36 @@ class TwoTowerNetwork(nn.Module):
                 own = own * batch["known"][:, None]
             out = out + self.mean + own
         return out
+
+
+@torch.no_grad()
+def take(network: TwoTowerNetwork, users: torch.Tensor, items: torch.Tensor) -> None:
+    """Put users and items of a network in another order: the first user is the one of code `users[0]`."""
+    tables = [(network.user_bias, users), (network.item_bias, items), (network.item_table, items)]
+    tables += [(network.users.table, users)] if "id" in network.users.parts else []
+    for table, order in tables:
+        if table is not None:
+            table.weight.copy_(table.weight[order])
+    network.place, network.known_items = network.place[items], network.known_items[items]
+    if network.wide is not None:
+        network.wide = network.wide[items]
+    if network.fuse is not None:
+        network.fuse.take(items)
+
+
+def _penalty(
+    network: TwoTowerNetwork, batch: dict[str, torch.Tensor], own: torch.Tensor
+) -> torch.Tensor | float:
+    """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
+    if not network.l2:
+        return 0.0
+    users = batch["users"]
+    out = network.user_bias(users).square().mean()
+    if "id" in network.users.parts:
+        out = out + network.users.table(users).square().sum(-1).mean() + own.square().sum(-1).mean()
+    if network.item_bias is not None:
+        out = out + network.item_bias(batch["items"]).square().mean()
+    return network.l2 * out
 
 
 def _ranking_loss(

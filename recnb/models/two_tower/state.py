@@ -26,7 +26,7 @@ from recnb.models.two_tower.language import (
     tuned_size,
     tuned_tower,
 )
-from recnb.models.two_tower.network import TwoTowerNetwork
+from recnb.models.two_tower.network import TwoTowerNetwork, take
 from recnb.models.two_tower.settings import Settings
 from recnb.tuning.methods import counts
 
@@ -114,7 +114,7 @@ class TowerState:
         """
         users, items = (inverse(codes) for codes in order)
         place = network.place.device
-        network.take(torch.from_numpy(users).to(place), torch.from_numpy(items).to(place))
+        take(network, torch.from_numpy(users).to(place), torch.from_numpy(items).to(place))
         weights = {
             name: value.detach().cpu().numpy()
             for name, value in network.state_dict().items()
