@@ -11,6 +11,9 @@ of the first split at all rates, which chose nothing.
 Settings are named as in the registry, `lora[size=32]`. LoRA stands beside query and value; its scale is 2 whatever
 the rank (alpha = 2 r).
 
+`low`, `high` and `p` are over users alone, `…_over_splits` over users and splits (`tuning_methods.py`); `--restate`
+adds these to a recorded file.
+
 Finished fits lie in `.benchmarks/lora_rank/`; results go to `results/lora_rank.json`. The last line is `ratio: X`:
 trained parameters of the largest setting over those of the smallest.
 """
@@ -28,7 +31,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tuning_methods import DRAWS, TASKS, best_value, judge, split_of, summary
+from tuning_methods import (
+    DRAWS,
+    OVER_SPLITS,
+    TASKS,
+    best_value,
+    judge,
+    restated,
+    split_of,
+    summary,
+    with_spread_of_splits,
+)
 
 from recnb import load
 from recnb.data.catalog import find
@@ -95,7 +108,13 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--keep", type=Path, default=Path(".benchmarks") / "lora_rank")
     parser.add_argument("--output", type=Path, default=Path("results") / "lora_rank.json")
+    parser.add_argument("--restate", action="store_true", help="intervals of the recorded file")
     args = parser.parse_args()
+    if args.restate:
+        content = restated(json.loads(args.output.read_text(encoding="utf-8")))
+        args.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(pd.DataFrame(content["differences"]).round(4).to_string(index=False))
+        return
     if find(TASKS[TASK][0]) is None:
         print(f"{TASKS[TASK][0]} is not here: set RECNB_DATA, or: recnb data fetch NAME")
         sys.exit(2)
@@ -116,7 +135,7 @@ def main() -> None:
         row |= {"rate": rates[name], "by_rate": by_rate[name], "trained": tuned[name]}
     content = {
         "records": records,
-        "differences": to_rank_one(found),
+        "differences": with_spread_of_splits(to_rank_one(found), records),
         "data": TASKS[TASK][0],
         "dataset_digest": load(TASKS[TASK][0]).digest,
         "split": TASKS[TASK][1],
@@ -125,6 +144,7 @@ def main() -> None:
         "settings": TASKS[TASK][3],
         "seeds": seeds,
         "rates_tried": list(RATES),
+        "interval_over_splits": OVER_SPLITS,
         "interval": "95 % bootstrap over users, of the mean over three splits; new items are not in it",
         "device": "cpu",
         "versions": versions(),

@@ -13,7 +13,9 @@ Every method gets the same trials: its usual learning rate for the language mode
 best on the validation rows of the first seed is kept for all; the same epochs, of which the validation rows choose.
 Models are fitted on the training rows and judged as they are. A seed is another split and another start. One value a
 user: the mean over seeds (ratings: squared errors pooled over seeds). Differences to `full` are paired by user, Holm
-within a task; equivalence within 1 % by two one-sided tests.
+within a task; equivalence within 1 % by two one-sided tests. `low`, `high` and `p` are over users alone; which items
+are new is chance too, so `low_over_splits`, `high_over_splits` and `p_over_splits` add the spread of the splits
+(`recnb.metrics.with_splits`), and those decide what is shown. `--restate` adds them to a recorded file.
 
 Cost: a fit of `cold` in a process of its own, on one thread, in processor seconds, so that other work beside it counts
 little; memory is what the peak lies above the process before the fit.
@@ -45,6 +47,7 @@ from recnb.data.catalog import find
 from recnb.evaluation import Protocol
 from recnb.metrics.equivalence import equivalence
 from recnb.metrics.intervals import bootstrap, holm, paired
+from recnb.metrics.over_splits import with_splits
 from recnb.models import TwoTower
 from recnb.tuning.methods import METHODS, method_of
 from recnb.versions import versions
@@ -82,7 +85,11 @@ TASKS: dict[str, tuple[str, str, Text, dict[str, Any]]] = {
     "office": ("amazon-office-2018", "cold_item", Text("title"), RANKING),
 }
 RATES = (0.3, 1.0, 3.0)
-DRAWS = 2000
+DRAWS, MARGIN = 2000, 0.01
+OVER_SPLITS = (
+    "95 % over users and splits: the variance over users, read from the bootstrap interval, and that of the splits' "
+    "differences over their number, Satterthwaite's degrees of freedom; Holm in a task"
+)
 
 
 def split_of(task: str, seed: int, n_items: int) -> Any:
@@ -238,7 +245,7 @@ def summary(task: str, found: dict[str, list[dict[str, Any]]]) -> tuple[list[dic
             continue
         given = {"draws": DRAWS, "weights": weights, "transform": np.sqrt if root else None}
         d = paired(values, frame["full"].to_numpy(), **given)
-        e = equivalence(values, frame["full"].to_numpy(), margin=0.01, **given)
+        e = equivalence(values, frame["full"].to_numpy(), margin=MARGIN, **given)
         pairs.append(
             {
                 "task": task,
@@ -258,7 +265,37 @@ def summary(task: str, found: dict[str, list[dict[str, Any]]]) -> tuple[list[dic
         )
     for row, p in zip(pairs, holm(np.array([r["p"] for r in pairs])) if pairs else []):
         row["p_holm"] = float(p)
-    return records, pairs
+    return records, with_spread_of_splits(pairs, records)
+
+
+def with_spread_of_splits(
+    pairs: list[dict[str, Any]], records: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Differences of one task with their values by split, and interval, p and equivalence over users and splits."""
+    by_seed = {row["model"]: np.array(row["by_seed"]) for row in records}
+    for row in pairs:
+        base = by_seed[row["to"]]
+        gaps = by_seed[row["model"]] - base
+        head = (row["difference"], row["low"], row["high"])
+        both = with_splits(*head, dict(enumerate(gaps)), row["n_users"])
+        row |= {"by_split": gaps.tolist(), "low_over_splits": both.low}
+        row |= {"high_over_splits": both.high, "p_over_splits": both.p}
+        if "relative" in row:
+            head = (row["relative"], row["relative_low_90"], row["relative_high_90"])
+            share = with_splits(*head, dict(enumerate(gaps / base)), row["n_users"], level=0.9)
+            row["equivalent_over_splits"] = bool(share.low > -MARGIN and share.high < MARGIN)
+    p = holm(np.array([row["p_over_splits"] for row in pairs])) if pairs else []
+    return [{**row, "p_holm_over_splits": float(value)} for row, value in zip(pairs, p)]
+
+
+def restated(content: dict[str, Any]) -> dict[str, Any]:
+    """A recorded file with intervals over users and splits beside those over users."""
+    rows: list[dict[str, Any]] = []
+    for task in dict.fromkeys(row.get("task") for row in content["differences"]):
+        parts = (content["differences"], content["records"])
+        pairs, records = ([r for r in part if task in (None, r.get("task"))] for part in parts)
+        rows += with_spread_of_splits(pairs, records)
+    return {**content, "differences": rows, "interval_over_splits": OVER_SPLITS}
 
 
 def main() -> None:
@@ -270,9 +307,15 @@ def main() -> None:
     parser.add_argument("--rates", default=",".join(map(str, RATES)))
     parser.add_argument("--cost")
     parser.add_argument("--no-costs", action="store_true")
+    parser.add_argument("--restate", action="store_true", help="intervals of the recorded file")
     parser.add_argument("--keep", type=Path, default=Path(".benchmarks") / "tuning_methods")
     parser.add_argument("--output", type=Path, default=Path("results") / "tuning_methods.json")
     args = parser.parse_args()
+    if args.restate:
+        content = restated(json.loads(args.output.read_text(encoding="utf-8")))
+        args.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(pd.DataFrame(content["differences"]).round(4).to_string(index=False))
+        return
     tasks, methods = args.tasks.split(","), args.methods.split(",")
     missing = {TASKS[t][0] for t in tasks if find(TASKS[t][0]) is None}
     if missing:
@@ -332,6 +375,7 @@ def main() -> None:
         print(method, content["costs"][method], flush=True)
     content |= {
         "seeds": seeds,
+        "interval_over_splits": OVER_SPLITS,
         "interval": f"95 % percentile bootstrap over users, {DRAWS:,} draws; p by randomisation, Holm in a task",
         "equivalence": "two one-sided tests at 5 %, within 1 % of full",
         "device": "cpu",

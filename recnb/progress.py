@@ -1,8 +1,78 @@
-"""One word on how far a long step is, for every part that takes long."""
+"""How far a long step is, and what is to be known before it starts: heard from any depth by whoever listens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 # (what, done, all): all in the same unit
 Progress = Callable[[str, int, int], None]
+Said = Callable[[str], None]
+
+log = logging.getLogger(__name__)
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
+_said: ContextVar[Said | None] = ContextVar("said", default=None)
+
+
+@contextmanager
+def listening(progress: Progress | None = None, said: Said | None = None) -> Iterator[None]:
+    """Hear what the steps inside tell; a listener that is not given stays who it was.
+
+    A model has no argument for this, and is asked from many places: its words reach whoever runs it.
+
+    Parameters
+    ----------
+    progress : callable (what, done, all), optional
+    said : callable (line), optional
+
+    Examples
+    --------
+    >>> heard = []
+    >>> with listening(said=heard.append):
+    ...     note("about 3 minutes")
+    >>> heard
+    ['about 3 minutes']
+    """
+    tokens = [
+        (variable, variable.set(listener))
+        for variable, listener in ((_progress, progress), (_said, said))
+        if listener is not None
+    ]
+    try:
+        yield
+    finally:
+        for variable, token in reversed(tokens):
+            variable.reset(token)  # type: ignore[arg-type]
+
+
+def tell(what: str, done: int, total: int) -> None:
+    """How far a step is, to whoever listens."""
+    listener = _progress.get()
+    if listener is not None:
+        listener(what, done, total)
+
+
+def note(line: str) -> None:
+    """One line to be known before a step starts; logged where nobody listens."""
+    listener = _said.get()
+    if listener is not None:
+        listener(line)
+    else:
+        log.info(line)
+
+
+def duration(seconds: float) -> str:
+    """A time that was estimated, in words.
+
+    Examples
+    --------
+    >>> duration(0.4), duration(42), duration(400), duration(9000)
+    ('less than a second', '42 seconds', '7 minutes', '2.5 hours')
+    """
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return f"{seconds:.0f} seconds" if round(seconds) > 1 else "1 second"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

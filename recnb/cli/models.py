@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-_SHOWN = ("warm", "new items", "new users", "ratings")  # the others are in the json
+_SHOWN = ("warm", "new items", "new users", "ratings", "candidates")  # the others are in the json
 
 
 def models(
@@ -19,7 +19,8 @@ def models(
     """Print the table of models, each asked for what it reads, needs and can.
 
     NAME\\[setting=value,…] sets, NAME@METHOD names a tuning method (text_dot@lora), A+B is a blend whose weight is set
-    on the validation part: `recnb models 'ease+text_dot@lora'` asks one of those.
+    on the validation part, A>B two stages: the best 100 items of A ranked by B. In quotes, as a shell reads > as a file
+    to write: `recnb models 'ease>text_dot@lora'` asks one of those.
     """
     import json
 

@@ -35,6 +35,9 @@ class UserLists:
         One list per model, best first.
     n_known, n_later : int
         How many items there are, shown or not.
+    hit_items : frozenset of str
+        Those of the later items that count where they are listed: not what was disliked, and not what must not be
+        listed again.
     why : dict of (model, item id) to str
         What moved a score, where it was asked for.
     """
@@ -49,13 +52,13 @@ class UserLists:
     why: Mapping[tuple[str, str], str]
 
     def hits(self, model: str) -> int:
-        """How many items of a model's list the user took later."""
+        """How many items of a model's list count as hits."""
         return sum(item in self.hit_items for item, _ in self.lists[model])
 
     def _columns(self) -> dict[str, list[tuple[str, bool, str]]]:
         """Heading to (title, hit, reason), the longest list decides the height."""
         known = [(title, False, "") for _, title in self.known]
-        later = [(title, True, "") for _, title in self.later]
+        later = [(title, item in self.hit_items, "") for item, title in self.later]
         columns = {
             f"known before ({self.n_known} items)": known,
             f"taken later ({self.n_later})": later,
@@ -68,9 +71,11 @@ class UserLists:
         return columns
 
     def _legend(self) -> str:
-        if any(self.lists.values()):
-            return "Marked ✓: in the list, and taken later."
-        return "Not judged: nothing that counts was taken later, so there are no lists."
+        if not any(self.lists.values()):
+            return "Not judged: nothing that counts was taken later, so there are no lists."
+        if len(self.hit_items) < self.n_later:
+            return "Marked ✓: taken later, and it counts (liked, and not known before)."
+        return "Marked ✓: in the list, and taken later."
 
     def __repr__(self) -> str:
         columns = {
@@ -146,6 +151,7 @@ def lists_of(
     lists = ev.lists[(ev.lists["candidates"] == place) & (ev.lists["user_id"] == user)]
     titles = _titles(ev, split)
     known, later = _history(ev, split, user)
+    counting = frozenset(_targets(ev, split, user))
     if lists.empty and not known and not later:
         raise InputError(f"no lists of user '{user}'", mend="take one of ev.lists['user_id']")
     shown: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -165,7 +171,7 @@ def lists_of(
         shown,
         len(known),
         len(later),
-        frozenset(later),
+        counting,
         reasons,
     )
 
@@ -290,6 +296,23 @@ def _history(ev: Evaluation, split: Split | None, user: str) -> tuple[list[str],
     else:
         return [], []
     return list(dict.fromkeys(known[::-1])), list(dict.fromkeys(later))
+
+
+def _targets(ev: Evaluation, split: Split | None, user: str) -> list[str]:
+    """The user's test items that the judge counts; where the evaluation does not carry them, by the same rule."""
+    frame = ev.split_frame
+    if frame is not None and "target" in frame:
+        mine = (frame["user_id"] == user) & frame["target"].astype(bool)
+        return frame.loc[mine, "item_id"].tolist()
+    if split is None or user not in split.dataset.users.index:
+        return []
+    protocol = ev.settings.get("protocol", {})
+    split = split.with_dataset(split.dataset.with_relevance(protocol.get("relevant_from")))
+    code = split.dataset.users.index.get_loc(user)
+    relevant = set(split.test.positives()[[code]].indices)
+    if protocol.get("repeats", "exclude") == "exclude":
+        relevant -= set(split.history.pairs()[[code]].indices)
+    return [str(split.dataset.item_ids[item]) for item in sorted(relevant)]
 
 
 def _rows(interactions: pd.DataFrame, user: Any, item_ids: np.ndarray) -> list[str]:

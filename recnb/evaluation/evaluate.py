@@ -18,7 +18,7 @@ from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judgeable, Judged, judge
 from recnb.evaluation.protocol import Protocol, Task
 from recnb.evaluation.result import Evaluation
-from recnb.progress import Progress
+from recnb.progress import Progress, listening
 from recnb.recommender import Lists, Reads, Recommender, read_lists
 from recnb.versions import versions
 
@@ -111,7 +111,8 @@ def evaluate(
                 done,
                 len(steps),
             )
-        judged.append(_judged(name, model, task, seed, store, told.get(name)))
+        with listening(progress):
+            judged.append(_judged(name, model, task, seed, store, told.get(name)))
     cheap = {n: m for n, m in checked.items() if is_cheap(m, split.dataset.n_items)}
     findings = [
         *(f for one in judged for f in one.findings),

@@ -10,10 +10,10 @@ from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.evaluation.costs import Meter
+from recnb.evaluation.ceiling import ceiling_findings, ceilings
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import RATING_METRICS, Key, Task
-from recnb.evaluation.record import Record
+from recnb.evaluation.record import Meter, Record
 from recnb.metrics import auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
 from recnb.recommender import Lists, Reads, Recommender, top_k_scores
@@ -103,9 +103,13 @@ def judge(
         lists = {shelf: _list(name, judgeable, task, shelf) for shelf in task.shelves}
     costs |= {"score_seconds": meter.seconds}
     costs["peak_memory_mb"] = max(costs["peak_memory_mb"], meter.peak_mb)
+    if fitted is not None:
+        costs |= fitted.costs()
     values = _measured(name, judgeable, task, lists)
-    record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown())
-    return Judged(record, values, lists, _findings(name, lists, task), fitted)
+    reach = ceilings(fitted, task)
+    record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown(), reach)
+    findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
+    return Judged(record, values, lists, findings, fitted)
 
 
 def fit(model: Recommender, task: Task, seed: int) -> Recommender:
@@ -235,11 +239,15 @@ def auc_per_user(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndar
         allowed[task.shelves[shelf]] = True
     for start, stop in user_blocks(len(task.users), ds.n_items):
         users = task.users[start:stop]
-        scores = model[users] if isinstance(model, np.ndarray) else model.score(users, task.history)
+        barred = None if task.excluded is None else task.excluded[users]
+        if isinstance(model, np.ndarray):
+            scores = model[users]
+        else:
+            scores = model.score_among(users, allowed, barred, task.history)
         check_scores(scores, (len(users), ds.n_items), name)
         candidates = np.tile(allowed, (len(users), 1))
-        if task.excluded is not None:
-            candidates &= ~task.excluded[users].toarray().astype(bool)
+        if barred is not None:
+            candidates &= ~barred.toarray().astype(bool)
         out.append(auc(scores, task.relevant[start:stop].toarray().astype(bool), candidates))
     values = np.concatenate(out)
     defined = ~np.isnan(values)

@@ -1,14 +1,20 @@
-"""What is kept of one model with one seed: what it is, what it was made with, what it cost, what it reads."""
+"""What is kept of one model with one seed: what it is, was made with, cost (and the meter of that), and reads."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
+
+import psutil
 
 from recnb.recommender import Reads
 
 _HEAD = ("model", "seed", "class", "settings", "reads")
+_MORE = ("ceilings",)
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,12 @@ class Record:
         The model's class, "lists" or "scores".
     settings : dict
     costs : dict
-        `fit_seconds`, `score_seconds`, `peak_memory_mb`, `trainable_parameters`, `total_parameters`, `device`.
+        `fit_seconds`, `score_seconds`, `peak_memory_mb`, `trainable_parameters`, `total_parameters`, `device`, and what
+        the model measured itself.
     reads : Reads
+    ceilings : tuple of dict
+        Of a model that looks at few candidates: the best that any order of them could reach, see
+        :mod:`recnb.evaluation.ceiling`.
     """
 
     model: str
@@ -33,6 +43,7 @@ class Record:
     settings: dict[str, Any] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads.unknown)
+    ceilings: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
@@ -43,11 +54,60 @@ class Record:
             "settings": self.settings,
             "reads": self.reads.to_dict(),
             **self.costs,
+            **({"ceilings": list(self.ceilings)} if self.ceilings else {}),
         }
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Record:
         """What :meth:`to_dict` gave."""
-        costs = {key: value for key, value in told.items() if key not in _HEAD}
+        costs = {key: value for key, value in told.items() if key not in (*_HEAD, *_MORE)}
         model, seed, kind, settings, reads = (told[key] for key in _HEAD)
-        return cls(model, int(seed), kind, dict(settings), costs, Reads.from_dict(reads))
+        ceilings = tuple(told.get("ceilings", ()))
+        return cls(model, int(seed), kind, dict(settings), costs, Reads.from_dict(reads), ceilings)
+
+
+class Meter:
+    """Measure wall time and the rise of the process's memory while a block runs.
+
+    Attributes
+    ----------
+    seconds : float
+    peak_mb : float
+        Highest resident memory during the block less that at its start, sampled every 5 ms, in MiB. Memory that the
+        process already held and reused does not show.
+
+    Examples
+    --------
+    >>> with Meter() as meter:
+    ...     _ = sum(range(1000))
+    >>> meter.seconds > 0 and meter.peak_mb >= 0
+    True
+    """
+
+    seconds = 0.0
+    peak_mb = 0.0
+
+    def __enter__(self) -> Meter:
+        self._process = psutil.Process()
+        self._base = self._peak = self._process.memory_info().rss
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        self._start = time.perf_counter()
+        return self
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self._peak = max(self._peak, self._process.memory_info().rss)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.seconds = time.perf_counter() - self._start
+        self._done.set()
+        self._thread.join()
+        self._peak = max(self._peak, self._process.memory_info().rss)
+        self.peak_mb = (self._peak - self._base) / 2**20

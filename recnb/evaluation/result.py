@@ -14,7 +14,8 @@ import pandas as pd
 from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation import files
-from recnb.evaluation.columns import TABLE, Column, differences, ends, long_table, resampled
+from recnb.evaluation.ceiling import CEILING
+from recnb.evaluation.columns import TABLE, Column, differences, ends_of, long_table, resampled
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.groups import by_group, grouped
 from recnb.evaluation.people import UserLists, lists_of_users
@@ -58,8 +59,6 @@ class Evaluation:
     split_frame: pd.DataFrame | None = None
     titles: dict[str, str] = field(default_factory=dict)
 
-    # ---------------------------------------------------------------- what there is
-
     @property
     def models(self) -> list[str]:
         """Names, in the order of judging."""
@@ -98,6 +97,12 @@ class Evaluation:
         return pd.DataFrame([{"model": r.model, "seed": r.seed, **r.costs} for r in self.records])
 
     @cached_property
+    def ceilings(self) -> pd.DataFrame:
+        """How far the candidates of two-stage models could reach: `model`, `seed` and :data:`ceiling.CEILING`."""
+        rows = [{"model": r.model, "seed": r.seed, **c} for r in self.records for c in r.ceilings]
+        return pd.DataFrame(rows, columns=["model", "seed", *CEILING])
+
+    @cached_property
     def reads(self) -> dict[str, Reads]:
         """What each model reads, as it said when it was judged."""
         return {record.model: record.reads for record in self.records}
@@ -110,8 +115,6 @@ class Evaluation:
         values = np.mean([c.values for c in found], axis=0) if len(found) > 1 else found[0].values
         return Column(found[0].users, values, found[0].weights)
 
-    # ---------------------------------------------------------------- tables
-
     def table(self) -> pd.DataFrame:
         """Value and interval of every model and metric.
 
@@ -120,8 +123,7 @@ class Evaluation:
         DataFrame
             `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many), `seed_sd` (standard
             deviation of the value over them; 0 for one) and `language` (whether a language model reads for it; null
-            where not known). Interval: percentile bootstrap over users, of the mean over
-            seeds.
+            where not known). Interval: bootstrap over users, of the mean over seeds, as the protocol says.
         """
         return self._table.copy()
 
@@ -138,7 +140,7 @@ class Evaluation:
         for key in self.keys:
             held, drawn = self._all(key)
             for model, column in held.items():
-                low, high = ends(drawn[model])
+                low, high = ends_of(column, drawn[model], key[0], self.settings.get("protocol", {}))
                 each = [self.columns[model, s, key].mean(key[0]) for s in self.seeds(model)]
                 rows.append(
                     {
@@ -164,7 +166,8 @@ class Evaluation:
             for (model, seed), drawn in resampled(held, key[0], *self.draws()).items():
                 column = held[model, seed]
                 value, n = column.mean(key[0]), len(column.users)
-                rows.append((model, seed, *key, value, *ends(drawn), n))
+                ends = ends_of(column, drawn, key[0], self.settings.get("protocol", {}))
+                rows.append((model, seed, *key, value, *ends, n))
         return pd.DataFrame(rows, columns=["model", "seed", *TABLE[1:]]).astype({"k": "Int64"})
 
     def compare(
@@ -178,9 +181,8 @@ class Evaluation:
 
         Parameters
         ----------
-        to : str, optional
-            The model to compare with; None means the best one (chosen on the rows that are judged, which is hard on
-            the others).
+        to : str
+            The model to compare with. The best of the table would be chosen on the rows that are judged: name one.
         metric, k, candidates
             What is compared; by default the headline.
 
@@ -189,10 +191,18 @@ class Evaluation:
         DataFrame
             `model, to, metric, k, candidates, difference` (model less `to`), `low, high` (bootstrap), `p`
             (randomisation test), `p_holm` (Holm over the rows), `n_users`.
+
+        Raises
+        ------
+        InputError
+            No model to compare with, or one that is not there.
         """
         key = self.key(metric, k, candidates)
         if to is None:
-            to = self.best(key)
+            raise InputError(
+                "no model to compare with is named, and the best one would be chosen on the rows that are judged",
+                mend=f"to= one of {', '.join(self.models)}; the best here is {self.best(key)}",
+            )
         held, drawn = self._all(key)
         if to not in held:
             raise InputError(f"no model '{to}' with {key[0]}", mend=f"one of {', '.join(held)}")
@@ -213,7 +223,7 @@ class Evaluation:
                 if self.mean_over_seeds(to, (metric, k, candidates)) is not None:
                     parts.append(self.compare(to, metric, k, candidates))
         parts = [part for part in parts if len(part)]
-        return pd.concat(parts, ignore_index=True) if parts else self.compare()
+        return pd.concat(parts, ignore_index=True) if parts else self.compare(self.best())
 
     def best(self, key: Key | None = None, among: Iterable[str] | None = None) -> str:
         """The model with the best value (of all, or of some)."""
@@ -244,7 +254,7 @@ class Evaluation:
         metric, k, candidates
             By default the headline.
         to : str, optional
-            As in :meth:`compare`.
+            The model to which differences are given; by default the best of the table.
 
         Returns
         -------
@@ -269,8 +279,6 @@ class Evaluation:
         """`model, seed, metric, k, candidates, user_id, value, weight`: one row per user of every column."""
         return long_table(self.columns, self.users.index.to_numpy())
 
-    # ---------------------------------------------------------------- files
-
     def save(self, path: str | Path) -> None:
         """Write the files of DESIGN's output folder, all but the report."""
         files.save(self, path)
@@ -293,8 +301,6 @@ class Evaluation:
     def to_html(self, path: str | Path) -> Path:
         """Write the self-contained report: :func:`recnb.write_report`, which is registered as a hook."""
         return hooks.call("report", self, path)
-
-    # ---------------------------------------------------------------- parts
 
     def _with_language(self, frame: pd.DataFrame) -> pd.DataFrame:
         """With a last column `language`: whether a language model reads for the row's model; null where not known."""

@@ -20,7 +20,7 @@ from recnb.metrics.classification import GroupedAUC, ece, grouped_auc, log_loss,
 from recnb.metrics.equivalence import Equivalence, equivalence
 from recnb.metrics.group_gaps import group_gap
 from recnb.metrics.intervals import Difference, bootstrap, clustered, holm, paired
-from recnb.metrics.over_splits import OverSplits, over_splits
+from recnb.metrics.over_splits import OverSplits, over_splits, with_splits
 from recnb.metrics.ranking.auc import auc
 from recnb.metrics.ranking.frames import evaluate_frames
 from recnb.metrics.ranking.lists import evaluate_lists
@@ -117,4 +117,5 @@ __all__ = [
     "serendipity",
     "shapley",
     "subsets",
+    "with_splits",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from recnb.errors import InputError
 
@@ -84,15 +86,71 @@ def over_splits(
         raise InputError("a user stands twice in a split", mend="give one value per user and split")
     per_user = np.bincount(user, numbers) / np.bincount(user)
     per_split = np.bincount(split, numbers) / np.bincount(split)
-    parts = [(per_user.var(ddof=1) / len(people), len(people) - 1)]
-    if len(names) > 1:
-        parts.append((per_split.var(ddof=1) / len(names), len(names) - 1))
-    variance = sum(v for v, _ in parts)
-    mean = float(per_user.mean())
     by_split = {str(name): float(value) for name, value in zip(names.tolist(), per_split)}
-    if variance <= 0:
-        return OverSplits(mean, mean, mean, 1.0 if mean == 0 else 0.0, len(people), by_split)
-    freedom = variance**2 / sum(v**2 / df for v, df in parts)
-    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
-    p = float(2 * t.sf(abs(mean) / np.sqrt(variance), freedom))
-    return OverSplits(mean, mean - half, mean + half, p, len(people), by_split)
+    mean, variance = float(per_user.mean()), float(per_user.var(ddof=1) / len(people))
+    return _of_parts(mean, variance, len(people), by_split, level)
+
+
+def with_splits(
+    value: float,
+    low: float,
+    high: float,
+    by_split: Mapping[Any, float],
+    n_users: int,
+    level: float = 0.95,
+) -> OverSplits:
+    """An interval over users alone made one over users and splits, where only its ends and the splits' values are kept.
+
+    Also for statistics that are no mean of users' values, such as the difference of two pooled errors.
+
+    Parameters
+    ----------
+    value, low, high : float
+        Of all splits together, each user once, with an interval of `level` over users.
+    by_split : mapping of split to float
+        The same statistic in each.
+    n_users : int
+    level : float in (0, 1), default 0.95
+
+    Returns
+    -------
+    OverSplits
+        As :func:`over_splits`, the variance over users read from the half width: (high - low) / 2 normal quantiles.
+
+    Raises
+    ------
+    InputError
+        Ends in the wrong order, a number that is NaN or infinite, fewer than two users.
+
+    Examples
+    --------
+    >>> found = with_splits(0.01, 0.006, 0.014, {0: -0.02, 1: 0.04, 2: 0.01}, n_users=900)
+    >>> found.low < 0 < found.high, round(found.p, 2)
+    (True, 0.62)
+    """
+    numbers = np.array([value, low, high, *by_split.values()], dtype=np.float64)
+    if not np.isfinite(numbers).all() or low > high or n_users < 2 or not by_split:
+        raise InputError(
+            f"value {value}, interval {low} to {high}, {len(by_split)} splits, {n_users} users",
+            mend="give finite numbers, low before high, at least one split and two users",
+        )
+    variance = float(((high - low) / 2 / norm.ppf((1 + level) / 2)) ** 2)
+    named = {str(name): float(one) for name, one in by_split.items()}
+    return _of_parts(float(value), variance, n_users, named, level)
+
+
+def _of_parts(
+    value: float, variance: float, n_users: int, by_split: dict[str, float], level: float
+) -> OverSplits:
+    """Variance over users and that of the means of the splits, put together."""
+    parts = [(variance, n_users - 1)]
+    if len(by_split) > 1:
+        spread = float(np.var(list(by_split.values()), ddof=1))
+        parts.append((spread / len(by_split), len(by_split) - 1))
+    total = sum(v for v, _ in parts)
+    if total <= 0:
+        return OverSplits(value, value, value, 1.0 if value == 0 else 0.0, n_users, by_split)
+    freedom = total**2 / sum(v**2 / df for v, df in parts)
+    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
+    p = float(2 * t.sf(abs(value) / np.sqrt(total), freedom))
+    return OverSplits(value, value - half, value + half, p, n_users, by_split)

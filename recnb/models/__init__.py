@@ -12,6 +12,7 @@ _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["padded"],
+    "rerank": ["Rerank"],
     "registry": ["About", "about", "describe", "make", "names", "parse_models", "register"],
 }
 # The classes of the table and what joins them, loaded at first use.

@@ -32,7 +32,8 @@ class Hybrid(Recommender):
     _parts: tuple[str, ...] = ()
     seed: int | None
 
-    def _given(self) -> list[Recommender]:
+    def given(self) -> list[Recommender]:
+        """The models as they were given."""
         out: list[Recommender] = []
         for name in self._parts:
             value = getattr(self, name)
@@ -41,31 +42,31 @@ class Hybrid(Recommender):
 
     @property
     def cheap(self) -> bool:  # type: ignore[override]
-        return all(m.cheap for m in self._given())
+        return all(m.cheap for m in self.given())
 
     @property
     def seeded(self) -> bool:  # type: ignore[override]
-        return any(m.seeded for m in self._given())
+        return any(m.seeded for m in self.given())
 
     @property
     def needs_text(self) -> bool:  # type: ignore[override]
-        return any(m.needs_text for m in self._given())
+        return any(m.needs_text for m in self.given())
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
-        return any(m.uses_valid for m in self._given())
+        return any(m.uses_valid for m in self.given())
 
     @property
     def needs_ratings(self) -> bool:  # type: ignore[override]
-        return any(m.needs_ratings for m in self._given())
+        return any(m.needs_ratings for m in self.given())
 
     @property
     def packages(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(dict.fromkeys(p for m in self._given() for p in m.packages))
+        return tuple(dict.fromkeys(p for m in self.given() for p in m.packages))
 
     @property
     def uses_history(self) -> bool:  # type: ignore[override]
-        return any(m.uses_history for m in self._given())
+        return any(m.uses_history for m in self.given())
 
     def reads(self) -> Reads:
         """What the parts read together; fitted parts know best."""
@@ -100,6 +101,10 @@ class Hybrid(Recommender):
         if self.seed is not None and model.seeded:
             model.set_params(seed=self.seed)
         return model.fit(train, valid)
+
+    def search_space(self) -> dict[str, tuple]:
+        """Settings that are searched for the whole and not for a part on its own."""
+        return {}
 
     def map_parts(self, change: Callable[[Recommender], Recommender]) -> Hybrid:
         """An unfitted copy whose parts are what `change` makes of them (a search, say)."""
@@ -200,7 +205,7 @@ class Blend(Hybrid):
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
-        return self.weights is None or any(m.uses_valid for m in self._given())
+        return self.weights is None or any(m.uses_valid for m in self.given())
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         n = len(self.models)

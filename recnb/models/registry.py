@@ -61,6 +61,7 @@ ABILITIES = {
     "new users": "serves users unknown to fit by the history given when scoring",
     "ratings": "predicts ratings (predict)",
     "factors": "its score is a product of vectors, for an index (factors)",
+    "candidates": "judges given candidates alone, each pair at a cost (score_candidates): the B of A>B",
 }
 
 
@@ -82,9 +83,10 @@ def register(name: str, cls: type[Recommender], look: tuple[str, str, str] | Non
     Raises
     ------
     InputError
-        The name is taken by another class or holds one of ``@ + , = : [ ]`` or a space, or the class is no Recommender.
+        The name is taken by another class or holds one of ``@ + > , = : [ ]`` or a space, or the class is no
+        Recommender.
     """
-    if not name or set(name) & set("@+,=:[] \t\n"):
+    if not name or set(name) & set("@+>,=:[] \t\n"):
         raise InputError(f"'{name}' cannot name a model", mend="use letters, digits and _")
     if not (isinstance(cls, type) and issubclass(cls, Recommender)):
         raise InputError(f"{cls!r} is no Recommender", mend="subclass recnb.Recommender")
@@ -118,7 +120,9 @@ def make(name: str, **settings) -> Recommender:
     ----------
     name : str
         A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
-        ``A+B`` for a blend whose weight is set on the validation part (`settings` are then those of the blend).
+        ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best 100 of A ranked
+        by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of the blend or of the pair). ``A+B>C``
+        is ``(A+B)>C``.
     **settings
         Arguments of the model; they win over those in the name.
 
@@ -132,6 +136,13 @@ def make(name: str, **settings) -> Recommender:
     >>> make("ease", l2=100.0), make("ease[l2=100.0]")
     (EASE(l2=100.0), EASE(l2=100.0))
     """
+    stages = _stages(name)
+    if stages:
+        from recnb.models.rerank import Rerank
+
+        first, told, second = stages
+        held = {"first": make(first), "second": make(second)}
+        return _build(Rerank, name, {**held, **told, **settings})
     blended = _split(name, "+")
     if len(blended) > 1:
         from recnb.models.blends import Blend
@@ -155,6 +166,10 @@ def describe(name: str) -> str:
     >>> describe("popularity")
     'The items that most users like, the same list for everybody.'
     """
+    stages = _stages(name)
+    if stages:
+        n = stages[1].get("n", 100)
+        return f"Two stages: the best {n} items of {stages[0]}, ranked by {stages[2]}."
     parts = _split(name, "+")
     if len(parts) > 1:
         return f"A blend of {' and '.join(parts)}; the weight is set on the validation part."
@@ -183,6 +198,7 @@ def about(name: str) -> About:
         "new users": model.uses_history,
         "ratings": hasattr(model, "predict"),
         "factors": hasattr(model, "factors"),
+        "candidates": hasattr(model, "score_candidates"),
     }
     asked = {"text": model.needs_text, "ratings": model.needs_ratings}
     needs = (*(n for n, there in asked.items() if there), *map(package_of, model.packages))
@@ -192,7 +208,7 @@ def about(name: str) -> About:
 
 
 def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:
-    """Unfitted models from a list such as ``"random,ease+tfidf,few=als[n_factors=8],mine=package.module:Class"``.
+    """Unfitted models from a list such as ``"random,ease+tfidf,ease>pair,few=als[n_factors=8],mine=module:Class"``.
 
     Returns
     -------
@@ -244,6 +260,30 @@ def _load(target: str) -> type[Recommender]:
 def _split(text: str, mark: str) -> list[str]:
     """Parts between marks that stand in no brackets."""
     return re.split(rf"{re.escape(mark)}(?![^\[\]]*\])", text)
+
+
+def _stages(name: str) -> tuple[str, dict[str, object], str] | None:
+    """First stage, settings of the pair and second stage of ``A>B``; None for any other name."""
+    parts = [part.strip() for part in _split(name, ">")]
+    if len(parts) == 1:
+        return None
+    if len(parts) > 2:
+        raise InputError(
+            f"'{name}' names {len(parts)} stages",
+            mend="name two, or nest recnb.models.Rerank in Python",
+        )
+    first, second = parts
+    told: dict[str, object] = {}
+    between = re.match(r"\[[^\[\]]*\]", second)
+    if between:
+        told = _told(f"A>B{between[0]}")[1]
+        second = second[between.end() :].strip()
+    if not (first and second):
+        raise InputError(
+            f"'{name}' lacks a stage",
+            mend="write 'A>B', in quotes: a shell reads a bare > as a file to write",
+        )
+    return first, told, second
 
 
 def _told(name: str) -> tuple[str, dict[str, object]]:

@@ -59,8 +59,8 @@ def style(name: str, language: bool | None = None) -> Style:
     """The look of a method.
 
     A name of the table of models has its own. A variant (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a
-    blend has that of its last part, a model of one's own one from a hash of the name; their markers come from a hash
-    too: the same in every figure, on every machine.
+    blend and two stages have that of their last part, a model of one's own one from a hash of the name; their markers
+    come from a hash too: the same in every figure, on every machine.
 
     Parameters
     ----------
@@ -110,5 +110,5 @@ def reads_language(name: str) -> bool:
 
 
 def _parts(name: str) -> list[str]:
-    """Parts of a blend, at signs that stand in no brackets."""
-    return re.split(r"\+(?![^\[\]]*\])", name)
+    """Parts of a blend or of two stages, at signs that stand in no brackets."""
+    return re.split(r"[+>](?![^\[\]]*\])", name)

@@ -26,7 +26,8 @@ class Recommender(BaseEstimator):
     :meth:`_fit` and :meth:`score`, and stores what it learns in attributes that end with an underscore.
 
     Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``,
-    ``with_items(items)``.
+    ``with_items(items)``, ``score_candidates(users, items, history)``
+    (:class:`~recnb.recommender.candidates.CandidateScorer`).
 
     Attributes
     ----------
@@ -103,6 +104,33 @@ class Recommender(BaseEstimator):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement score")
 
+    def score_among(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None = None,
+        barred: sparse.csr_matrix | None = None,
+        history: Dataset | None = None,
+    ) -> np.ndarray:
+        """Scores of all items, where it is known which of them may be listed at all.
+
+        By default those of :meth:`score`. A model for which it matters (one that looks closely at few items) looks at
+        these alone; what may not be listed gets any finite value.
+
+        Parameters
+        ----------
+        users : ndarray of shape (n,), int
+        allowed : ndarray of shape (n_items,), bool, optional
+            The only items that may be listed.
+        barred : csr_matrix of shape (n, n_items), optional
+            Stored entries may not be listed.
+        history : Dataset, optional
+
+        Returns
+        -------
+        ndarray of shape (n, n_items), float32
+        """
+        return self.score(users, history)
+
     def remember(self, train: Dataset) -> None:
         """Keep the ids and the digest of the training data, so that lists and saved models can name them."""
         self.user_ids_ = train.user_ids
@@ -131,6 +159,10 @@ class Recommender(BaseEstimator):
         if found is None or "n_epochs" not in self.get_params():
             return {}
         return {"n_epochs": int(found)}
+
+    def costs(self) -> dict[str, float]:
+        """What the model measured of its own work, by name, for the table of costs; most measure nothing."""
+        return {}
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""

@@ -9,6 +9,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.recommender import blocks
+from recnb.recommender.candidates import ahead
 from recnb.recommender.contract import Recommender
 
 
@@ -92,20 +93,22 @@ def top_k_scores(
                 f"exclude has shape {barred.shape}, expected {(len(user_ids), n_items)}",
                 mend="pass pairs of this data set",
             )
-    score_block, threads, finite = _scorer(model, users, history, name)
-    return blocks.rank_blocks(
-        len(users),
-        n_items,
-        score_block,
-        k,
-        hash_ids(user_ids)[users],
-        hash_ids(item_ids),
-        None if barred is None else barred[users],
-        allowed,
-        name,
-        threads,
-        finite,
-    )
+    barred = None if barred is None else barred[users]
+    score_block, threads, finite = _scorer(model, users, history, name, allowed, barred)
+    with ahead(len(users)):
+        return blocks.rank_blocks(
+            len(users),
+            n_items,
+            score_block,
+            k,
+            hash_ids(user_ids)[users],
+            hash_ids(item_ids),
+            barred,
+            allowed,
+            name,
+            threads,
+            finite,
+        )
 
 
 def _shelf(candidates: np.ndarray, n_items: int) -> np.ndarray:
@@ -123,22 +126,34 @@ def _shelf(candidates: np.ndarray, n_items: int) -> np.ndarray:
     return allowed
 
 
-def _scorer(model, users: np.ndarray, history: Dataset | None, name: str):
+def _scorer(
+    model,
+    users: np.ndarray,
+    history: Dataset | None,
+    name: str,
+    allowed: np.ndarray | None,
+    barred: sparse.csr_matrix | None,
+):
     if not isinstance(model, Recommender):
         if not hasattr(model, "score"):
             scores = np.asarray(model, dtype=np.float32)
             return lambda start, stop: scores[users[start:stop]], 1, False
     elif history is None and hasattr(model, "factors"):
         left, right = model.factors()
-        left, right = (
-            np.ascontiguousarray(left[users], np.float32),
-            np.ascontiguousarray(right.T, np.float32),
-        )
+        left = np.ascontiguousarray(left[users], np.float32)
+        right = np.ascontiguousarray(right, np.float32).T
         # A product of finite factors overflows float32 only where their norms do.
         largest = [float(np.abs(part).max(initial=0)) for part in (left, right)]
         finite = largest[0] * largest[1] * left.shape[1] < float(np.finfo(np.float32).max)
         return blocks.Product(left, right), blocks.n_threads(), finite
-    return lambda start, stop: model.score(users[start:stop], history), 1, False
+
+    def score(start: int, stop: int) -> np.ndarray:
+        if not isinstance(model, Recommender):
+            return model.score(users[start:stop], history)
+        rows = None if barred is None else barred[start:stop]
+        return model.score_among(users[start:stop], allowed, rows, history)
+
+    return score, 1, False
 
 
 def _ids(model) -> tuple[np.ndarray, np.ndarray]:

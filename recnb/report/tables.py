@@ -196,7 +196,7 @@ def costs_table(ev: Evaluation) -> Table:
             [
                 str(model),
                 "made elsewhere" if ready else seconds(row["fit_seconds"]),
-                seconds(row["score_seconds"]),
+                _scoring(row),
                 f"{row['peak_memory_mb']:,.0f} MiB"
                 if row["peak_memory_mb"] >= 1
                 else "under 1 MiB",
@@ -207,10 +207,22 @@ def costs_table(ev: Evaluation) -> Table:
         )
     heads = ["Model", "Fitting", "Scoring", "Memory", "Trainable", "Parameters", "Device"]
     caption = (
-        "Costs, means over seeds. Scoring: all judged users, the whole catalogue. Memory: how far the process "
-        "grew. Parameters: numbers that the fitted model holds; a frozen encoder beside it is not among them."
+        "Costs, means over seeds. Scoring: all judged users, the whole catalogue; of two stages also what each takes "
+        "for a user. Memory: how far the process grew. Parameters: numbers that the fitted model holds; a frozen "
+        "encoder beside it is not among them."
     )
     return Table(caption, list(heads), body)
+
+
+def _scoring(row: Row) -> str | Markup:
+    """Seconds of scoring; of two stages what a user takes in each."""
+    whole, stages = seconds(row["score_seconds"]), ("first_stage_ms", "second_stage_ms")
+    told = [
+        f"{row[stage]:,.1f} ms {word}"
+        for stage, word in zip(stages, ("first stage", "second"))
+        if np.isfinite(row.get(stage, np.nan))
+    ]
+    return stacked(whole, f"{', '.join(told)}, a user") if told else whole
 
 
 def valued(row: Row, digits: int) -> Markup:

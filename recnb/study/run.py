@@ -18,8 +18,9 @@ from recnb.evaluation import Evaluation, Protocol, evaluate
 from recnb.evaluation.files import write_json
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
+from recnb.models.blends import Hybrid
 from recnb.models.table import DEFAULTS
-from recnb.progress import Progress
+from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
 from recnb.report import write_report
 from recnb.study.search import search
@@ -100,18 +101,19 @@ def run(
     output = made_folder(Path(output))
     models_folder = output / "models" if save_models else None
     store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
-    models, searches = _searched(plan, store, progress)
-    ev = evaluate(
-        models,
-        plan.split,
-        plan.protocol,
-        plan.seeds,
-        progress,
-        store,
-        search={"trials": plan.trials, "models": searches},
-        command=plan.command,
-        notes=plan.notes,
-    )
+    with listening(progress, said):
+        models, searches = _searched(plan, store, progress)
+        ev = evaluate(
+            models,
+            plan.split,
+            plan.protocol,
+            plan.seeds,
+            progress,
+            store,
+            search={"trials": plan.trials, "models": searches},
+            command=plan.command,
+            notes=plan.notes,
+        )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
@@ -209,7 +211,7 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
         if not isinstance(value, (Recommender, list)) and before.get(key) != value
     }
     # A hybrid has its parts searched, each with the same number of trials.
-    parts = [best, *(getattr(best, "models", None) or [])]
+    parts = [best, *(best.given() if isinstance(best, Hybrid) else [])]
     records = [p.searched for p in parts if getattr(p, "searched", None) is not None]
     n = max((len(record.trials) for record in records), default=0)
     return {

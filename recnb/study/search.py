@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
-from recnb.metrics import resolve
+from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.blends import Hybrid
 from recnb.models.common.validation import Validation
@@ -49,12 +49,12 @@ def search(
         Only ``split.inner`` is used: train against valid. The test rows are not there.
     trials : int
         Fits, the first with the settings given; 0 returns a plain clone. A model without a search space is
-        fitted once; each
-        part of a hybrid is searched on its own with this many.
+        fitted once; each part of a hybrid is searched on its own with this many, but for a second stage that judges
+        given candidates: it is searched where it stands, behind the first one.
     seed : int
         Of the sampler.
     metric : str
-        A ranking metric, or "rmse" for models with `predict`.
+        A metric of lists or of scores ("auc"), or "rmse" for models with `predict`.
     k : int
         Cut-off of a ranking metric.
     protocol : Protocol, optional
@@ -89,9 +89,11 @@ def search(
     """
     judge = Judge.of(split, metric, k, protocol)
     judge.check(model)
-    if isinstance(model, Hybrid) and trials > 0:
+    if trials < 1:
+        return clone(model)
+    if isinstance(model, Hybrid):
         numbers = count()
-        return model.map_parts(
+        model = model.map_parts(
             lambda part: search(
                 part,
                 split,
@@ -104,9 +106,10 @@ def search(
                 None if journal is None else f"{journal}-{next(numbers)}",
             )
         )
+        if not model.search_space():
+            return model
+        journal = None if journal is None else f"{journal}-{next(numbers)}"
     space = model.search_space() if hasattr(model, "search_space") else {}
-    if trials < 1:
-        return clone(model)
     n = trials if space else 1
     study = _study(seed, judge.lower)
     study.enqueue_trial({name: _start(model, name, spec) for name, spec in space.items()})
@@ -131,6 +134,10 @@ def search(
     found = clone(model).set_params(**done[best].settings)
     found.set_params(**{k: v for k, v in done[best].chosen.items() if k == "n_epochs"})
     found.searched = Search(tuple(done), best, judge.label, seed)
+    if isinstance(model, Hybrid):  # a clone does not carry what was searched for its parts
+        for before, after in zip(model.given(), found.given()):
+            if hasattr(before, "searched"):
+                after.searched = before.searched  # type: ignore[attr-defined]
     return found
 
 
@@ -152,7 +159,7 @@ class Judge:
             dataset = inner.dataset.with_relevance(protocol.relevant_from)
             inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
         if metric not in RATINGS:
-            resolve(metric)
+            resolve(metric, needs=("lists", "scores"))
         return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
 
     @property
@@ -163,7 +170,8 @@ class Judge:
     @property
     def label(self) -> str:
         """The metric's name with its cut-off."""
-        return self.metric if self.lower else f"{self.metric}@{self.k}"
+        cut = not self.lower and METRICS[self.metric].cut
+        return f"{self.metric}@{self.k}" if cut else self.metric
 
     def check(self, model: Recommender) -> None:
         """Raise where the model cannot be judged so."""
@@ -192,7 +200,7 @@ class Judge:
             inner.candidates,
             inner.history if given else None,
             metric=self.metric,
-            k=self.k,
+            k=inner.dataset.n_items if METRICS[self.metric].whole else self.k,
             repeats=self.repeats,
         )
         if not len(found.users):
@@ -243,7 +251,7 @@ def _draw(trial, name: str, spec: tuple) -> Any:
 
 def _start(model: Recommender, name: str, spec: tuple) -> Any:
     """The given value of a setting, moved into the space where it lies outside."""
-    value = getattr(model, name)
+    value = model.get_params()[name]
     if spec[0] == "choice":
         return spec[1].index(value) if value in spec[1] else 0
     return type(spec[1])(min(max(value, spec[1]), spec[2]))

@@ -233,8 +233,6 @@ def test_unknown_names():
 
 # Data tables: as long as what they say.
 TABLES = ("world/phrases/*", "data/readers/grocery_words.py")
-# Above the bounds and still to be cut; nothing may join them or grow.
-TO_CUT = {}
 
 
 def sizes(root: Path) -> dict[str, tuple[int, int]]:
@@ -256,18 +254,8 @@ def sizes(root: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_folders_modules_and_classes_stay_small():
-    above = {
-        name: size
-        for name, (size, bound) in sizes(ROOT).items()
-        if size > max(bound, TO_CUT.get(name, 0))
-    }
+    above = {name: size for name, (size, bound) in sizes(ROOT).items() if size > bound}
     assert not above, f"cut them: {above}"
-
-
-def test_what_was_cut_leaves_the_list():
-    found = sizes(ROOT)
-    done = [name for name in TO_CUT if name not in found or found[name][0] <= found[name][1]]
-    assert not done, f"within bounds now, strike out of TO_CUT: {done}"
 
 
 def test_a_size_above_its_bound_is_caught(tmp_path):

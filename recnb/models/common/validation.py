@@ -11,10 +11,11 @@ from scipy import sparse
 
 from recnb.data import Dataset, splits
 from recnb.hashing import hash_ids
-from recnb.metrics import evaluate_lists, hits
+from recnb.metrics import METRICS, auc, evaluate_lists, hits
 from recnb.metrics.ranking.truth import Truth
 from recnb.recommender import Recommender
 from recnb.recommender.blocks import top_k_rows, user_blocks
+from recnb.recommender.candidates import ahead
 
 MOST_USERS = 1000
 
@@ -111,7 +112,7 @@ class Validation:
 
     @cached_property
     def _known(self) -> sparse.csr_matrix:
-        return self.history.pairs()[self.users][:, self.items].tocsr()
+        return self.barred[:, self.items].tocsr()
 
     @cached_property
     def _truth(self) -> Truth:
@@ -154,15 +155,51 @@ class Validation:
         return self.value_of_lists(self.lists(scores))
 
     def value(self, model: Recommender) -> float:
-        """The value of a model that is fitted on the training part."""
-        return self.value_of(lambda users: model.score(users, self.told))
+        """The value of a model that is fitted on the training part, told which items may be listed."""
+
+        def scores(rows: slice) -> np.ndarray:
+            barred = None if self.repeats else self.barred[rows]
+            return model.score_among(self.users[rows], self.allowed, barred, self.told)
+
+        with ahead(len(self.users)):
+            return self._value(scores)
 
     def value_of(self, score: Callable[[np.ndarray], np.ndarray]) -> float:
         """The value of what `score` gives for some users: (n_users, n_items)."""
-        blocks = [
-            self.lists(score(self.users[rows])[:, self.items], rows) for rows in self.blocks()
-        ]
+        return self._value(lambda rows: score(self.users[rows]))
+
+    def _value(self, score: Callable[[slice], np.ndarray]) -> float:
+        if METRICS[self.metric].needs == "scores":
+            return self._area(score)
+        blocks = [self.lists(score(rows)[:, self.items], rows) for rows in self.blocks()]
         return self.value_of_lists(np.concatenate(blocks))
+
+    @cached_property
+    def allowed(self) -> np.ndarray | None:
+        """The shelf as a mask of shape (n_items,); None where everything may be listed."""
+        if self.shelf is None:
+            return None
+        mask = np.zeros(self.history.n_items, bool)
+        mask[self.shelf] = True
+        return mask
+
+    @cached_property
+    def barred(self) -> sparse.csr_matrix:
+        """The known pairs of the users asked: (n_users_asked, n_items)."""
+        return self.history.pairs()[self.users]
+
+    def _area(self, score: Callable[[slice], np.ndarray]) -> float:
+        """The mean AUC over the users for whom it is defined."""
+        values = []
+        for rows in self.blocks():
+            relevant = self.relevant[rows][:, self.items].toarray().astype(bool)
+            candidates = np.ones(relevant.shape, bool)
+            if not self.repeats:
+                candidates[self._known[rows].nonzero()] = False
+            some = (relevant & candidates).any(axis=1)
+            scores = score(rows)[:, self.items]
+            values.append(auc(scores[some], relevant[some], candidates[some]))
+        return float(np.nanmean(np.concatenate(values)))
 
     def blocks(self) -> Iterator[slice]:
         """Positions in `users`, few enough at once to be scored in little memory."""

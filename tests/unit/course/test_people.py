@@ -119,6 +119,43 @@ def test_without_widgets_the_static_page_is_shown(
     assert set(browse(ev, split)._repr_mimebundle_()) == {"text/plain", "text/html"}
 
 
+@pytest.fixture(scope="module")
+def rated() -> Split:
+    """Explicit data: about half of what is taken later is disliked."""
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        [
+            (f"u{u}", f"i{i}", 1 + t % 5, t)
+            for t, (u, i) in enumerate(rng.integers(0, 14, (300, 2)))
+        ],
+        columns=["user_id", "item_id", "rating", "timestamp"],
+    ).drop_duplicates(["user_id", "item_id"])
+    ds = Dataset.from_frames(rows, feedback="explicit", scale=(1, 5))
+    return splits.user_time(ds, test=0.4, valid=0.1)
+
+
+@pytest.mark.parametrize("relevant_from", [None, 3.0])
+def test_what_was_disliked_is_no_hit(rated: Split, relevant_from: float | None) -> None:
+    scores = np.random.default_rng(4).random((rated.dataset.n_users, rated.dataset.n_items))
+    protocol = Protocol(k=8, metrics=("recall",), draws=1000, relevant_from=relevant_from)
+    ev = evaluate({"one": scores.astype(np.float32)}, rated, protocol)
+    value = ev.per_user.set_index("user_id")["value"]
+    test = rated.test.interactions
+    liked = test[test["rating"] >= (relevant_from or 4.0)]
+    n = liked["user"].map(dict(enumerate(rated.dataset.user_ids))).value_counts()
+    disliked = 0
+    for held in (ev, replace(ev, split_frame=None)):
+        for user in value.index:
+            shown = lists_of(held, user, rated)
+            assert len(shown.hit_items) == n[user]
+            assert shown.hits("one") / n[user] == pytest.approx(value[user])
+            listed, later = dict(shown.lists["one"]), dict(shown.later)
+            disliked += len((set(listed) & set(later)) - shown.hit_items)
+            marked = sum(item in shown.hit_items for item in later) + shown.hits("one")
+            assert repr(shown).count("✓ ") == marked
+    assert disliked > 20  # items that were listed and taken, and do not count
+
+
 def test_a_user_who_was_not_judged_is_shown_without_lists(ev: Evaluation, split: Split) -> None:
     user = str(ev.lists["user_id"].iloc[0])
     others = replace(ev, lists=ev.lists[ev.lists["user_id"] != user])

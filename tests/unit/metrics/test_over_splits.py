@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recnb.errors import InputError
-from recnb.metrics import over_splits
+from recnb.metrics import over_splits, with_splits
 
 
 def drawn(rng: np.random.Generator, n_splits: int, spread: float):
@@ -62,3 +62,30 @@ def test_three_splits_that_disagree_show_nothing() -> None:
 def test_wrong_input(values, users, splits, message: str) -> None:
     with pytest.raises(InputError, match=message):
         over_splits(values, users, splits)
+
+
+@pytest.mark.parametrize(("n_splits", "spread"), [(3, 0.0), (3, 0.2), (8, 0.2)])
+def test_an_interval_over_users_becomes_the_one_over_both(n_splits: int, spread: float) -> None:
+    """From the ends of a normal interval over users, the same as from the values."""
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        values, user, split = drawn(rng, n_splits, spread)
+        full = over_splits(values, user, split)
+        means = values.reshape(n_splits, -1).mean(axis=0)
+        half = 1.959964 * means.std(ddof=1) / np.sqrt(len(means))
+        ends = (full.value - half, full.value + half)
+        both = with_splits(full.value, *ends, full.by_split, full.n_users)
+        assert (both.low, both.high, both.p) == pytest.approx(
+            (full.low, full.high, full.p), rel=1e-4
+        )
+        assert both.high - both.low > ends[1] - ends[0]
+
+
+def test_ends_that_cannot_be_are_refused() -> None:
+    for given in (
+        (0.1, 0.3, 0.2, {0: 0.1}, 9),
+        (0.1, 0.0, np.nan, {0: 0.1}, 9),
+        (0.1, 0, 1, {}, 9),
+    ):
+        with pytest.raises(InputError, match="low before high"):
+            with_splits(*given)

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from recnb import evaluate
 from recnb.data import Dataset, Split, splits
 from recnb.errors import InputError
+from recnb.evaluation import Protocol
 from recnb.models import EASE, MF, Blend, ItemKNN, Popularity, Random, RecentPopularity
 from recnb.study import Search, search
 from recnb.study.search import Judge
@@ -48,6 +50,19 @@ def test_the_test_rows_change_nothing(model, metric):
     one, two = (search(model, s, trials=6, metric=metric) for s in (split, other))
     assert one.get_params() == two.get_params()
     assert [t.value for t in one.searched.trials] == [t.value for t in two.searched.trials]
+
+
+@pytest.mark.parametrize("metric", ["auc", "r_precision"])
+@pytest.mark.parametrize("rule", ["user_time", "cold_item"])
+def test_a_metric_of_all_scores_is_that_of_the_evaluation(metric, rule):
+    split = make_split() if rule == "user_time" else splits.cold_item(make_split().dataset)
+    protocol = Protocol(k=5, metrics=(metric,), draws=1000)
+    for model in (EASE(), ItemKNN()):
+        best = search(model, split, trials=3, protocol=protocol)
+        assert best.searched.metric == (metric if metric == "auc" else f"{metric}@5")
+        table = evaluate({"m": best}, split.inner, protocol).rows()
+        found = [trial.value for trial in best.searched.trials]
+        assert max(found) == pytest.approx(table["value"].iloc[0], abs=1e-6)
 
 
 def test_the_test_rows_are_never_asked_for():

@@ -1,0 +1,298 @@
+"""Two stages: the best few items of one model, ranked anew by another one that may look at each of them closely."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.hashing import hash_ids
+from recnb.models.blends import SCALES, Hybrid
+from recnb.models.common.validation import MOST_USERS, Validation
+from recnb.progress import note
+from recnb.recommender import Recommender, score_candidates
+from recnb.recommender.blocks import top_k_rows
+
+WEIGHTS = tuple(round(0.1 * i, 1) for i in range(11))  # of the second stage
+_CELLS = 2 * 10**7  # of one score matrix while the weight is chosen
+
+
+class Rerank(Hybrid):
+    """The best `n` items of a first model, ranked by a second one and the first one's score together.
+
+    Parameters
+    ----------
+    first : Recommender
+        Unfitted; it finds the candidates.
+    second : Recommender
+        Unfitted; it ranks them. One that has `score_candidates` is asked about them alone.
+    n : int
+        Candidates of a user, among the items that may be listed.
+    weight : float, optional
+        Of the second score, from 0 (the first model alone; the second one is then not asked at all) to 1 (the second
+        one alone). None: the value of :data:`WEIGHTS` that gives the highest NDCG@10 on `valid`, the lowest of
+        equal ones; a half without `valid`.
+    scale : {"zscore", "rank"}
+        How both scores are brought to one scale among a user's candidates.
+    users : int
+        Validation users on which the weight is chosen where each pair costs; else 1,000.
+    seed : int, optional
+        Set on the models that have one.
+
+    Notes
+    -----
+    The candidates stand above all other items, which keep the order of the first model; equal scores keep it too. What
+    is known of a user is no candidate, unless known items may be listed again.
+
+    References
+    ----------
+    Liu et al. (2009), "Learning to rank for information retrieval", section 1.2; Covington et al. (2016), "Deep
+    neural networks for YouTube recommendations", section 2, for the two stages.
+    """
+
+    _parts = ("first", "second")
+
+    def __init__(
+        self,
+        first: Recommender,
+        second: Recommender,
+        n: int = 100,
+        weight: float | None = None,
+        scale: str = "zscore",
+        users: int = 300,
+        seed: int | None = None,
+    ) -> None:
+        self.first = first
+        self.second = second
+        self.n = n
+        self.weight = weight
+        self.scale = scale
+        self.users = users
+        self.seed = seed
+
+    @property
+    def uses_valid(self) -> bool:  # type: ignore[override]
+        return self.weight is None or any(m.uses_valid for m in self.given())
+
+    def search_space(self) -> dict[str, tuple]:
+        """The settings of a second stage that judges given candidates: alone it would judge every pair."""
+        if not hasattr(self.second, "score_candidates") or not hasattr(self.second, "search_space"):
+            return {}
+        return {f"second__{name}": spec for name, spec in self.second.search_space().items()}
+
+    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Hybrid:
+        """An unfitted copy; a second stage that judges given candidates is left as it is."""
+        apart = not hasattr(self.second, "score_candidates")
+        second = change(self.second) if apart else clone(self.second)
+        return clone(self).set_params(first=change(self.first), second=second)
+
+    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
+        for name in ("n", "users"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name}={value!r}", mend="a whole number of at least 1")
+        if self.scale not in SCALES:
+            raise InputError(f"scale='{self.scale}'", mend=f"one of {', '.join(SCALES)}")
+        if self.weight is not None and not 0 <= self.weight <= 1:
+            raise InputError(f"weight={self.weight!r}", mend="a number from 0 to 1")
+        self._seconds = {"first": [0.0, 0], "second": [0.0, 0]}
+        self.known_ = train.pairs().astype(bool)
+        self.first_ = self._fitted(self.first, train, valid)
+        self.second_ = self._fitted(self.second, train, valid)
+        if self.weight is not None:
+            self.weight_ = float(self.weight)
+        elif valid is None:
+            self.weight_ = 0.5
+        else:
+            self.weight_ = self._choose(train, valid)
+        self._seconds = {"first": [0.0, 0], "second": [0.0, 0]}
+
+    def _choose(self, train: Dataset, valid: Dataset) -> float:
+        costly = hasattr(self.parts()[1], "score_candidates")
+        validation = Validation.of(train, valid, self.users if costly else MOST_USERS, _CELLS)
+        users, barred = validation.users, validation.barred
+        if not len(users):
+            return 0.5
+        if costly:
+            what = f"{type(self.first).__name__}>{type(self.second).__name__}"
+            note(
+                f"{what}: the weight is chosen on {len(users):,} validation users, at most {self.n} candidates each"
+            )
+        scores, items = self._candidates(users, validation.allowed, barred, validation.told)
+        judged = self._judged(users, items, validation.told)
+        values = [
+            validation.value_of_scores(
+                self._placed(scores, items, judged, weight)[:, validation.items]
+            )
+            for weight in WEIGHTS
+        ]
+        best = next(i for i, value in enumerate(values) if value >= max(values) - 1e-12)
+        self.weights_ = np.array([WEIGHTS, values])  # (2, n_weights): the grid and its values
+        return WEIGHTS[best]
+
+    def chosen(self) -> dict[str, Any]:
+        """The weight, the number of candidates, and what the parts have chosen."""
+        first, second = (clone(m).set_params(**m.chosen()) for m in self.parts())
+        return {"n": self.n, "weight": self.weight_, "first": first, "second": second}
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        known = self.known_ if history is None else history.pairs()
+        return self.score_among(users, None, known[users], history)
+
+    def score_among(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None = None,
+        barred: sparse.csr_matrix | None = None,
+        history: Dataset | None = None,
+    ) -> np.ndarray:
+        """As :meth:`score`; the candidates are among the items that may be listed."""
+        users = np.asarray(users)
+        if not self.weight_:
+            with self._clock("first", len(users)):
+                return self.parts()[0].score_among(users, allowed, barred, history)
+        with self._clock("first", len(users)):
+            scores, items = self._candidates(users, allowed, barred, history)
+        with self._clock("second", len(users)):
+            judged = self._judged(users, items, history)
+        return self._placed(scores, items, judged, self.weight_)
+
+    def candidates(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None = None,
+        barred: sparse.csr_matrix | None = None,
+        history: Dataset | None = None,
+    ) -> np.ndarray:
+        """The items that the second stage looks at, in the first one's order: (n_users, n), int64, -1 where fewer.
+
+        Parameters as in :meth:`Recommender.score_among`.
+        """
+        return self._candidates(np.asarray(users), allowed, barred, history)[1]
+
+    def _candidates(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None,
+        barred: sparse.csr_matrix | None,
+        history: Dataset | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of the first model for all items, and its best `n` of those that may be listed."""
+        scores = np.asarray(self.parts()[0].score_among(users, allowed, barred, history))
+        open_ = scores.astype(np.float32, copy=True)
+        if allowed is not None:
+            open_[:, ~allowed] = -np.inf
+        if barred is not None:
+            open_[barred.nonzero()] = -np.inf
+        n = min(self.n, open_.shape[1])
+        by_user, by_item = hash_ids(self.user_ids_)[users], hash_ids(self.item_ids_)
+        return scores, top_k_rows(open_, n, by_user, by_item)
+
+    def _judged(self, users: np.ndarray, items: np.ndarray, history: Dataset | None) -> np.ndarray:
+        """Scores of the second model for the candidates: (n_users, n), minus infinity where there is none."""
+        return score_candidates(self.parts()[1], users, items, history)
+
+    def _placed(
+        self, scores: np.ndarray, items: np.ndarray, judged: np.ndarray, weight: float
+    ) -> np.ndarray:
+        """Scores of all items: those of the first model, the candidates lifted above them in their new order."""
+        there = items >= 0
+        first = np.take_along_axis(scores, np.maximum(items, 0), axis=1)
+        mixed = (1 - weight) * _scaled(first, there, self.scale)
+        mixed += weight * _scaled(judged, there, self.scale)
+        # falling, equal ones in the order of the first stage, which is that of the columns
+        order = np.argsort(np.where(there, -mixed, np.inf), axis=1, kind="stable")
+        falling = np.take_along_axis(mixed, order, axis=1)
+        filled = np.take_along_axis(there, order, axis=1)
+        low, high = scores.min(axis=1).astype(float), scores.max(axis=1).astype(float)
+        step = np.maximum.reduce([high - low, 1e-3 * np.abs(high), np.full_like(high, 1e-6)])
+        bottom = np.where(filled, falling, np.inf).min(axis=1, initial=np.inf)
+        bottom = np.where(filled.any(axis=1), bottom, 0.0)
+        lifted = high[:, None] + step[:, None] * (
+            1 + np.where(filled, falling, 0) - bottom[:, None]
+        )
+        # no two are equal in float32: the order of the first stage decides, not a hash
+        grain = 4 * np.spacing(np.abs(lifted).max(axis=1, initial=0).astype(np.float32))
+        places = np.arange(items.shape[1], 0, -1)
+        lifted += grain[:, None].astype(float) * places
+        out = scores.astype(np.float32, copy=True)
+        row, column = np.nonzero(filled)
+        out[row, np.take_along_axis(items, order, axis=1)[row, column]] = lifted[row, column]
+        return out
+
+    def _clock(self, stage: str, users: int) -> _Clock:
+        if "_seconds" not in vars(self):  # read from disk
+            self._seconds = {"first": [0.0, 0], "second": [0.0, 0]}
+        return _Clock(self._seconds[stage], users)
+
+    def costs(self) -> dict[str, float]:
+        """Milliseconds a user of each stage, over all users scored since it was fitted."""
+        measured = vars(self).get("_seconds", {})
+        return {
+            f"{stage}_stage_ms": 1000 * seconds / users
+            for stage, (seconds, users) in measured.items()
+            if users
+        }
+
+    def with_items(self, items) -> Recommender:
+        """A copy that also scores new items, where both models can."""
+        out: Any = super().with_items(items)
+        more = len(out.item_ids_) - self.known_.shape[1]
+        out.known_ = sparse.csr_matrix(
+            sparse.hstack(
+                [self.known_, sparse.csr_matrix((self.known_.shape[0], more), dtype=bool)]
+            )
+        )
+        return out
+
+
+class _Clock:
+    """Adds the seconds of a block, and its users, to a pair of sums."""
+
+    def __init__(self, sums: list[Any], users: int) -> None:
+        self.sums, self.users = sums, users
+
+    def __enter__(self) -> None:
+        self.start = time.perf_counter()
+
+    def __exit__(self, *error: Any) -> None:
+        self.sums[0] += time.perf_counter() - self.start
+        self.sums[1] += self.users
+
+
+def _scaled(values: np.ndarray, there: np.ndarray, scale: str) -> np.ndarray:
+    """Values of each row where there are any: z-scores, or ranks from 0 to 1, equal ones alike; 0 elsewhere. float64.
+
+    Examples
+    --------
+    >>> there = np.array([[True, True, True, False]])
+    >>> _scaled(np.array([[1.0, 3.0, 3.0, 9.0]]), there, "rank").tolist()
+    [[0.0, 0.75, 0.75, 0.0]]
+    >>> _scaled(np.array([[1.0, 3.0, -np.inf]]), np.array([[True, True, False]]), "zscore").tolist()
+    [[-1.0, 1.0, 0.0]]
+    """
+    values = np.where(there, values, 0).astype(np.float64)
+    n = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    if scale == "rank":
+        return _ranks(values, there) / np.maximum(n - 1, 1)
+    away = np.where(there, values - values.sum(axis=1, keepdims=True) / n, 0)
+    spread = np.sqrt((away**2).sum(axis=1, keepdims=True) / n)
+    return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
+
+
+def _ranks(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """How many of the row's values are lower, equal ones counted half."""
+    out = np.zeros(values.shape)
+    for row, (line, open_) in enumerate(zip(values, there)):
+        kept = line[open_]
+        ordered = np.sort(kept)
+        below = np.searchsorted(ordered, kept, "left")
+        out[row, open_] = (below + np.searchsorted(ordered, kept, "right") - 1) / 2
+    return out
