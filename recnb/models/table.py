@@ -36,6 +36,7 @@ class Entry:
 _M = "recnb.models."
 _POPULARITY, _NEIGHBOURS = _M + "classical.popularity:", _M + "classical.neighbours:"
 _FACTORS, _VARIATIONAL = _M + "classical.factorisation:", _M + "ratings.variational:"
+_LANGUAGE = _M + "language."
 _CONTENT, _TOWER = _M + "content.", _M + "two_tower.model:"
 
 TABLE: dict[str, Entry] = {
@@ -70,6 +71,8 @@ TABLE: dict[str, Entry] = {
     "fusion": Entry(
         _TOWER + "TwoTower", ("black", "p", "-"), {"head": "dot", "modalities": "auto"}
     ),
+    "pair": Entry(_LANGUAGE + "pair:TextPair", ("purple", "s", "-")),
+    "tagger": Entry(_LANGUAGE + "tagger:SlateTagger", ("purple", "^", "--")),
 }
 
 DEFAULTS = ("random", "popularity", "itemknn", "ease", "tfidf", "text_frozen")  # of recnb evaluate
