@@ -1,4 +1,4 @@
-"""Ways of tuning a language model: methods, adapters, bases in fewer bits, several adapters on one base."""
+"""Ways of tuning a language model: methods, adapters, several adapters on one base."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bank": ["Adapter", "AdapterBank"],
         "merging": ["save_merged"],
         "methods": ["METHODS", "Method", "counts", "depth_of", "merged", "method_of", "tune"],
-        "quantised": ["quantise"],
     },
 )
 
@@ -31,4 +30,3 @@ if TYPE_CHECKING:
     from recnb.tuning.methods import merged as merged
     from recnb.tuning.methods import method_of as method_of
     from recnb.tuning.methods import tune as tune
-    from recnb.tuning.quantised import quantise as quantise

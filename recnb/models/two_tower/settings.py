@@ -142,7 +142,7 @@ class Tuning:
         Of the method, see :func:`recnb.tuning.methods.tune`; None: what is usual.
     quantise : {"int8", "nf4"}, optional
         Keep the frozen language model in fewer bits under the method's parts, see
-        :func:`recnb.tuning.quantised.quantise`.
+        :func:`recnb.encoders.quantised.quantise`.
     """
 
     method: str = "head_only"
@@ -175,7 +175,7 @@ class Tuning:
         )
         if self.quantise is None:
             return change
-        from recnb.tuning.quantised import quantise
+        from recnb.encoders.quantised import quantise
 
         kind = self.quantise
         return lambda network: change(quantise(network, kind))

@@ -397,7 +397,7 @@ def test_every_4_bit_matrix_is_read_right(tmp_path: Path) -> None:
     import bitsandbytes as bnb
     import transformers as hf
 
-    from recnb.tuning.quantised import quantise
+    from recnb.encoders.quantised import quantise
 
     torch.manual_seed(0)
     config = hf.BertConfig(
