@@ -10,6 +10,7 @@ import numpy as np
 from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.errors import InputError
+from recnb.hashing import hash_ids
 from recnb.models.language.histories import Told
 from recnb.models.language.joint.model import JointReader, passes
 
@@ -187,7 +188,8 @@ class SlateTagger(JointReader):
     def _order(self, items: np.ndarray, turn: int) -> np.ndarray:
         if not self.shuffle:
             return self._popular_first(items)
-        return np.random.default_rng([self.seed, turn, *items.tolist()]).permutation(len(items))
+        named = hash_ids(self.item_ids_[items]).tolist()
+        return np.random.default_rng([self.seed, turn, *named]).permutation(len(items))
 
     def _packs(self, layout: Layout, told: Told, items: np.ndarray) -> Iterable[np.ndarray]:
         return np.array_split(np.arange(len(items)), max(1, -(-len(items) // self.slate)))

@@ -11,7 +11,7 @@ from recnb.models import ItemKNN, TextFrozen, TextJoint, TfIdf, UserKNN, make, n
 from recnb.recommender import top_k
 from tests.unit.models.conftest import made_frames, parts
 
-TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion")
+TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion", "pair", "tagger")
 EACH = [n for n in names() if n not in TOWERS] + ["ease+tfidf", "itemknn+text_joint"]
 
 

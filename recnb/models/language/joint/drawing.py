@@ -34,6 +34,8 @@ class Draws:
         alike.
     users_per_epoch, batch_users : int
     seed : int
+    user_order, item_order : ndarray, optional
+        Codes in the order of their ids, so that the order of the tables decides nothing.
     """
 
     histories: Histories
@@ -46,6 +48,8 @@ class Draws:
     users_per_epoch: int = 500
     batch_users: int = 8
     seed: int = 0
+    user_order: np.ndarray | None = None
+    item_order: np.ndarray | None = None
     _of_epoch: tuple[int, Histories, np.ndarray | None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -59,6 +63,11 @@ class Draws:
         count = np.bincount(held.items[held.liked], minlength=self.n_items).astype(float)
         used = np.bincount(held.items, minlength=self.n_items) > 0
         share = count if self.negatives == "popularity" else used.astype(float)
+        if self.user_order is None:
+            self.user_order = np.arange(len(held.start) - 1)
+        if self.item_order is None:
+            self.item_order = np.arange(self.n_items)
+        share = share[self.item_order]
         self._share = np.cumsum(share / max(share.sum(), 1e-12))
 
     def plan(self, epoch: int) -> list[tuple[int, np.ndarray]]:
@@ -69,10 +78,10 @@ class Draws:
         of_row = np.repeat(np.arange(n_users), np.diff(held.start))
         last = np.full(n_users, -1)
         last[of_row[wanted]] = np.flatnonzero(wanted)  # the last wanted row of each user
-        users = np.flatnonzero(last > held.start[:-1])
-        if not len(users):  # nobody has a history and something after it
-            users = np.flatnonzero(last >= 0)
-        users = np.sort(rng.permutation(users)[: self.users_per_epoch])
+        able = last > held.start[:-1]
+        if not able.any():  # nobody has a history and something after it
+            able = last >= 0
+        users = self.by_id(able, rng)[: self.users_per_epoch]
         low = np.minimum(held.start[users] + 1, last[users])
         cut = low + (rng.random(len(users)) * (last[users] - low + 1)).astype(np.int64)
         # like lengths together, in a random order of batches
@@ -109,15 +118,21 @@ class Draws:
             out.append((told, candidates, labels))
         return out
 
+    def by_id(self, able: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Some users in a drawn order that depends on their ids and not on their codes."""
+        assert self.user_order is not None
+        return rng.permutation(self.user_order[able[self.user_order]])
+
     def others(
         self, rng: np.random.Generator, mine: np.ndarray, n: int | None = None
     ) -> np.ndarray:
         """Distinct items that a user has not liked."""
         n = self.n_negatives if n is None else n
+        assert self.item_order is not None
         taken, out = set(mine.tolist()), []
         for _ in range(_TRIES):
             drawn = np.searchsorted(self._share, rng.random(2 * n), side="right")
-            for item in np.minimum(drawn, self.n_items - 1).tolist():
+            for item in self.item_order[np.minimum(drawn, self.n_items - 1)].tolist():
                 if item not in taken:
                     taken.add(item)
                     out.append(item)
@@ -134,7 +149,13 @@ class Draws:
             held = self.histories
             rng = np.random.default_rng([self.seed, epoch, 0])
             of_row = np.repeat(np.arange(len(held.start) - 1), np.diff(held.start))
-            order = np.lexsort((rng.random(len(of_row)), of_row))
+            # shuffled from an order that the tables do not decide
+            rank = np.argsort(self.item_order)[held.items]  # type: ignore[arg-type]
+            people = np.argsort(self.user_order)[of_row]  # type: ignore[arg-type]
+            straight = np.lexsort((rank, people))
+            mixed_up = np.empty(len(of_row))
+            mixed_up[straight] = rng.random(len(of_row))
+            order = np.lexsort((mixed_up, of_row))
             mixed = Histories(held.start, held.items[order], held.liked[order], held.explicit)
             self._of_epoch = (epoch, mixed, order)
         _, mixed, order = self._of_epoch

@@ -16,6 +16,7 @@ from recnb.data.text import Text
 from recnb.encoders.loading import cited
 from recnb.errors import InputError
 from recnb.models.common.item_tables import sentences
+from recnb.models.common.liked import by_id
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.language.histories import Histories, Told
 from recnb.models.language.joint.drawing import NEGATIVES, Draws, ratings_of, shown
@@ -133,6 +134,7 @@ class JointReader(CandidateScorer):
             self.users_per_epoch,
             self.batch_users,
             self.seed,
+            *by_id(train),
         )
         network = self._build()
         value, asked = None, None
@@ -286,7 +288,7 @@ class JointReader(CandidateScorer):
         if not self._rated:
             of_row = np.repeat(np.arange(len(rows)), rows)
             rows = np.bincount(of_row[wanted.liked], minlength=len(rows))
-        users = np.sort(rng.permutation(np.flatnonzero(rows))[:_VALID_USERS])
+        users = draws.by_id(rows > 0, rng)[:_VALID_USERS]
         if not len(users):
             raise InputError(
                 "no user has a relevant row in the validation part",

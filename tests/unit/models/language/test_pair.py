@@ -112,6 +112,29 @@ def test_histories_hold_only_what_stood_before_and_negatives_are_not_liked():
     assert [b.tolist() for _, b in draws.plan(0)] != [b.tolist() for _, b in draws.plan(1)]
 
 
+def test_the_order_of_the_tables_decides_nothing():
+    ds = world()
+    rng = np.random.default_rng(1)
+    frame = ds.interactions.assign(
+        user_id=ds.user_ids[ds.interactions["user"]], item_id=ds.item_ids[ds.interactions["item"]]
+    )[["user_id", "item_id", "rating", "timestamp"]]
+    items, users = ds.items.reset_index(), ds.users.reset_index()
+    turned = Dataset.from_frames(
+        frame.sample(frac=1, random_state=1),
+        items.iloc[rng.permutation(len(items))],
+        users.iloc[rng.permutation(len(users))],
+        feedback="explicit",
+        scale=(1, 5),
+    )
+    assert list(turned.item_ids) != list(ds.item_ids)
+    scores = []
+    for data in (ds, turned):
+        model = small(n_epochs=2).fit(*_halves(data))
+        scores.append(model.score(np.argsort(data.user_ids))[:, np.argsort(data.item_ids)])
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)
+    assert np.ptp(scores[0]) > 0.1
+
+
 def test_popular_items_are_drawn_as_often_as_they_are_liked():
     ds = world()
     held = Histories.of(ds)
