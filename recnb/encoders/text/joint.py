@@ -13,6 +13,8 @@ from recnb.encoders.text.encoder import TextEncoder
 from recnb.encoders.text.tower import PACKED, TextTower
 from recnb.errors import InputError
 
+SEES = ("own", "slate", "all")
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -26,22 +28,25 @@ class Sequences:
         0 what all may see (a history), 1, 2, … the candidates; -1 at padding.
     position : Tensor of shape (n, length), int64
         Where a token stands in what it sees.
-    apart : bool
-        Whether a candidate sees part 0 and itself alone, and part 0 itself alone; else all tokens of a sequence see
-        each other.
+    sees : {"own", "slate", "all"}
+        What a token sees. "own": a candidate sees part 0 and itself, part 0 itself; "slate": a candidate sees part 0
+        and all candidates, part 0 itself; "all": everything.
     """
 
     tokens: torch.Tensor
     part: torch.Tensor
     position: torch.Tensor
-    apart: bool
+    sees: str
 
     def mask(self, kind: torch.dtype) -> torch.Tensor:
         """What is added to the attention of a token (second last axis) to another one: (n, 1, length, length)."""
         part = self.part
         open_ = (part >= 0)[:, None, :].expand(-1, part.shape[1], -1)
-        if self.apart:
-            open_ = open_ & ((part == 0)[:, None, :] | (part[:, :, None] == part[:, None, :]))
+        past = (part == 0)[:, None, :]
+        if self.sees == "own":
+            open_ = open_ & (past | (part[:, :, None] == part[:, None, :]))
+        elif self.sees == "slate":
+            open_ = open_ & (past | (part > 0)[:, :, None])
         # padding sees itself: a row without any open place has no softmax
         open_ = open_ | torch.eye(part.shape[1], dtype=torch.bool, device=part.device)
         bar = torch.zeros(open_.shape, dtype=kind, device=part.device)

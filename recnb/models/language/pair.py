@@ -155,11 +155,11 @@ class TextPair(JointReader):
         return "mse" if self._rated else self.loss
 
     @property
-    def _apart(self) -> bool:
-        return self.sees == "history"
+    def _sees(self) -> str:
+        return "own" if self.sees == "history" else "all"
 
     def _packs(self, layout: Layout, told: Told, items: np.ndarray) -> Iterable[np.ndarray]:
-        if self._apart:
+        if self.sees == "history":
             return super()._packs(layout, told, items)
         return (np.array([place]) for place in range(len(items)))
 
@@ -169,7 +169,7 @@ class TextPair(JointReader):
         drawn: Sequence[tuple[Told, np.ndarray, np.ndarray]],
         rng: np.random.Generator,
     ) -> dict[str, Any]:
-        if self._apart:
+        if self.sees == "history":
             return super()._labelled(layout, drawn, rng)
         import torch
 

@@ -48,8 +48,9 @@ class SlateTagger(JointReader):
 
     Notes
     -----
-    A candidate's score is the mean over its tokens of the log-odds of P. Its companions in the slate count too: they
-    are drawn anew with each order. Where all layers read the sequence, a slate must fit in the encoder's positions.
+    Candidates see the history and each other, the history sees itself. A candidate's score is the mean over its tokens
+    of the log-odds of P. Its companions in the slate count too: they are drawn anew with each
+    order. Where all layers read the sequence, a slate must fit in the encoder's positions.
 
     References
     ----------
@@ -124,8 +125,8 @@ class SlateTagger(JointReader):
         return self.slate - self.n_targets
 
     @property
-    def _apart(self) -> bool:
-        return False
+    def _sees(self) -> str:
+        return "slate"
 
     @property
     def _slots(self) -> int:

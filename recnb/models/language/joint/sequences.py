@@ -27,16 +27,14 @@ class Layout:
     n_items : int
     max_history : int
         The most recent so many items are told.
-    apart : bool
-        Whether candidates are read without each other, see :class:`recnb.encoders.text.joint.Sequences`.
-    most_tokens : int
-        Of a history and one candidate, where positions are bounded; older items are left out.
+    sees : {"own", "slate", "all"}
+        See :class:`recnb.encoders.text.joint.Sequences`; with "own" each candidate follows the history directly.
     """
 
     tower: JointTower
     n_items: int
     max_history: int
-    apart: bool
+    sees: str
 
     @property
     def whole(self) -> bool:
@@ -47,7 +45,7 @@ class Layout:
         """One sequence: ndarray of shape (6, n_tokens), int64, the rows as in :data:`COLUMNS`."""
         start, length = self._candidates(candidates, not (self.whole and told.items))
         past, spans = self._history(
-            told, int(length.max(initial=0)) if self.apart else int(length.sum())
+            told, int(length.max(initial=0)) if self.sees == "own" else int(length.sum())
         )
         blocks = []
         for age, thought, (first, n) in zip(*past, spans):
@@ -57,7 +55,7 @@ class Layout:
             blocks.append(_span(first, n, slot + 1, 0, 0, slot + 1))
         out = np.concatenate(blocks, axis=1) if blocks else np.zeros((6, 0), np.int64)
         position = np.arange(out.shape[1])
-        if self.apart:  # each candidate follows the history
+        if self.sees == "own":  # each candidate follows the history
             before = (
                 np.concatenate([[0], np.cumsum(length)[:-1]]) if len(length) else np.zeros(1, int)
             )
