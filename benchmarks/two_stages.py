@@ -11,8 +11,8 @@ the other half; and the tagger, trained with shuffled slates and with the popula
 its labels, and the share of pairs of a slate that change places between two drawn orders.
 
 The two parts go to `results/two_stages.json` and `results/joint_reading.json`. The last line is `ratio: X`: in `stages`
-the best second stage's NDCG@10 over that of EASE, the mean over data and splits; in `reading` the share of pairs swapped
-without shuffled training over that with it.
+the best second stage's NDCG@10 over that of EASE, the mean over data and splits; in `reading` the share of swapped
+pairs without shuffled training over that with it.
 """
 
 from __future__ import annotations
