@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from recnb.encoders.text.joint import JointTower, Sequences
 
-SCALE = 4.0  # of the cosine at the start
+SCALE = 4.0  # of the cosine at the start, where it ranks
 THOUGHTS = 3  # of an item in a history: not known, not liked, liked
 
 
@@ -21,6 +21,8 @@ class Match(nn.Module):
     ----------
     dim : int
     dropout : float
+    scale : float
+        Of the cosine at the start.
 
     Notes
     -----
@@ -33,11 +35,11 @@ class Match(nn.Module):
     [[4.0, -4.0]]
     """
 
-    def __init__(self, dim: int, dropout: float = 0.0) -> None:
+    def __init__(self, dim: int, dropout: float = 0.0, scale: float = SCALE) -> None:
         super().__init__()
         self.dim, self.dropout = dim, nn.Dropout(dropout)
         self.line = nn.Linear(4 * dim, 1)
-        self.scale = nn.Parameter(torch.tensor(SCALE))
+        self.scale = nn.Parameter(torch.tensor(float(scale)))
         nn.init.zeros_(self.line.weight)
         nn.init.zeros_(self.line.bias)
 
@@ -98,7 +100,8 @@ class JointNetwork(nn.Module):
         self.slot = nn.Embedding(slots + 1, dim) if slots else None
         for table in self._tables():
             nn.init.zeros_(table.weight)
-        self.match = Match(dim, dropout)
+        # a rating is at first the mean
+        self.match = Match(dim, dropout, 0.0 if loss == "mse" else SCALE)
         self.register_buffer("mean", torch.tensor(float(mean)))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
