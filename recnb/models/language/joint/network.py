@@ -125,7 +125,10 @@ class JointNetwork(nn.Module):
         return self.tower.network
 
     def read(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Last states of the tokens (n, length, dim), and which part each is in (n, length, n_parts), 0 or 1."""
+        """Last states of the tokens (n, length, dim), and which part each is in (n, length, n_parts).
+
+        1 in its part, -1 for a token of the history that was not liked, else 0.
+        """
         part = batch["part"]
         added = self.kind((part > 0).long()) + self.thought(batch["thought"])
         added = added + self.age(batch["age"]) * (part == 0)[..., None]
@@ -134,7 +137,9 @@ class JointNetwork(nn.Module):
         sequences = Sequences(batch["tokens"], part, batch["position"], self.sees)
         states = self.tower.read(sequences, added)
         inside = F.one_hot(part + 1, int(batch["n_candidates"]) + 2)[..., 1:]
-        return states, inside.to(states.dtype)
+        # what was not liked counts against
+        sign = torch.where((part == 0) & (batch["thought"] == 1), -1, 1)
+        return states, (inside * sign[..., None]).to(states.dtype)
 
     def scores(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Scores of the candidates of each row: (n, n_candidates); of places without a candidate anything."""
@@ -187,6 +192,6 @@ class JointNetwork(nn.Module):
 
 
 def _means(states: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-    """Mean states of the parts of each row: (n, n_parts, dim); zero where a part has no token."""
+    """Mean states of the parts of each row, with their signs: (n, n_parts, dim); zero where a part has no token."""
     total = torch.bmm(inside.transpose(1, 2), states)
-    return total / inside.sum(dim=1).clamp(min=1)[..., None]
+    return total / inside.abs().sum(dim=1).clamp(min=1)[..., None]
