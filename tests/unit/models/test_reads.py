@@ -15,6 +15,7 @@ from recnb.models import Blend, Switch, names, parse_models, registry
 from recnb.recommender import LanguageModel, Reads, load_model
 
 MINI = LanguageModel("sentence-transformers/all-MiniLM-L6-v2", 22_713_216)
+SMOL = LanguageModel("smollm2-135m-instruct", 134_515_008)
 # Written down by hand: ids, modalities, whether a language model reads.
 READS = {
     "random": ("none", (), False),
@@ -32,6 +33,7 @@ READS = {
         ("none", ("text",), True),
     ),
     **dict.fromkeys(["pair", "tagger"], ("none", ("text",), True)),
+    **dict.fromkeys(["lm_yes", "lm_likelihood", "lm_list", "lm_embed"], ("none", ("text",), True)),
     "bfm_text": ("pairs", ("text",), True),
     "hybrid": ("pairs", ("text",), True),
     "fusion": ("none", ("text", "media"), True),
@@ -45,7 +47,8 @@ def test_every_name_is_written_down():
 @pytest.mark.parametrize("name", READS)
 def test_every_name_says_what_it_reads(name):
     ids, modalities, language = READS[name]
-    assert make(name).reads() == Reads(ids, modalities, (MINI,) * language)
+    model = SMOL if name.startswith("lm_") else MINI
+    assert make(name).reads() == Reads(ids, modalities, (model,) * language)
 
 
 @pytest.mark.parametrize("name", [n for n in READS if hasattr(registry.lookup(n), "methods")])

@@ -43,10 +43,10 @@ class Layout:
 
     def row(self, told: Told, candidates: np.ndarray) -> np.ndarray:
         """One sequence: ndarray of shape (6, n_tokens), int64, the rows as in :data:`COLUMNS`."""
-        start, length = self._candidates(candidates, not (self.whole and told.items))
-        past, spans = self._history(
-            told, int(length.max(initial=0)) if self.sees == "own" else int(length.sum())
-        )
+        length = self._candidates(candidates, lead=True)[1]
+        needed = length.max(initial=0) if self.sees == "own" else length.sum()
+        past, spans = self._history(told, int(needed))
+        start, length = self._candidates(candidates, lead=not (self.whole and spans))
         blocks = []
         for age, thought, (first, n) in zip(*past, spans):
             blocks.append(_span(first, n, 0, age, thought, 0))
@@ -73,16 +73,16 @@ class Layout:
         items = np.array(told.items[-self.max_history :], np.int64)
         liked = None if told.liked is None else told.liked[-self.max_history :]
         start, length = self.tower.spans(items + self.n_items, lead=False, trail=self.whole)
-        if self.whole and len(items):
+        kept = length > 0
+        if self.whole:
             room = self.tower.most_tokens - needed - self.tower.n_lead
-            kept = np.cumsum(length[::-1])[::-1] <= room
-            start, length = start[kept], length[kept]
-            liked = None if liked is None else liked[len(items) - len(start) :]
-            if len(start):
-                start[0], length[0] = start[0] - self.tower.n_lead, length[0] + self.tower.n_lead
+            kept &= np.cumsum(length[::-1])[::-1] <= room
+        start, length = start[kept], length[kept]
+        if self.whole and len(start):
+            start[0], length[0] = start[0] - self.tower.n_lead, length[0] + self.tower.n_lead
         n = len(start)
         ages = list(range(n - 1, -1, -1))
-        thoughts = [0] * n if liked is None else [2 if good else 1 for good in liked]
+        thoughts = [0] * n if liked is None else (1 + np.array(liked, int)[kept]).tolist()
         return (ages, thoughts), list(zip(start.tolist(), length.tolist()))
 
     def packs(self, told: Told, candidates: np.ndarray, budget: int) -> Iterator[np.ndarray]:
