@@ -5,10 +5,10 @@
 Every set at hand, every model with its defaults. `cold_item` splits (the new items ranked among themselves) with
 three seeds, since new items are the sample and not only users; `user_time` (`random` where there is no order) with
 one. The values from which the models choose, how cautiously and in which order were settled on seeds 0 to 2 of most
-of these sets, seeds 5 to 7 showed that few validation items choose badly; so other seeds are judged. `ml-100k:5` is MovieLens-100K thinned to 5 rows an item, `grocery:1000` has
-1,000 households. Last.fm is read by artists' names alone: its tags were written by the users who are judged. Sets
-of more than 1,500 users are judged on 1,500 of them. `joint_rank20` is the joint model as it was before: 20 factors
-by ridge.
+of these sets, and seeds 5 to 7 showed that few validation items choose badly; so other seeds are judged.
+`ml-100k:5` is MovieLens-100K thinned to 5 rows an item, `grocery:1000` has 1,000 households. Last.fm is read by
+artists' names alone: its tags were written by the users who are judged. Sets of more than 1,500 users are judged on
+1,500 of them. `joint_rank20` is the joint model as it was before: 20 factors by ridge.
 
 Intervals: users and splits are both samples (`recnb.metrics.over_splits`); with one split over users alone. Each
 finished (set, split, seed, model) is kept in `.benchmarks/text_transfer` and not computed again. Results go to
@@ -105,16 +105,19 @@ def divide(ds: Dataset, kind: str, seed: int) -> splits.Split:
 
 def judge(name: str, ds: Dataset, kind: str, seed: int, file: Path) -> None:
     """Values per user of every model on one split, those that the file has left out."""
+    kept: dict[str, Any] = {}
+    if file.is_file():
+        kept = json.loads(file.read_text(encoding="utf-8"))["models"]
+        if {*MODELS, OLD_NAME} <= set(kept):
+            return
     split = divide(ds, kind, seed)
     known = split.known.interactions
     out: dict[str, Any] = {
         "split": kind,
         "rows_per_item": len(known) / known["item"].nunique(),
         "split_digest": split.digest,
-        "models": {},
+        "models": kept,
     }
-    if file.is_file():
-        out["models"] = json.loads(file.read_text(encoding="utf-8"))["models"]
     for model, settings in [*MODELS.items(), (OLD_NAME, OLD)]:
         if model in out["models"]:
             continue
