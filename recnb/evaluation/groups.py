@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recnb.evaluation.columns import TABLE, differences, ends, resampled
+from recnb.evaluation.columns import TABLE, differences, ends_of, resampled
 from recnb.evaluation.protocol import Key
 
 _MANY = 6  # distinct numbers above which they are cut in thirds
@@ -16,6 +17,7 @@ _MANY = 6  # distinct numbers above which they are cut in thirds
 def by_group(ev: Any, group: str, key: Key, to: str) -> pd.DataFrame:
     """The table of :meth:`Evaluation.by`."""
     labels = ev.groups(group)
+    bounds = partial(ends_of, protocol=ev.settings.get("protocol", {}))
     rows = []
     for label in labels.cat.categories:
         inside = (labels == label).to_numpy()
@@ -32,7 +34,18 @@ def by_group(ev: Any, group: str, key: Key, to: str) -> pd.DataFrame:
             d = changes.get(model)
             change = (d.difference, d.low, d.high) if d else (0.0, 0.0, 0.0)
             value, n = column.mean(key[0]), len(column.users)
-            rows.append((str(label), model, *key, value, *ends(drawn[model]), n, to, *change))
+            rows.append(
+                (
+                    str(label),
+                    model,
+                    *key,
+                    value,
+                    *bounds(column, drawn[model], key[0]),
+                    n,
+                    to,
+                    *change,
+                )
+            )
     names = ["group", *TABLE, "to", "difference", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=names).astype({"k": "Int64"})
 

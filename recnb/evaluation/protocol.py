@@ -13,6 +13,7 @@ from scipy import sparse
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
 from recnb.metrics import METRICS, Metric, Truth, resolve
+from recnb.metrics.intervals import check_interval
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
 REPEATS = ("exclude", "include")
@@ -39,6 +40,9 @@ class Protocol:
         Bootstrap and randomisation draws, at least 1,000.
     seed : int
         Seed of the draws.
+    interval : {"percentile", "bca"}
+        Of values. "bca" covers better where most users score 0; differences have percentiles always, which cover
+        better for them (:func:`recnb.metrics.bootstrap`).
 
     Examples
     --------
@@ -52,6 +56,7 @@ class Protocol:
     repeats: str = "exclude"
     draws: int = 2000
     seed: int = 0
+    interval: str = "percentile"
 
     def __post_init__(self) -> None:
         metrics = (self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics)
@@ -68,6 +73,7 @@ class Protocol:
             raise InputError(f"k={self.k}", mend="whole numbers of at least 1")
         if self.repeats not in REPEATS:
             raise InputError(f"repeats='{self.repeats}'", mend=f"one of {', '.join(REPEATS)}")
+        check_interval(self.interval)
         if self.draws < 1000:
             raise InputError(f"draws={self.draws}", mend="at least 1,000")
 

@@ -15,7 +15,7 @@ from recnb import hooks
 from recnb.errors import InputError
 from recnb.evaluation import files
 from recnb.evaluation.ceiling import CEILING
-from recnb.evaluation.columns import TABLE, Column, differences, ends, long_table, resampled
+from recnb.evaluation.columns import TABLE, Column, differences, ends_of, long_table, resampled
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.groups import by_group, grouped
 from recnb.evaluation.people import UserLists, lists_of_users
@@ -123,8 +123,7 @@ class Evaluation:
         DataFrame
             `model, metric, k, candidates, value, low, high, n_users`, and `seeds` (how many), `seed_sd` (standard
             deviation of the value over them; 0 for one) and `language` (whether a language model reads for it; null
-            where not known). Interval: percentile bootstrap over users, of the mean over
-            seeds.
+            where not known). Interval: bootstrap over users, of the mean over seeds, as the protocol says.
         """
         return self._table.copy()
 
@@ -141,7 +140,7 @@ class Evaluation:
         for key in self.keys:
             held, drawn = self._all(key)
             for model, column in held.items():
-                low, high = ends(drawn[model])
+                low, high = ends_of(column, drawn[model], key[0], self.settings.get("protocol", {}))
                 each = [self.columns[model, s, key].mean(key[0]) for s in self.seeds(model)]
                 rows.append(
                     {
@@ -167,7 +166,8 @@ class Evaluation:
             for (model, seed), drawn in resampled(held, key[0], *self.draws()).items():
                 column = held[model, seed]
                 value, n = column.mean(key[0]), len(column.users)
-                rows.append((model, seed, *key, value, *ends(drawn), n))
+                ends = ends_of(column, drawn, key[0], self.settings.get("protocol", {}))
+                rows.append((model, seed, *key, value, *ends, n))
         return pd.DataFrame(rows, columns=["model", "seed", *TABLE[1:]]).astype({"k": "Int64"})
 
     def compare(

@@ -36,7 +36,8 @@ class Entry:
 _M = "recnb.models."
 _POPULARITY, _NEIGHBOURS = _M + "classical.popularity:", _M + "classical.neighbours:"
 _FACTORS, _VARIATIONAL = _M + "classical.factorisation:", _M + "ratings.variational:"
-_CONTENT, _TOWER = _M + "content.", _M + "two_tower.model:"
+_CONTENT, _LANGUAGE = _M + "content.", _M + "language."
+_TOWER = _M + "two_tower.model:"
 
 TABLE: dict[str, Entry] = {
     "random": Entry(_POPULARITY + "Random", ("grey", "X", ":")),
@@ -57,6 +58,14 @@ TABLE: dict[str, Entry] = {
     "attributes": Entry(_CONTENT + "attributes:Attributes", ("green", ">", "--")),
     "text_frozen": Entry(_CONTENT + "meaning:TextFrozen", ("orange", "o", "--")),
     "text_joint": Entry(_CONTENT + "meaning:TextJoint", ("orange", "D", "-")),
+    "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
+    "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
+    "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),
+    "lm_embed": Entry(
+        _CONTENT + "meaning:TextFrozen",
+        ("purple", "o", ":"),
+        {"encoder": "smollm2-135m-instruct"},
+    ),
     "text_weighted_sum": Entry(
         _TOWER + "TwoTower", ("orange", "v", "-."), {"head": "weighted_sum"}
     ),

@@ -140,10 +140,8 @@ def _scorer(
             return lambda start, stop: scores[users[start:stop]], 1, False
     elif history is None and hasattr(model, "factors"):
         left, right = model.factors()
-        left, right = (
-            np.ascontiguousarray(left[users], np.float32),
-            np.ascontiguousarray(right.T, np.float32),
-        )
+        left = np.ascontiguousarray(left[users], np.float32)
+        right = np.ascontiguousarray(right, np.float32).T
         # A product of finite factors overflows float32 only where their norms do.
         largest = [float(np.abs(part).max(initial=0)) for part in (left, right)]
         finite = largest[0] * largest[1] * left.shape[1] < float(np.finfo(np.float32).max)

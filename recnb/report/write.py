@@ -90,8 +90,15 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "command": command,
         "about_command": about,
         "definitions": methods.definitions(ev),
+        "interval": _interval(ev),
         "draws": ev.settings.get("protocol", {}).get("draws", 2000),
     }
+
+
+def _interval(ev: Evaluation) -> str:
+    if ev.settings.get("protocol", {}).get("interval") == "bca":
+        return "bias-corrected and accelerated bootstrap of values, percentile bootstrap of differences,"
+    return "percentile bootstrap"
 
 
 def _values_figure(ev: Evaluation) -> Figure:

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint": ["forget"],
         "loop": ["Trained", "train"],
         "memory": ["SavedBytes", "state_bytes"],
+        "regularisation": ["Regularisation", "Regularised"],
         "settings": ["Training"],
         "steps": ["RowScorer", "StepCosts", "gradients_of", "labelled_rows", "step_costs"],
         "wrapping": ["fewer_activations"],
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from recnb.training.loop import train as train
     from recnb.training.memory import SavedBytes as SavedBytes
     from recnb.training.memory import state_bytes as state_bytes
+    from recnb.training.regularisation import Regularisation as Regularisation
+    from recnb.training.regularisation import Regularised as Regularised
     from recnb.training.settings import Training as Training
     from recnb.training.steps import RowScorer as RowScorer
     from recnb.training.steps import StepCosts as StepCosts

@@ -70,6 +70,13 @@ def test_bootstrap_and_randomisation_agree_with_scipy() -> None:
         (a,), np.mean, n_resamples=20_000, method="percentile", rng=1, batch=1000
     ).confidence_interval
     assert ours == pytest.approx(tuple(theirs), abs=0.01)
+    for values in (a, np.where(np.arange(80) < 68, 0.0, a)):  # also where most are 0
+        ours = bootstrap(values, draws=20_000, interval="bca")
+        theirs = scipy_bootstrap(
+            (values,), np.mean, n_resamples=20_000, method="BCa", rng=1, batch=1000
+        ).confidence_interval
+        assert ours == pytest.approx(tuple(theirs), abs=0.01)
+        assert abs(ours[1] - bootstrap(values, draws=20_000)[1]) > 0.012  # it is not the percentile
     p = paired(a, b, draws=20_000).p
     expected = permutation_test(
         (a - b,), np.mean, permutation_type="samples", n_resamples=20_000, rng=1

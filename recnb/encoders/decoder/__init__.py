@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "decoder": ["Decoder"],
         "generation": ["Trie"],
-        "loading": ["DEFAULT_DECODER", "cited_decoder", "has_decoder", "locate_decoder"],
+        "loading": ["DEFAULT_DECODER", "cited_decoder", "decoder_packages", "locate_decoder"],
         "network": ["Network", "open_network"],
         "packing": ["pack", "pack_sequence"],
     },
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recnb.encoders.decoder.generation import Trie as Trie
     from recnb.encoders.decoder.loading import DEFAULT_DECODER as DEFAULT_DECODER
     from recnb.encoders.decoder.loading import cited_decoder as cited_decoder
-    from recnb.encoders.decoder.loading import has_decoder as has_decoder
+    from recnb.encoders.decoder.loading import decoder_packages as decoder_packages
     from recnb.encoders.decoder.loading import locate_decoder as locate_decoder
     from recnb.encoders.decoder.network import Network as Network
     from recnb.encoders.decoder.network import open_network as open_network

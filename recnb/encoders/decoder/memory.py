@@ -17,12 +17,16 @@ class Memory:
     ----------
     layers : list of (Tensor, Tensor)
         Keys and values of each layer, (n_texts, n_heads, length, width); one text may stand for all that follow it.
-    lengths : Tensor of shape (n_texts,), int64
+    lengths : Tensor of shape (n_rows,), int64
         Tokens of each beginning; what is behind them is padding.
+    rows : Tensor of shape (n_rows,), int64, or None
+        Which of the texts each row is, where a text stands for several rows. They are gathered a layer at a time, so
+        that one layer's copies live at once.
     """
 
     layers: list[tuple[torch.Tensor, torch.Tensor]]
     lengths: torch.Tensor
+    rows: torch.Tensor | None = None
 
     @property
     def length(self) -> int:
@@ -30,11 +34,10 @@ class Memory:
         return int(self.layers[0][0].shape[2])
 
     def take(self, rows: torch.Tensor) -> Memory:
-        """The memory of some of the texts, a copy each; the one text of a memory of one is shared."""
+        """The memory of some of the texts, in the order of `rows`; nothing is copied."""
         if len(self.lengths) == 1:
             return Memory(self.layers, self.lengths.expand(len(rows)))
-        layers = [(keys[rows], values[rows]) for keys, values in self.layers]
-        return Memory(layers, self.lengths[rows])
+        return Memory(self.layers, self.lengths[rows], rows)
 
     def then(self, later: Memory) -> Memory:
         """This beginning, the same for all and without padding, and what follows it."""
@@ -44,18 +47,18 @@ class Memory:
         ]
         return Memory(layers, later.lengths + self.length)  # type: ignore[arg-type]
 
-    def cut(self, length: int) -> Memory:
-        """The first `length` places."""
-        layers = [(keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers]
-        return Memory(layers, self.lengths.clamp(max=length))
-
 
 class _Layer(DynamicLayer):
     """A layer's keys and values, before and after; the joined ones live only as long as they are used."""
 
-    def __init__(self, past: tuple[torch.Tensor, torch.Tensor] | None, keep: bool) -> None:
+    def __init__(
+        self,
+        past: tuple[torch.Tensor, torch.Tensor] | None,
+        rows: torch.Tensor | None,
+        keep: bool,
+    ) -> None:
         super().__init__()
-        self.past, self.keep = past, keep
+        self.past, self.rows, self.keep = past, rows, keep
         self.new: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def update(
@@ -65,8 +68,10 @@ class _Layer(DynamicLayer):
             self.new = key_states, value_states
         if self.past is None:
             return key_states, value_states
-        n = len(key_states)
-        keys, values = (a.expand(n, -1, -1, -1) for a in self.past)
+        keys, values = (
+            a.expand(len(key_states), -1, -1, -1) if self.rows is None else a[self.rows]
+            for a in self.past
+        )
         return torch.cat([keys, key_states], dim=2), torch.cat([values, value_states], dim=2)
 
     def get_seq_length(self) -> int:
@@ -75,10 +80,12 @@ class _Layer(DynamicLayer):
 
 def cache_of(past: Memory | None, n_layers: int, keep: bool) -> Cache:
     """A cache as transformers' models take it, over a memory that it does not change."""
-    pasts = [None] * n_layers if past is None else past.layers
-    return Cache(layers=[_Layer(each, keep) for each in pasts])
+    if past is None:
+        return Cache(layers=[_Layer(None, None, keep) for _ in range(n_layers)])
+    return Cache(layers=[_Layer(layer, past.rows, keep) for layer in past.layers])
 
 
 def kept(cache: Cache, lengths: torch.Tensor) -> Memory:
     """What was read through a cache that keeps."""
-    return Memory([layer.new for layer in cache.layers], lengths)
+    layers: list[Any] = cache.layers
+    return Memory([layer.new for layer in layers], lengths)

@@ -204,13 +204,14 @@ def open_network(source: Source, dtype: str = "float32", device: str = "cpu") ->
     capped = getattr(config, "attn_logit_softcapping", None) is not None
     try:
         with quiet():
-            model, found = transformers.AutoModelForCausalLM.from_pretrained(
+            opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 source.folder,
                 config=config,
                 output_loading_info=True,
                 dtype=numbers,
                 attn_implementation="eager" if capped else "sdpa",
             )
+            model, found = opened
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{source.name} cannot be opened as a decoder ({str(error).strip().splitlines()[0]})",

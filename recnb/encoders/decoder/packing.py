@@ -9,7 +9,9 @@ import numpy as np
 
 from recnb.errors import InputError
 
-ROW_TOKENS = 64  # of a row by default: longer rows repeat less, but every token is masked against its whole row
+ROW_TOKENS = (
+    128  # longer rows have less padding, but each of their tokens is set against the whole row
+)
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def pack_sequence(
     )
 
 
-def shared_length(rows: Sequence[Sequence[int]]) -> int:
+def shared_length(rows: Sequence[list[int]]) -> int:
     """How many tokens all rows begin with alike.
 
     Examples
@@ -221,7 +223,8 @@ class _Rows:
     """Rows while they are filled, one continuation after another in sorted order."""
 
     def __init__(self, prefix_length: int, row_tokens: int | None) -> None:
-        self.prefix_length, self.row_tokens = prefix_length, row_tokens
+        self.prefix_length = prefix_length
+        self.row_tokens = float("inf") if row_tokens is None else row_tokens
         self.rows: list[tuple[list[int], list[int], list[int]]] = []  # ids, positions, ends
         self.sources: list[tuple[int, int]] = []  # row, place; (0, -1) is the prefix
         self.targets: list[int] = []
@@ -232,10 +235,8 @@ class _Rows:
 
     def add(self, place: int, ids: tuple[int, ...], scored: int) -> None:
         shared = min(_alike(ids, self.previous), len(self.path), len(ids) - 1)
-        full = self.rows and self.row_tokens is not None
-        if not self.rows or (
-            full and len(self.rows[-1][0]) + len(ids) - 1 - shared > self.row_tokens
-        ):
+        more = len(ids) - 1 - shared
+        if not self.rows or len(self.rows[-1][0]) + more > self.row_tokens:
             self._close(0)
             if not self.rows or self.rows[-1][0]:
                 self.rows.append(([], [], []))
@@ -262,8 +263,11 @@ class _Rows:
             for block, values in zip(blocks, self.rows[k]):
                 block[k, : len(values)] = values
         sources = np.array(self.sources, dtype=np.int64).reshape(-1, 2)
+        ids, positions, ends = blocks
         return Packed(
-            *blocks,
+            ids,
+            positions,
+            ends,
             np.where(sources[:, 1] < 0, -1, sources[:, 0] * width + sources[:, 1]),
             np.array(self.targets, dtype=np.int64),
             np.array(self.pairs, dtype=np.int64).reshape(-1, 2),

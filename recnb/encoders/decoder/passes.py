@@ -80,7 +80,7 @@ def score(
 
 def _common(prompt: Prompt) -> Prompt:
     """A prompt whose beginning ends where its continuations part, so that no tree has one trunk."""
-    if len(prompt.continuations) < 2:
+    if not prompt.continuations:
         return prompt
     shared = shared_length(prompt.continuations)
     # a target must not become part of the beginning
@@ -145,11 +145,7 @@ def _trees(
         begins[rows] = total + np.arange(len(rows)) * width
         total += len(rows) * width
         states.append(found.flatten(0, 1))
-    sources = [
-        np.where(p.sources < 0, k, begins[firsts[k] + p.sources // w] + p.sources % w)
-        for k, p in enumerate(packed)
-        for w in (max(1, p.ids.shape[1]),)
-    ]
+    sources = [_places(p, k, begins[firsts[k] : firsts[k + 1]]) for k, p in enumerate(packed)]
     found = network.log_probabilities(
         torch.cat(states),
         torch.from_numpy(np.concatenate(sources)).to(network.device),
@@ -161,6 +157,15 @@ def _trees(
         np.bincount(p.pairs[:, 0], weights=part[p.pairs[:, 1]], minlength=len(p.counts))
         for p, part in zip(packed, np.split(values, cuts))
     ]
+
+
+def _places(packed: Packed, beginning: int, begins: np.ndarray) -> np.ndarray:
+    """Where the states that predict a tree's targets stand, its rows beginning at `begins`."""
+    out = np.full(len(packed.sources), beginning, dtype=np.int64)
+    inner = packed.sources >= 0
+    rows, places = np.divmod(packed.sources[inner], max(1, packed.ids.shape[1]))
+    out[inner] = begins[rows] + places
+    return out
 
 
 def _block(

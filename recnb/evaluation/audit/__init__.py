@@ -13,15 +13,17 @@ leaks in few data (below 30 items with rows, or 30 test rows); and whether a lan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from recnb.evaluation.audit.items import audit_items
 from recnb.evaluation.audit.lists import audit_lists
+from recnb.evaluation.audit.material import Material
 from recnb.evaluation.audit.models import audit_models
 from recnb.evaluation.audit.pairs import audit_pairs
-from recnb.evaluation.audit.reference import audit_vectors
 from recnb.evaluation.audit.reveals import audit_revealed
 from recnb.evaluation.audit.rows import audit_rows
+from recnb.evaluation.audit.vectors import audit_vectors
 from recnb.evaluation.findings import Finding, by_severity
 from recnb.evaluation.judge import Judged
 from recnb.evaluation.protocol import Task
@@ -60,6 +62,7 @@ CHECKS = {
     "missing_baseline": "no random, popularity or tuned classical model in the table",
     "untuned": "models that run with default settings",
     "unequal_effort": "models that got different search budgets",
+    "left_out": "parts of large data that a check did not look at",
     "selection_on_test": "many settings of one model judged on the test rows",
 }
 
@@ -82,19 +85,22 @@ def audit(
     -------
     list of findings, errors first
     """
-    found = audit_rows(task) + audit_items(task) + audit_revealed(task) + audit_pairs(task)
-    found += audit_vectors(task)
+    material = Material(task)
+    found = audit_rows(material) + audit_items(material) + audit_revealed(material)
+    found += audit_pairs(material) + audit_vectors(material)
     if judged:
-        found += audit_lists(task, judged) + audit_models(judged, search)
-    return by_severity(found)
+        found += audit_lists(material, judged) + audit_models(judged, search)
+    return by_severity(_one_left_out(found))
 
 
-__all__ = [
-    "CHECKS",
-    "audit",
-    "audit_items",
-    "audit_lists",
-    "audit_models",
-    "audit_rows",
-    "by_severity",
-]
+def _one_left_out(found: list[Finding]) -> list[Finding]:
+    """What the checks left out, each for itself, said in one note."""
+    parts = [f for f in found if f.code == "left_out"]
+    rest = [f for f in found if f.code != "left_out"]
+    if not parts:
+        return rest
+    said = "; ".join(f.evidence for f in parts)
+    return [*rest, replace(parts[0], evidence=said, value=max(f.value for f in parts))]
+
+
+__all__ = ["CHECKS", "audit", "by_severity"]

@@ -78,7 +78,9 @@ def count_guesses(x: Floats, known: Floats, test: Floats) -> Iterator[Floats]:
             yield monotone(x, test / base, base) * base
 
 
-def knows_counts(x: Floats, known: Floats, test: Floats, n: int) -> float | None:
+def knows_counts(
+    x: Floats, known: Floats, test: Floats, n: int, kept: dict[bytes, float] | None = None
+) -> float | None:
     """What of the scatter of test counts is left, where that is less than chance allows; else None.
 
     Parameters
@@ -89,8 +91,11 @@ def knows_counts(x: Floats, known: Floats, test: Floats, n: int) -> float | None
         Its known and test rows.
     n : int
         How many could have used each (test users): the most a count can be.
+    kept : dict, optional
+        Where what the known counts themselves leave is kept, for other numbers of the same units.
     """
     used = ~np.isnan(x) & (known + test > 0)
+    units = used.tobytes()
     x, known, test = x[used], known[used].astype(float), test[used].astype(float)
     if len(x) < LEAST or test.sum() < LEAST or np.ptp(x) == 0:
         return None
@@ -99,7 +104,11 @@ def knows_counts(x: Floats, known: Floats, test: Floats, n: int) -> float | None
         expected = np.clip(guess, 1e-3, None)
         return scatter(test, expected, expected * np.clip(1 - expected / max(n, 1), 0.05, 1))
 
-    if np.ptp(known) > 0 and min(left(g) for g in count_guesses(known, known, test)) < 2 * FLOOR:
+    kept = {} if kept is None else kept
+    if units not in kept:
+        blind = np.ptp(known) == 0
+        kept[units] = np.inf if blind else min(left(g) for g in count_guesses(known, known, test))
+    if kept[units] < 2 * FLOOR:
         return None  # the division itself leaves no accident: so many rows of each
     least = min(left(guess) for guess in count_guesses(x, known, test))
     return least if least < min(FLOOR, _limit(len(x))) else None

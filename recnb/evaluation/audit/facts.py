@@ -53,6 +53,10 @@ class Facts:
         return np.bincount(self._rows("test")[self.axis], minlength=self.n).astype(float)
 
     @cached_property
+    def _kept(self) -> dict[bytes, float]:
+        return {}
+
+    @cached_property
     def others(self) -> int:
         """How many of the other kind have test rows: the most that a count can be."""
         other = "user" if self.axis == "item" else "item"
@@ -79,7 +83,7 @@ class Facts:
     def reveals(self, x: Floats) -> tuple[str, float] | None:
         """What a number per unit knows that it cannot know fairly, and the share of chance scatter that is left."""
         noun = "it" if self.axis == "item" else "the user"
-        left = accident.knows_counts(x, self.known, self.test, self.others)
+        left = accident.knows_counts(x, self.known, self.test, self.others, self._kept)
         if left is not None:
             return f"how often {noun} is tested", left
         if self.ratings is not None:

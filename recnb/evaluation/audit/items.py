@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from recnb.data.text import Text, clean
-from recnb.errors import InputError
+from recnb.data.text import clean
 from recnb.evaluation.audit.accident import knows_counts
+from recnb.evaluation.audit.material import Material, left_out
+from recnb.evaluation.audit.near import near_pairs
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
-NEAR = 0.97
 COARSE = 0.2  # where more items than this share have a twin, the words name kinds, not things
 MARGIN = 0.05
 MOST_ITEMS = 30_000
@@ -25,27 +25,20 @@ _AGGREGATE = re.compile(
 _DATED = re.compile(r"(year|date|published|release|created|timestamp)")
 
 
-def audit_items(task: Task) -> list[Finding]:
+def audit_items(material: Material) -> list[Finding]:
     """Findings about the items of a data set, seen beside its split."""
+    task = material.task
     return [
-        *duplicate_items(task),
+        *duplicate_items(task, material.texts),
         *revealing_columns(task),
-        *revealing_text(task),
+        *revealing_text(task, material.texts),
         *dated_later(task),
     ]
 
 
-def _texts(task: Task) -> list[str] | None:
-    try:
-        return Text()(task.dataset)
-    except InputError:
-        return None
-
-
-def duplicate_items(task: Task) -> list[Finding]:
+def duplicate_items(task: Task, texts: list[str] | None) -> list[Finding]:
     """Used items that share their whole text (and every other word-like column), or nearly so."""
     ds = task.dataset
-    texts = _texts(task)
     if texts is None:
         return []
     used = np.bincount(ds.interactions["item"], minlength=ds.n_items) > 0
@@ -74,7 +67,11 @@ def duplicate_items(task: Task) -> list[Finding]:
             )
         )
     editions = _editions([t for t, u, k in zip(texts, used, key) if u and k])
-    near = max(_near_pairs([t for t in key[used] if t]), editions)
+    distinct = list(dict.fromkeys(t for t in key[used] if t))
+    if len(distinct) > MOST_ITEMS:
+        evidence = f"nearly equal texts were looked for among {MOST_ITEMS:,} of {len(distinct):,}"
+        out.append(left_out(evidence, 1 - MOST_ITEMS / len(distinct), len(distinct) - MOST_ITEMS))
+    near = max(near_pairs(distinct[:MOST_ITEMS]), editions)
     if near:
         out.append(
             Finding(
@@ -113,31 +110,6 @@ def _editions(texts: list[str]) -> int:
     plain = whole.str.replace(r"\W+", " ", regex=True).str.strip()
     same = plain.duplicated(keep=False)  # counted as duplicates already
     return int((twice & ~same[twice.index]).sum())
-
-
-def _near_pairs(texts: list[str]) -> int:
-    """Items with a nearly equal, not equal, other: TF-IDF of character 3-grams, and the same digits."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    texts = list(dict.fromkeys(texts))
-    if not 2 <= len(texts) <= MOST_ITEMS:
-        return 0
-    vectors = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32
-    ).fit_transform(texts)
-    digits = [re.findall(r"\d+", t) for t in texts]
-    found: set[int] = set()
-    # Near texts share most of their 3-grams, so they lie beside each other when sorted by length.
-    order = np.argsort([len(t) for t in texts], kind="stable")
-    window = 1500
-    for start in range(0, len(order), window):
-        a, b = order[start : start + window], order[start : start + 2 * window]
-        close = (vectors[a] @ vectors[b].T).tocoo()
-        for x, y in zip(close.row[close.data > NEAR], close.col[close.data > NEAR]):
-            i, j = int(a[x]), int(b[y])
-            if i != j and digits[i] == digits[j]:
-                found |= {i, j}
-    return len(found)
 
 
 def _targets(task: Task) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -235,9 +207,8 @@ def _maybe_number(column: pd.Series) -> bool:
     )
 
 
-def revealing_text(task: Task) -> list[Finding]:
+def revealing_text(task: Task, texts: list[str] | None) -> list[Finding]:
     """Words from which the test counts are read better than from the known counts (cross-validated ridge)."""
-    texts = _texts(task)
     if texts is None:
         return []
     known, test, both = _targets(task)["how often it is tested"]
@@ -247,20 +218,26 @@ def revealing_text(task: Task) -> list[Finding]:
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import KFold, cross_val_predict
 
-    rows = np.flatnonzero(both)[:MOST_ITEMS]
+    able = np.flatnonzero(both)
+    rows = able[:MOST_ITEMS]
     words = TfidfVectorizer(min_df=2, max_features=20_000, token_pattern=r"(?u)\b\w+\b")
     try:
         vectors = words.fit_transform([clean(texts[i]) for i in rows])
     except ValueError:  # no word stands twice
         return []
+    out = []
+    if len(able) > MOST_ITEMS:
+        evidence = f"words that tell the test counts were looked for in {MOST_ITEMS:,} of {len(able):,} texts"
+        out.append(left_out(evidence, 1 - MOST_ITEMS / len(able), len(able) - MOST_ITEMS))
     y = np.log1p(test[rows])
     folds = KFold(5, shuffle=True, random_state=0)
     guess = cross_val_predict(Ridge(alpha=1.0, solver="sparse_cg"), vectors, y, cv=folds)
     users = task.split.test.interactions["user"].nunique()
     theirs, ours = _corr(guess, y), _corr(known[rows], y)
     if theirs < 0.3 or not clearly_above(theirs, ours, len(rows)):
-        return []
+        return out
     return [
+        *out,
         Finding(
             "text_reveals",
             "note"
@@ -271,7 +248,7 @@ def revealing_text(task: Task) -> list[Finding]:
             f"from the words of the items their test counts are told better (rank correlation {theirs:.2f}, "
             f"cross-validated) than from the known counts ({ours:.2f})",
             "build the text from what was written before the test (tags of training users, for example)",
-        )
+        ),
     ]
 
 

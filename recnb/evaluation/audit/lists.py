@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.evaluation.audit.reference import Reference, better_than_known
+from recnb.evaluation.audit.material import Material
+from recnb.evaluation.audit.reference import better_than_known
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged
 from recnb.evaluation.protocol import Task
@@ -20,11 +21,11 @@ FEW_HITS = 10
 _SAYS_SO = ("popularity", "recent_popularity")
 
 
-def audit_lists(task: Task, judged: Sequence[Judged]) -> list[Finding]:
+def audit_lists(material: Material, judged: Sequence[Judged]) -> list[Finding]:
     """Findings about the lists of every model."""
     out: list[Finding] = []
     listed: dict[str, sparse.csr_matrix] = {}
-    reference = Reference(task, max(task.protocol.ks))
+    task, reference = material.task, material.reference
     with_hit: dict[str, int] = {}
     for one in judged:
         for shelf, (items, scores) in one.lists.items():
@@ -54,7 +55,7 @@ def few_hits(with_hit: dict[str, int], n_users: int) -> list[Finding]:
         f"of {n_users:,} users at most {with_hit[best]} have a hit ({best}): bootstrap intervals over values that are "
         "nearly all 0 cover less than they promise"
     )
-    mend = "take a larger test part or a larger k; read no interval narrowly"
+    mend = "take a larger test part or a larger k, or --interval bca for values; read no interval narrowly"
     return [
         Finding("few_hits", "warning", with_hit[best] / n_users, with_hit[best], evidence, mend)
     ]

@@ -9,23 +9,24 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.evaluation.audit.words import word_table, words_of
+from recnb.evaluation.audit.material import Material, left_out
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 MEND = "build it from what was known before the test, or leave it out"
 LIFT = 5.0
+MOST_USERS = 2000
 MOST_CELLS = 50_000_000  # of a product of two tables
 
 
-def audit_pairs(task: Task) -> list[Finding]:
+def audit_pairs(material: Material) -> list[Finding]:
     """Findings about test pairs that a table or another id gives away."""
     return [
-        *named_users(task),
-        *named_items(task),
-        *telling_groups(task),
-        *words_of_users(task),
-        *copied_rows(task),
+        *named_users(material),
+        *named_items(material),
+        *telling_groups(material),
+        *words_of_users(material),
+        *copied_rows(material),
     ]
 
 
@@ -36,9 +37,9 @@ def _cells(task: Task, users: list[int], items: list[int]) -> sparse.csr_matrix:
     return cells
 
 
-def _given_away(task: Task, cells: sparse.csr_matrix) -> tuple[int, float] | None:
+def _given_away(material: Material, cells: sparse.csr_matrix) -> tuple[int, float] | None:
     """How many test pairs stand among named ones, and how many there would be by chance, where it is far more."""
-    test, known = task.split.test.pairs(), task.split.history.pairs()
+    test, known = material.test, material.known
     hits, before = cells.multiply(test).nnz, cells.multiply(known).nnz
     if hits < 5:
         return None
@@ -52,26 +53,27 @@ def _given_away(task: Task, cells: sparse.csr_matrix) -> tuple[int, float] | Non
     return hits, chance
 
 
-def named_users(task: Task) -> list[Finding]:
+def named_users(material: Material) -> list[Finding]:
     """Item texts that name the users who will take the item."""
+    task = material.task
     code = {str(u).lower(): k for k, u in enumerate(task.dataset.user_ids)}
     users, items = [], []
-    for item, words in enumerate(words_of(task.dataset.items)):
+    for item, words in enumerate(material.words("item")):
         for word in words & code.keys():
             users.append(code[word])
             items.append(item)
-    told = _given_away(task, _cells(task, users, items)) if users else None
+    told = _given_away(material, _cells(task, users, items)) if users else None
     if told is None:
         return []
     hits, chance = told
     evidence = f"item texts name the user of {hits:,} test pairs (by chance {chance:.0f})"
-    share = hits / task.split.test.pairs().nnz
+    share = hits / material.test.nnz
     return [Finding("pairs_revealed", "error", share, hits, evidence, MEND)]
 
 
-def named_items(task: Task) -> list[Finding]:
+def named_items(material: Material) -> list[Finding]:
     """Columns of users that name the item which they will take, by id or title."""
-    ds = task.dataset
+    task, ds = material.task, material.task.dataset
     code = {str(i).lower(): k for k, i in enumerate(ds.item_ids)}
     if "title" in ds.items:
         titles = ds.items["title"].astype("string").fillna("").str.lower().to_numpy()
@@ -84,11 +86,11 @@ def named_items(task: Task) -> list[Finding]:
             for part in set(parts) & code.keys():
                 users.append(user)
                 items.append(code[part])
-        told = _given_away(task, _cells(task, users, items)) if users else None
+        told = _given_away(material, _cells(task, users, items)) if users else None
         if told is not None:
             hits, chance = told
             evidence = f"user column '{column}' names the item of {hits:,} test pairs (by chance {chance:.0f})"
-            share = hits / task.split.test.pairs().nnz
+            share = hits / material.test.nnz
             out.append(Finding("pairs_revealed", "error", share, hits, evidence, MEND))
     return out
 
@@ -99,16 +101,19 @@ def _as_text(value: Any) -> str:
     return str(value).strip().lower()
 
 
-def telling_groups(task: Task) -> list[Finding]:
+def telling_groups(material: Material) -> list[Finding]:
     """Columns of users whose values bring together users of the same test items, but not of the same known items."""
     out = []
-    for column in task.dataset.users.columns:
-        levels, names = pd.factorize(task.dataset.users[column].map(_as_text))
+    table = material.task.dataset.users
+    for column in table.columns:
+        levels, names = pd.factorize(table[column].map(_as_text))
         if not 2 <= len(names) < 0.9 * len(levels):
             continue
-        test = _agreement(levels, task.split.test.pairs())
-        known = _agreement(levels, task.split.history.pairs())
-        if test is None or known is None or test[1] < 6 or test[0] < 3 * max(known[0], 1.0):
+        test = _agreement(levels, material.test)
+        if test is None or test[1] < 6 or test[0] < 3:
+            continue
+        known = _agreement(levels, material.known)
+        if known is None or test[0] < 3 * max(known[0], 1.0):
             continue
         evidence = (
             f"users with the same '{column}' take the same test items {test[0]:.1f} times as often as other users, the "
@@ -129,37 +134,42 @@ def _agreement(levels: np.ndarray, pairs: sparse.csr_matrix) -> tuple[float, flo
         counts = (one_hot @ pairs).data
         return float((counts * (counts - 1)).sum() / 2)
 
-    chance = np.array([shared(rng.permutation(levels)) for _ in range(8)])
     observed = shared(levels)
     if observed < 20:
         return None
+    chance = np.array([shared(rng.permutation(levels)) for _ in range(8)])
     spread = max(float(chance.std()), np.sqrt(max(chance.mean(), 1)))
     return observed / max(chance.mean(), 1), (observed - chance.mean()) / spread
 
 
-def words_of_users(task: Task) -> list[Finding]:
+def words_of_users(material: Material) -> list[Finding]:
     """Words that stand on exactly the test items of one user: buyers under another name."""
-    table = word_table(task.dataset.items).T.tocsr().astype(np.float32)
+    table = material.word_tables["item"].T.tocsr().astype(np.float32)
     size = np.diff(table.indptr)
     table = table[(size >= 3) & (size <= 500)]
-    test = task.split.test.pairs()
+    test = material.test
     each = np.diff(test.indptr)
-    eligible = np.flatnonzero((each >= 3) & (each <= 500))[:2000]
+    able = np.flatnonzero((each >= 3) & (each <= 500))
+    eligible = able[:MOST_USERS]
     if not len(eligible) or not table.shape[0]:
         return []
+    out = []
+    if len(able) > MOST_USERS:
+        evidence = f"words that stand for single users were looked for among {MOST_USERS:,} of {len(able):,} users"
+        out.append(left_out(evidence, 1 - MOST_USERS / len(able), len(able) - MOST_USERS))
     shared = (test[eligible].astype(np.float32) @ table.T.tocsr()).tocoo()
     in_word, in_test = np.diff(table.indptr)[shared.col], each[eligible][shared.row]
     same = (shared.data >= 0.9 * in_word) & (shared.data >= 0.8 * in_test)
     n = len(np.unique(shared.row[same]))
     if n < max(5, 0.02 * len(eligible)):
-        return []
+        return out
     evidence = f"for {n:,} of {len(eligible):,} users a word stands on just their test items, and on no others"
-    return [Finding("pairs_revealed", "error", n / len(eligible), n, evidence, MEND)]
+    return [*out, Finding("pairs_revealed", "error", n / len(eligible), n, evidence, MEND)]
 
 
-def copied_rows(task: Task) -> list[Finding]:
+def copied_rows(material: Material) -> list[Finding]:
     """Test rows that are known under another item's id: the users of one known item are those who test another."""
-    known, test = task.split.history.pairs().tocsc(), task.split.test.pairs().tocsc()
+    known, test = material.known.tocsc(), material.test.tocsc()
     n, m = np.diff(known.indptr), np.diff(test.indptr)
     tested = np.flatnonzero(m >= 3)
     like = np.flatnonzero((n >= 3) & (n <= 2 * m.max(initial=0)))
@@ -170,23 +180,28 @@ def copied_rows(task: Task) -> list[Finding]:
         np.asarray(known[:, like].sum(axis=1)).ravel()
         @ np.asarray(test[:, tested].sum(axis=1)).ravel()
     )
+    out = []
     if work > MOST_CELLS:
-        tested = np.sort(
-            rng.choice(tested, max(1, int(len(tested) * MOST_CELLS / work)), replace=False)
-        )
-    shared = (test[:, tested].T.astype(np.float32) @ known[:, like].astype(np.float32)).tocoo()
+        drawn = max(1, int(len(tested) * MOST_CELLS / work))
+        evidence = f"test rows known under another id were looked for among {drawn:,} of {len(tested):,} tested items"
+        out.append(left_out(evidence, 1 - drawn / len(tested), len(tested) - drawn))
+        tested = np.sort(rng.choice(tested, drawn, replace=False))
+    shared = _cells_of_three(
+        test[:, tested].T.astype(np.float32) @ known[:, like].astype(np.float32)
+    )
     either = m[tested][shared.row] + n[like][shared.col] - shared.data
     alike = (shared.data >= 0.75 * either) & (tested[shared.row] != like[shared.col])
     rows = int(shared.data[alike].sum())
     if alike.sum() < 3 or rows < 20:
-        return []
+        return out
     one, other = tested[shared.row[alike][0]], like[shared.col[alike][0]]
-    ids = task.dataset.item_ids
+    ids = material.task.dataset.item_ids
     evidence = (
         f"{len(np.unique(shared.row[alike])):,} test items have the users of another item's known rows ('{ids[one]}' "
         f"those of '{ids[other]}'): {rows:,} test rows are known under another id"
     )
     return [
+        *out,
         Finding(
             "copied_rows",
             "error",
@@ -194,5 +209,14 @@ def copied_rows(task: Task) -> list[Finding]:
             rows,
             evidence,
             "merge the ids before splitting",
-        )
+        ),
     ]
+
+
+def _cells_of_three(shared: sparse.csr_matrix) -> sparse.coo_matrix:
+    """Cells of at least 3: three quarters of a union of three or more cannot be fewer."""
+    shared = shared.tocsr()
+    kept = shared.data >= 3
+    row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))[kept]
+    cells = (shared.data[kept], (row, shared.indices[kept]))
+    return sparse.coo_matrix(cells, shape=shared.shape)

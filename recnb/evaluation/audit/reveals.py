@@ -8,23 +8,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.stats import rankdata
 
 from recnb.evaluation.audit.accident import FEW_LEVELS, divides
 from recnb.evaluation.audit.facts import Facts
-from recnb.evaluation.audit.words import word_table
+from recnb.evaluation.audit.material import Material
 from recnb.evaluation.findings import Finding
-from recnb.evaluation.protocol import Task
 
 MEND = "let no model read it unless it is older than the test rows"
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"([^\W\d_]+)\W{0,3}(\d[\d,]*(?:\.\d+)?)")
 
 
-def audit_revealed(task: Task) -> list[Finding]:
+def audit_revealed(material: Material) -> list[Finding]:
     """Findings about both tables: what was made from the test rows, by value and not by name."""
     out = []
     for axis in ("item", "user"):
-        facts = Facts(task, axis)
+        facts = material.facts[axis]
         for what, code, x in numbers_of(facts):
             told = facts.reveals(x)
             if told is not None:
@@ -36,7 +37,7 @@ def audit_revealed(task: Task) -> list[Finding]:
                 n = int((~np.isnan(x)).sum())
                 severity = "warning" if code == "order_reveals" else "error"
                 out.append(Finding(code, severity, 1 - left, n, evidence, MEND))
-        out += _dividing_levels(facts) + _dividing_words(facts)
+        out += _dividing_levels(facts) + _dividing_words(facts, material.word_tables[axis])
     return out
 
 
@@ -86,7 +87,7 @@ def numbers_in_text(column: pd.Series) -> dict[str, np.ndarray]:
     """Numbers that stand behind the same word in many texts: "sales rank: 1,204" becomes a column "rank"."""
     out: dict[str, np.ndarray] = {}
     for at, text in enumerate(column.astype("string").fillna("")):
-        if not any(c.isdigit() for c in text):
+        if not _DIGIT.search(text):
             continue
         for word, number in _NUMBER.findall(text[:5000])[:50]:
             name = word.lower()
@@ -143,12 +144,12 @@ def _dividing_levels(facts: Facts) -> list[Finding]:
     return out
 
 
-def _dividing_words(facts: Facts) -> list[Finding]:
+def _dividing_words(facts: Facts, table: sparse.csr_matrix) -> list[Finding]:
     """Words that stand on just the most (or least) tested units: bands of the test counts, written into a text."""
     used = np.flatnonzero(facts.known + facts.test > 0)
-    cells = word_table(facts.table)[used] if len(used) else None
-    if cells is None or len(used) < 40 or facts.test.sum() < 100:
+    if len(used) < 40 or facts.test.sum() < 100:
         return []
+    cells = table[used]
     size = np.asarray(cells.sum(axis=0)).ravel()
     wide = (size >= max(8, 0.02 * len(used))) & (size <= len(used) - 8)
     cells, size = cells[:, wide], size[wide]

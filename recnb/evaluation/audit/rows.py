@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 from scipy.stats import binom
 
 from recnb.data.describe import tied_last
+from recnb.evaluation.audit.material import Material
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
@@ -15,13 +18,14 @@ LEAK = 0.01
 FEW = 100
 
 
-def audit_rows(task: Task) -> list[Finding]:
+def audit_rows(material: Material) -> list[Finding]:
     """Findings about the rows of a split."""
+    task = material.task
     return [
         *future_leak(task),
-        *overlap(task),
+        *overlap(material),
         *tied(task),
-        *cold_users(task),
+        *cold_users(material),
         *few_users(task),
         *test_filtered(task),
         *even_ratings(task),
@@ -84,17 +88,20 @@ def _own_future(task: Task) -> float:
     return float((known[both] > test[both]).mean()) if len(both) else 0.0
 
 
-def overlap(task: Task) -> list[Finding]:
+def overlap(material: Material) -> list[Finding]:
     """Rows, and pairs, that stand on both sides."""
+    task, test = material.task, material.test
     split = task.split
-    known, test = split.history.pairs(), split.test.pairs()
-    shared = known.multiply(test).nnz
+    twice = sparse.csr_matrix(material.known.multiply(test))
+    shared = twice.nnz
     if not shared:
         return []
     columns = [c for c in split.dataset.interactions.columns if c != "split"]
-    both = split.test.interactions[columns].merge(
-        split.history.interactions[columns].drop_duplicates(), how="inner", on=columns
+    # Rows alike in every column are of a pair that stands on both sides: only those are compared.
+    tested, known = (
+        _of_pairs(rows.interactions[columns], twice) for rows in (split.test, split.history)
     )
+    both = tested.merge(known.drop_duplicates(), how="inner", on=columns)
     out = []
     explicit = split.dataset.feedback == "explicit"
     if len(both):
@@ -130,6 +137,15 @@ def overlap(task: Task) -> list[Finding]:
     return out
 
 
+def _of_pairs(rows: pd.DataFrame, pairs: sparse.csr_matrix) -> pd.DataFrame:
+    """The rows whose pair is marked."""
+    pairs = pairs.sorted_indices()
+    n_items = np.int64(pairs.shape[1])
+    marked = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr)) * n_items + pairs.indices
+    key = rows["user"].to_numpy(np.int64) * n_items + rows["item"].to_numpy()
+    return rows[np.isin(key, marked)]
+
+
 def tied(task: Task) -> list[Finding]:
     """Users whose last rows share one time, where a split by time depends on it."""
     split = task.split
@@ -149,9 +165,9 @@ def tied(task: Task) -> list[Finding]:
     ]
 
 
-def cold_users(task: Task) -> list[Finding]:
+def cold_users(material: Material) -> list[Finding]:
     """Test users without history."""
-    n = np.diff(task.split.history.pairs().indptr)[task.users]
+    n = np.diff(material.known.indptr)[material.task.users]
     cold = int((n == 0).sum())
     if not cold:
         return []

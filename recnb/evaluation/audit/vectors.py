@@ -9,17 +9,28 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from recnb.data.text import Text
-from recnb.errors import InputError
-from recnb.evaluation.protocol import Task
+from recnb.evaluation.audit.material import Material
+from recnb.evaluation.audit.reference import better_than_known
+from recnb.evaluation.findings import Finding
 
 MANY_COLUMNS = 8  # number columns of one name that make a vector
 
 
-def vector_lists(task: Task, users: np.ndarray, k: int) -> Iterator[tuple[str, sparse.csr_matrix]]:
+def audit_vectors(material: Material) -> list[Finding]:
+    """Findings about vectors and texts of items, read in the plainest way: the mean of what the user had."""
+    reference = material.reference
+    if not len(reference.users):
+        return []
+    lists = dict(vector_lists(material, reference.users, reference.k))
+    return better_than_known(reference, lists)
+
+
+def vector_lists(
+    material: Material, users: np.ndarray, k: int
+) -> Iterator[tuple[str, sparse.csr_matrix]]:
     """The `k` items that are most like the mean of a user's known items: (vectors in words, lists)."""
-    history = task.split.history.pairs().tocsr()[users]
-    for name, vectors in _vectors(task):
+    task, history = material.task, material.known[users]
+    for name, vectors in _vectors(material):
         if sparse.issparse(vectors):
             length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
             unit = sparse.diags(1 / np.maximum(length, 1e-12)) @ vectors
@@ -35,8 +46,8 @@ def vector_lists(task: Task, users: np.ndarray, k: int) -> Iterator[tuple[str, s
         yield f"the mean {name} of a user's items", sparse.csr_matrix(cells, shape=scores.shape)
 
 
-def _vectors(task: Task) -> Iterator[tuple[str, Any]]:
-    ds = task.dataset
+def _vectors(material: Material) -> Iterator[tuple[str, Any]]:
+    ds = material.task.dataset
     for name, media in ds.media.items():
         if media.vectors is not None:
             table, _ = media.table(ds.item_ids)
@@ -51,9 +62,8 @@ def _vectors(task: Task) -> Iterator[tuple[str, Any]]:
                 f"vector in the columns '{stem}…'",
                 ds.items[columns].fillna(0).to_numpy(np.float32),
             )
-    try:
-        texts = Text()(ds)
-    except InputError:
+    texts = material.texts
+    if texts is None:
         return
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -22,12 +22,11 @@ def words_of(table: pd.DataFrame) -> list[set[str]]:
     return [{w for text in row for w in re.findall(r"[\w-]+", text.lower())} for row in zip(*texts)]
 
 
-def word_table(table: pd.DataFrame) -> sparse.csr_matrix:
-    """Which words stand in the text columns of each row, (rows, words), ones."""
+def table_of(words: list[set[str]]) -> sparse.csr_matrix:
+    """Which words stand in each row, (rows, words), ones."""
     code: dict[str, int] = {}
-    words = words_of(table)
     columns = [code.setdefault(word, len(code)) for row in words for word in sorted(row)]
-    rows = np.repeat(np.arange(len(table)), [len(row) for row in words] if words else 0)
+    rows = np.repeat(np.arange(len(words)), [len(row) for row in words] if words else 0)
     return sparse.csr_matrix(
-        (np.ones(len(columns)), (rows, columns)), shape=(len(table), max(len(code), 1))
+        (np.ones(len(columns)), (rows, columns)), shape=(len(words), max(len(code), 1))
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -70,22 +72,28 @@ class Truth:
         """(n_users, n_items)."""
         return self.matrix.shape
 
-    def look_up(
-        self, codes: NDArray[np.int64], users: NDArray[np.intp], start: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        """Hits of flat `codes` of the users `start + users`, and the places not decided."""
-        slot = codes & ((1 << self._shift) - 1)
-        slot += users << self._shift
-        held = self._table[start << self._shift :].take(slot)
-        found = held == (codes >> self._shift).astype(held.dtype)
-        return found, np.flatnonzero(held == self._shared)
+    def slots(self, n_users: int, n_ranks: int) -> NDArray[np.intp]:
+        """First slot of the user of each place, of lists that lie one after another."""
+        return np.repeat(np.arange(n_users) << self._shift, n_ranks)
 
-    def search(self, users: NDArray[np.intp], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Whether each undecided item is relevant to the user; codes of -1 are not."""
-        keys = users * np.int64(self.shape[1]) + codes
-        place = np.searchsorted(self._crowded, keys)
-        at = self._crowded.take(place, mode="clip") if len(self._crowded) else keys + 1
-        return (at == keys) & (codes >= 0)
+    def look_up(
+        self, codes: NDArray[np.int64], start: int, slots: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Which codes (n, n_ranks) are relevant to their users, `start` the first; `slots` as above."""
+        flat = codes.reshape(-1)
+        slot = flat & ((1 << self._shift) - 1)
+        slot += slots[: len(flat)]
+        held = self._table[start << self._shift :].take(slot)
+        np.right_shift(flat, self._shift, out=slot)
+        found = held == slot.astype(held.dtype)
+        undecided = np.flatnonzero(held == self._shared)
+        if len(undecided):
+            code = flat.take(undecided)
+            keys = (start + undecided // codes.shape[1]) * np.int64(self.shape[1]) + code
+            place = np.searchsorted(self._crowded, keys)
+            at = self._crowded.take(place, mode="clip") if len(self._crowded) else keys + 1
+            found[undecided] = (at == keys) & (code >= 0)
+        return found.reshape(codes.shape)
 
 
 def count_relevant(relevant: Any) -> NDArray[np.int64]:
@@ -147,24 +155,25 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
             f"{n_users} lists stand beside the relevant items of {truth.shape[0]} users",
             mend="give one row of each per user, in the same order",
         )
+    # Kept rank by rank: later sums over ranks then run along the users.
     found = np.empty((n_ranks, n_users), dtype=bool)
     step = max(_PLACES // max(n_ranks, 1), 1)
-    users = np.repeat(np.arange(min(step, n_users)), n_ranks)
-    places, codes = [], []
-    for start in range(0, n_users, step):
+    slots = truth.slots(min(step, n_users), n_ranks)
+
+    def mark(start: int) -> None:
         # User after user: the table is then read once, in order.
         block = _copy_rows(lists[start : start + step]).astype(np.int64, copy=False)
         _check_codes(block, truth.shape[1], start)
-        _check_duplicates(block, start)
-        flat = block.reshape(-1)
-        hit, undecided = truth.look_up(flat, users[: len(flat)], start)
-        # Kept rank by rank: later sums over ranks then run along the users.
-        found[:, start : start + step] = hit.reshape(block.shape).T
-        places.append(undecided + start * n_ranks)
-        codes.append(flat.take(undecided))
-    if places:
-        user, rank = np.divmod(np.concatenate(places), max(n_ranks, 1))
-        found[rank, user] = truth.search(user, np.concatenate(codes))
+        _check_duplicates(block, truth.shape[1], start)
+        found[:, start : start + step] = truth.look_up(block, start, slots).T
+
+    starts = range(0, n_users, step)
+    if len(starts) > 1 and (cpu_count() or 1) > 1:
+        with ThreadPoolExecutor(cpu_count()) as pool:  # numpy works without the lock
+            list(pool.map(mark, starts))
+    else:
+        for start in starts:
+            mark(start)
     return found.T
 
 
@@ -205,11 +214,9 @@ def _check_codes(block: NDArray[np.int64], n_items: int, start: int) -> None:
         )
 
 
-def _check_duplicates(block: NDArray[np.int64], start: int) -> None:
-    if block.shape[1] <= 16:  # all pairs of places: for short lists faster than sorting
-        low = np.ascontiguousarray(block.astype(np.uint16).T)  # other low bits: other items
-        if not any((low[gap:] == low[:-gap]).any() for gap in range(1, len(low))):
-            return
+def _check_duplicates(block: NDArray[np.int64], n_items: int, start: int) -> None:
+    if block.shape[1] <= 16 and not _maybe_repeated(block, n_items):
+        return
     small = block.max(initial=0) < 2**31
     ordered: NDArray[np.signedinteger] = np.sort(block.astype(np.int32) if small else block, axis=1)
     twice = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)
@@ -222,3 +229,13 @@ def _check_duplicates(block: NDArray[np.int64], start: int) -> None:
             row=start + row + 1,
             mend="keep the first place of each item only",
         )
+
+
+def _maybe_repeated(block: NDArray[np.int64], n_items: int) -> bool:
+    """Whether low bits repeat in a list: all pairs of places, for short lists faster than sorting."""
+    n_ranks = block.shape[1]
+    if block.min(initial=0) < 0:  # empty places become different numbers
+        block = np.where(block < 0, -1 - np.arange(n_ranks), block)
+    kind = np.uint16 if n_items < 2**16 - n_ranks else np.uint32
+    low = block.T.astype(kind, order="C")
+    return any((low[gap:] == low[:-gap]).any() for gap in range(1, n_ranks))

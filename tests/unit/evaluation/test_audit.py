@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recnb import evaluate, load
-from recnb.data import Dataset, splits
+from recnb.data import Dataset, Text, splits
 from recnb.evaluation import Protocol, Task
-from recnb.evaluation.audit import CHECKS, audit
+from recnb.evaluation.audit import CHECKS, audit, material, near
+from recnb.evaluation.audit import items as item_checks
+from recnb.evaluation.audit import pairs as pair_checks
 from recnb.evaluation.audit.models import effort
+from recnb.evaluation.audit.reference import places_of
 from recnb.evaluation.audit.rows import later_shares
 from recnb.evaluation.judge import judge
 from recnb.models import make
@@ -162,10 +168,10 @@ def test_text_that_names_kinds_is_no_catalogue_of_duplicates(clean):
 def test_near_duplicate_items(clean):
     rows, items = clean
     long = "a very long sentence about the same thing, written with great care and at some length for the test"
-    near = items.copy()
-    near.loc[[0, 1], "title"] = [long, long + "s"]
-    assert "near_duplicate_items" in codes(task_of(rows, near))
-    sequel = near.copy()
+    alike = items.copy()
+    alike.loc[[0, 1], "title"] = [long, long + "s"]
+    assert "near_duplicate_items" in codes(task_of(rows, alike))
+    sequel = alike.copy()
     sequel.loc[[0, 1], "title"] = [long + " 1", long + " 2"]
     assert "near_duplicate_items" not in codes(task_of(rows, sequel))
 
@@ -360,3 +366,77 @@ def test_words_of_rows_with_missing_cells_are_read() -> None:
 
     table = pd.DataFrame({"age": pd.Series(["45-54", None], dtype="str"), "home": ["Owner", None]})
     assert words_of(table) == [{"45-54", "owner"}, set()]
+
+
+# ---------------------------------------------------------------- cost
+
+
+def all_near_pairs(texts: list[str]) -> int:
+    """By every cosine there is, within the same windows."""
+    texts = sorted(texts, key=len)
+    vectors = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(3, 3), dtype=np.float32
+    ).fit_transform(texts)
+    cosine = (vectors @ vectors.T).toarray()
+    digits = np.array([" ".join(re.findall(r"\d+", t)) for t in texts])
+    start = np.arange(len(texts)) // near.WINDOW * near.WINDOW
+    place = np.arange(len(texts))
+    inside = (place >= start[:, None]) & (place < start[:, None] + 2 * near.WINDOW)
+    pairs = (cosine > near.NEAR) & inside & (digits[:, None] == digits)
+    np.fill_diagonal(pairs, False)
+    return int((pairs.any(axis=0) | pairs.any(axis=1)).sum())
+
+
+@pytest.mark.parametrize("window", [1500, 40])
+def test_near_texts_are_those_of_all_cosines(monkeypatch, window) -> None:
+    monkeypatch.setattr(near, "WINDOW", window)
+    rng = np.random.default_rng(0)
+    words = np.array(["".join(rng.choice(list("abcdefgh"), 6)) for _ in range(150)])
+    texts = [" ".join(rng.choice(words, 12)) for _ in range(150)]
+    texts += [t.replace(" ", "  ", 1) + " x" for t in texts[:40]]  # near
+    texts += [t + f" {n}" for n, t in enumerate(texts[40:80])]  # other digits
+    texts += [" ".join(reversed(t.split())) for t in texts[80:100]]  # the same 3-grams
+    assert near.near_pairs(texts) == all_near_pairs(texts) >= 20
+
+
+def test_places_are_those_of_a_sort() -> None:
+    rng = np.random.default_rng(0)
+    for n in (5, 32, 33, 80):
+        candidates = rng.integers(0, 20, 200).astype(np.float32)
+        targets = candidates[rng.choice(200, n, replace=False)]
+        above = (candidates[:, None] > targets).sum(axis=0)
+        tied = (candidates[:, None] == targets).sum(axis=0) - 1
+        assert places_of(targets, candidates).tolist() == (above + tied / 2).tolist()
+
+
+def test_what_is_left_out_is_said_once(clean, monkeypatch) -> None:
+    rows, table = clean
+    monkeypatch.setattr(item_checks, "MOST_ITEMS", 30)
+    monkeypatch.setattr(pair_checks, "MOST_USERS", 10)
+    monkeypatch.setattr(pair_checks, "MOST_CELLS", 1000)
+    found = [f for f in audit(task_of(rows, table)) if f.code == "left_out"]
+    assert len(found) == 1 and found[0].severity == "note"
+    for said in (
+        f"among 30 of {N_ITEMS}",
+        "single users were looked for among 10 of",
+        "known under another id",
+    ):
+        assert said in found[0].evidence
+
+
+def test_texts_and_references_are_made_once(clean_task, monkeypatch) -> None:
+    """A grocery table costs seconds each time that its words are read."""
+    calls = Counter()
+
+    def counted(name, function):
+        def call(*arguments, **named):
+            calls[name] += 1
+            return function(*arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(material, "words_of", counted("words", material.words_of))
+    monkeypatch.setattr(material, "Reference", counted("reference", material.Reference))
+    monkeypatch.setattr(Text, "__call__", counted("texts", Text.__call__))
+    ev = evaluate({n: make(n) for n in BASELINES}, clean_task.split, clean_task.protocol)
+    assert ev.settings and calls == {"words": 2, "reference": 1, "texts": 1}

@@ -12,6 +12,7 @@ from recnb import InputError, Recommender, evaluate
 from recnb.data import splits
 from recnb.evaluation import Protocol
 from recnb.evaluation.columns import Column
+from recnb.metrics import bootstrap
 from tests.unit.evaluation.conftest import Mean, Noisy, Popular, build, table
 
 
@@ -76,6 +77,31 @@ def test_value_and_interval_by_hand(ev):
         low, high = np.quantile(resampled, [0.025, 0.975])
         assert (row.low, row.high) == pytest.approx((low, high))
         assert row.low <= row.value <= row.high
+
+
+def test_the_protocol_chooses_the_interval_of_values():
+    """Values have it in the table, by seed and by group; differences keep percentiles."""
+    split = splits.user_time(build(table()), test=0.3, valid=0.2)
+    models = {"popular": Popular(), "taste": Taste()}
+    protocol = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=2000)
+    plain, other = (
+        evaluate(models, split, replace(protocol, interval=kind)) for kind in ("percentile", "bca")
+    )
+    for frame in (other.table(), other.by_seed()):
+        for row in frame[~frame["metric"].isin(["rmse"])].itertuples():
+            part = other.per_user[other.per_user["metric"] == row.metric]
+            part = part[part["model"] == row.model]
+            part = in_order(
+                other, (part if pd.isna(row.k) else part[part["k"] == row.k]).set_index("user_id")
+            )
+            weights = part["weight"].to_numpy()
+            low, high = bootstrap(part["value"].to_numpy(), weights=weights, interval="bca")
+            assert (row.low, row.high) == pytest.approx((low, high))
+    moved = plain.table()["low"] != other.table()["low"]
+    assert moved.mean() > 0.8 and (plain.by("side")["low"] != other.by("side")["low"]).any()
+    pd.testing.assert_frame_equal(plain.compare("popular"), other.compare("popular"))
+    with pytest.raises(InputError, match="one of percentile, bca"):
+        Protocol(interval="t")
 
 
 def test_rmse_is_pooled_over_rows_and_resampled_over_users(ev):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from recnb.data.splits import predefined
 from recnb.errors import InputError
+from recnb.hashing import hash_ids, mix
 from recnb.models import (
     ALS,
     EASE,
@@ -18,6 +20,8 @@ from recnb.models import (
     UserKNN,
 )
 from recnb.models.classical.factorisation import solve_rows
+from recnb.models.classical.neighbours import nearest
+from recnb.recommender import blocks
 
 
 def test_ease_is_the_closed_form(ds):
@@ -171,3 +175,33 @@ def test_predefined_parts_reach_the_models(ds):
     split = predefined(ds, frame[["user_id", "item_id", "part"]])
     seen = EASE(l2=5.0).fit(split.train).liked_
     assert seen.multiply(split.test.positives()).nnz == 0
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "jaccard", "dice"])
+def test_items_without_shared_users_are_no_neighbours(similarity):
+    """Rows of which all but a few similarities are zero: the zeros are neither kept nor ordered."""
+    rng = np.random.default_rng(0)
+    rows = sparse.random(300, 90, 0.02, "csr", np.float32, rng=rng)
+    rows.data[:] = 1
+    asked: list[int] = []
+
+    def counted(level, row_hash):
+        asked.append(len(level))
+        return mix(level, row_hash)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "mix", counted)
+        near = nearest(rows, hash_ids(np.arange(300).astype(str)), 25, similarity)
+    dense = rows.toarray().astype(float)
+    dot, size = dense @ dense.T, dense.sum(axis=1)
+    below = {
+        "cosine": np.sqrt(np.outer(size, size)),
+        "jaccard": size[:, None] + size - dot,
+        "dice": (size[:, None] + size) / 2,
+    }[similarity]
+    expected = np.divide(dot, below, out=np.zeros_like(dot), where=below > 0)
+    np.fill_diagonal(expected, 0)
+    few = (expected > 0).sum(axis=1) <= 25
+    assert few.sum() > 200 and (expected == 0).sum() > 80_000
+    np.testing.assert_allclose(near.toarray()[few], expected[few], atol=1e-6)
+    assert (near.data > 0).all() and sum(asked) < (expected > 0).sum()

@@ -12,7 +12,9 @@ from recnb.recommender import top_k
 from tests.unit.models.conftest import made_frames, parts
 
 TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion")
-EACH = [n for n in names() if n not in TOWERS] + ["ease+tfidf", "itemknn+text_joint"]
+# Every pair costs; tests/unit/models/language has its own.
+JUDGES = ("lm_yes", "lm_likelihood", "lm_list")
+EACH = [n for n in names() if n not in (*TOWERS, *JUDGES)] + ["ease+tfidf", "itemknn+text_joint"]
 
 
 def data(shuffle: int | None) -> Dataset:

@@ -13,9 +13,9 @@ import pytest
 from recnb import Recommender, make, register
 from recnb.models import Blend, Switch, names, parse_models, registry
 from recnb.recommender import LanguageModel, Reads, load_model
-from recnb.tuning.methods import METHODS
 
 MINI = LanguageModel("sentence-transformers/all-MiniLM-L6-v2", 22_713_216)
+SMOL = LanguageModel("smollm2-135m-instruct", 134_515_008)
 # Written down by hand: ids, modalities, whether a language model reads.
 READS = {
     "random": ("none", (), False),
@@ -32,6 +32,7 @@ READS = {
         ["text_frozen", "text_joint", "text_weighted_sum", "text_dot", "text_mlp"],
         ("none", ("text",), True),
     ),
+    **dict.fromkeys(["lm_yes", "lm_likelihood", "lm_list", "lm_embed"], ("none", ("text",), True)),
     "bfm_text": ("pairs", ("text",), True),
     "hybrid": ("pairs", ("text",), True),
     "fusion": ("none", ("text", "media"), True),
@@ -45,12 +46,13 @@ def test_every_name_is_written_down():
 @pytest.mark.parametrize("name", READS)
 def test_every_name_says_what_it_reads(name):
     ids, modalities, language = READS[name]
-    assert make(name).reads() == Reads(ids, modalities, (MINI,) * language)
+    model = SMOL if name.startswith("lm_") else MINI
+    assert make(name).reads() == Reads(ids, modalities, (model,) * language)
 
 
 @pytest.mark.parametrize("name", [n for n in READS if hasattr(registry.lookup(n), "methods")])
 def test_no_method_changes_what_is_read(name):
-    for method in METHODS:
+    for method in registry.lookup(name).methods:
         assert make(f"{name}@{method}").reads() == make(name).reads()
 
 

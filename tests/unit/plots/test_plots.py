@@ -243,7 +243,7 @@ def test_every_method_has_its_own_look():
     in_grey = [(s.marker, s.line, s.filled) for s in looks.values()]
     assert len(set(in_grey)) == len(in_grey)  # told apart without colour
     filled = {name for name, look in looks.items() if look.filled}
-    assert filled == {n for n in names() if n.startswith("text_")} | {
+    assert filled == {n for n in names() if n.startswith(("text_", "lm_"))} | {
         "bfm_text",
         "hybrid",
         "fusion",

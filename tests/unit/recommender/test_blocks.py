@@ -152,6 +152,33 @@ def test_blocks_equal_the_whole(monkeypatch, threads, product, bar):
     assert kept.dtype == np.float32
 
 
+@pytest.mark.parametrize("k", [1, 3, 60])
+@pytest.mark.parametrize("tile_items", [150, 300, 10_000])
+def test_tiles_equal_the_whole(monkeypatch, k, tile_items):
+    """Several tiles and one, columns left over at the end, users with nothing but ties, blocks of users."""
+    monkeypatch.setattr(topk, "_TILE_ITEMS", tile_items)
+    monkeypatch.setattr(topk, "_TILE_USERS", 30)
+    monkeypatch.setattr(topk, "_PIECE", 500)
+    rng = np.random.default_rng(k)
+    # Whole numbers: the product is exact whatever the order of its sums.
+    left = rng.integers(-50, 51, (70, 6)).astype(np.float32)
+    right = rng.integers(-50, 51, (6, 2_011)).astype(np.float32)
+    left[[0, 40]] = 0  # every item ties
+    left[41, 1:] = 0  # few levels of scores
+    right[:, -3:] = right[:, :1] * 3  # the last columns are the best or the worst
+    exclude = sparse.random(70, 2_011, 0.05, "csr", rng=rng)
+    allowed = rng.random(2_011) < 0.9
+    expected = left @ right
+    expected[exclude.toarray() != 0] = -np.inf
+    expected[:, ~allowed] = -np.inf
+    users, columns = hashes(70, 3), hashes(2_011, 4)
+    items, kept = topk.rank_blocks(
+        70, 2_011, topk.Product(left, right), k, users, columns, exclude, allowed, finite=True
+    )
+    np.testing.assert_array_equal(items, naive(expected, k, users, columns))
+    np.testing.assert_array_equal(kept, np.take_along_axis(expected, items, axis=1))
+
+
 def test_short_lists_end_in_minus_one_and_nan():
     allowed = np.zeros(30, bool)
     allowed[[4, 9]] = True

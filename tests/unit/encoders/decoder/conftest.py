@@ -23,3 +23,11 @@ def decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def llama(decoders: Path) -> Decoder:
     return Decoder(str(decoders / "llama"), device="cpu", batch_tokens=64)
+
+
+@pytest.fixture(scope="session")
+def real() -> Decoder:
+    """SmolLM2-135M-Instruct, converted once into the cache of whoever runs the tests."""
+    decoder = Decoder(device="cpu")
+    assert decoder.network  # opened before a test points the cache elsewhere
+    return decoder

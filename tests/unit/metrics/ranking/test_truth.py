@@ -68,6 +68,34 @@ def test_duplicates_name_the_row(n_ranks: int) -> None:
     hits(lists, relevant)
 
 
+@pytest.mark.parametrize("n_items", [300, 2**16 - 5, 200_000])
+def test_padded_lists_are_not_sorted_to_find_duplicates(
+    monkeypatch: pytest.MonkeyPatch, n_items: int
+) -> None:
+    """Neither empty places nor a large catalogue make the quick check of short lists fail."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("sorted")
+
+    monkeypatch.setattr("recnb.metrics.ranking.truth.np.sort", refuse)
+    lists = np.array([[n_items - 1, n_items - 70, -1, -1], [0, 1, 2, 3], [-1, -1, -1, -1]])
+    relevant = sparse.csr_array(([True], ([0], [n_items - 1])), shape=(3, n_items))
+    assert np.argwhere(hits(lists, relevant)).tolist() == [[0, 0]]
+    with pytest.raises(AssertionError, match="sorted"):
+        hits(np.array([[5, 5], [0, 1], [2, 3]]), relevant)
+
+
+def test_errors_name_the_first_row_whichever_thread_meets_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("recnb.metrics.ranking.truth._PLACES", 20)
+    monkeypatch.setattr("recnb.metrics.ranking.truth.cpu_count", lambda: 4)
+    lists = np.tile(np.arange(10), (500, 1))
+    lists[123, 4] = lists[321, 4] = 9
+    with pytest.raises(InputError, match="row 124: item code 9 stands more than once"):
+        hits(lists, sparse.csr_array(np.ones((500, 10), dtype=bool)))
+
+
 @pytest.mark.parametrize("code", [-2, 3, 2**40])
 def test_foreign_codes_name_the_row(code: int) -> None:
     with pytest.raises(InputError, match=f"row 2: item code {code} is outside"):

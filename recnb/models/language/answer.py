@@ -1,0 +1,240 @@
+"""What the decoder answers: yes or no to each candidate, as it is or tuned on the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recnb.data import Dataset, splits
+from recnb.data.text import Text
+from recnb.models.language.calibration import Calibration, Platt
+from recnb.models.language.histories import Told
+from recnb.models.language.judge import LanguageJudge
+from recnb.models.language.questions import Question, from_later, from_rows
+from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
+from recnb.tuning.methods import PEFT
+
+FROZEN = "frozen"
+
+
+class LMYes(LanguageJudge):
+    """What a decoder answers when asked whether a person will like an item: the odds of yes against no.
+
+    Parameters
+    ----------
+    decoder, template, text, thing, instruction, n_history, max_tokens, dtype, device
+        As in :class:`~recnb.models.language.judge.LanguageJudge`.
+    less_prior : float
+        Times the log-odds of the same question without a history, subtracted: the model's liking for a title by
+        itself.
+    method : str
+        "frozen", or how the decoder is tuned on the answer (``lm_yes@lora``): see
+        :data:`recnb.models.language.tuned.recipe.METHODS_OF_ANSWERS`.
+    size, alpha, targets, n_layers, quantise, lr, n_epochs, patience, pairs_per_step, checkpoint, seed
+        Of the tuning: see :class:`recnb.models.language.tuned.recipe.Recipe`.
+    group : int
+        Rows asked about after one history when it is tuned: the history is read once for all of them.
+    rows : int, optional
+        Rows to tune on at most, groups of users drawn by a hash; None means all.
+    valid_rows : int
+        Rows of the validation part at most that choose the epoch and calibrate.
+    platt : (float, float), optional
+        Slope and shift of the probabilities; None: from the validation part where there is one, else (1, 0).
+
+    Attributes
+    ----------
+    calibration_ : dict
+        `slope`, `shift`, and of the validation rows `before`, `after` (expected calibration error, the latter with
+        numbers from the other half of the users) and `n`, where there were any.
+
+    Notes
+    -----
+    Scores are log-odds: calibration changes probabilities (:meth:`probability`), not ranks. Clicks and purchases have
+    no dislikes: there as many items that the user has not had stand for them, so that a probability is that of a
+    row against such an item.
+
+    References
+    ----------
+    K. Bao et al., TALLRec, RecSys 2023, section 3. Z. Zhao et al., Calibrate before use, ICML 2021, section 4
+    (`less_prior`).
+    """
+
+    kind = "answer"
+    uses_valid = True
+    methods = METHODS_OF_ANSWERS
+
+    def __init__(
+        self,
+        decoder: str = "smollm2-135m-instruct",
+        template: str = "plain",
+        text: Text | None = None,
+        thing: str = "item",
+        instruction: str = "",
+        n_history: int = 10,
+        less_prior: float = 0.0,
+        method: str = FROZEN,
+        size: int | None = None,
+        alpha: int | None = None,
+        targets: str | None = None,
+        n_layers: int | None = None,
+        quantise: str | None = None,
+        lr: float | None = None,
+        n_epochs: int = 5,
+        patience: int | None = 2,
+        pairs_per_step: int = 32,
+        group: int = 10,
+        rows: int | None = 2000,
+        valid_rows: int = 300,
+        platt: tuple[float, float] | None = None,
+        checkpoint: str | None = None,
+        max_tokens: int | None = None,
+        dtype: str = "float32",
+        device: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        self.decoder = decoder
+        self.template = template
+        self.text = text
+        self.thing = thing
+        self.instruction = instruction
+        self.n_history = n_history
+        self.less_prior = less_prior
+        self.method = method
+        self.size = size
+        self.alpha = alpha
+        self.targets = targets
+        self.n_layers = n_layers
+        self.quantise = quantise
+        self.lr = lr
+        self.n_epochs = n_epochs
+        self.patience = patience
+        self.pairs_per_step = pairs_per_step
+        self.group = group
+        self.rows = rows
+        self.valid_rows = valid_rows
+        self.platt = platt
+        self.checkpoint = checkpoint
+        self.max_tokens = max_tokens
+        self.dtype = dtype
+        self.device = device
+        self.seed = seed
+
+    @property
+    def seeded(self) -> bool:  # type: ignore[override]
+        return self.method != FROZEN
+
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (*super().packages, *(("peft",) if self.method in PEFT else ()))
+
+    def _learn(self, train: Dataset, valid: Dataset | None) -> None:
+        self.__dict__.pop("_prior", None)
+        if self.seeded:
+            self._recipe().check()
+        self._decoder.tokens.answers(self._prompts.template.answers)  # it can write them
+        asked: list[Question] = []
+        if valid is not None and (self.platt is None or self.seeded):
+            history, later = splits.fold_in(train, valid)
+            known = self.histories(None if history is train else history)
+            asked = from_later(known, later, self.n_history, self.valid_rows, seed=self.seed)
+        if self.seeded:
+            self._tune(train, asked)
+        slope, shift = self.platt or (1.0, 0.0)
+        self.calibration_ = {"slope": slope, "shift": shift}
+        if asked and self.platt is None:
+            found = self.calibrated(asked)
+            self.calibration_ = {
+                "slope": found.platt.slope,
+                "shift": found.platt.shift,
+                "before": found.before,
+                "after": found.after,
+                "n": found.n,
+            }
+
+    def _tune(self, train: Dataset, asked: list[Question]) -> None:
+        from recnb.models.language.tuned.network import fit_answers, with_network
+
+        histories = self.histories()
+        questions = from_rows(
+            histories, train, self.n_history, self.group, self.rows, seed=self.seed
+        )
+        recipe = self._recipe()
+        if recipe.checkpoint is not None:  # the refit on other rows is another training
+            recipe = replace(recipe, checkpoint=str(Path(recipe.checkpoint) / train.digest))
+        network, trained = fit_answers(self._prompts, questions, asked, recipe, train.digest)
+        self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
+        self.tuned_, self.counts_ = network.tuned(), network.counts()
+        self._opened = with_network(self._opened, network.network)
+        self.__dict__.pop("_prompts", None)
+
+    def _recipe(self) -> Recipe:
+        return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
+
+    @property
+    def _decoder(self) -> Any:
+        fresh = "_opened" not in vars(self)
+        decoder = super()._decoder
+        if fresh and hasattr(self, "tuned_"):  # read from disk
+            from recnb.models.language.tuned.network import opened, with_network
+
+            decoder = with_network(decoder, opened(decoder, self._recipe(), self.tuned_).network)
+            self._opened = decoder
+        return decoder
+
+    def chosen(self) -> dict[str, Any]:
+        """Epochs and the numbers of the calibration, to keep when refitting."""
+        found = self.calibration_
+        return {**super().chosen(), "platt": (found["slope"], found["shift"])}
+
+    def parameters(self) -> tuple[int, int]:
+        return tuple(self.counts_) if hasattr(self, "counts_") else super().parameters()  # type: ignore[return-value]
+
+    def _judge(self, told: Sequence[Told], codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        out = self._odds(told, codes)
+        if self.less_prior:
+            alone = self._memo(codes, lambda some: self._odds([Told()], [some])[0])
+            out = [a - self.less_prior * b for a, b in zip(out, alone)]
+        return out
+
+    def _odds(self, told: Sequence[Told], codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        prompts = self._prompts
+        found = self._decoder.label_log_probabilities(
+            *prompts.about_items(told, codes), prompts.template.answers
+        )
+        return [values[:, 0] - values[:, 1] for values in found]
+
+    def probability(
+        self, users: np.ndarray, items: np.ndarray, history: Dataset | None = None
+    ) -> np.ndarray:
+        """Calibrated probabilities of yes.
+
+        Parameters
+        ----------
+        users : ndarray of shape (n,), int
+        items : ndarray of shape (n, m), int
+        history : Dataset, optional
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+            NaN at places with -1.
+        """
+        scores = self.score_candidates(users, items, history)
+        platt = Platt(self.calibration_["slope"], self.calibration_["shift"])
+        return np.where(
+            np.isfinite(scores), platt(np.where(np.isfinite(scores), scores, 0)), np.nan
+        )
+
+    def calibrated(self, questions: Sequence[Question]) -> Calibration:
+        """Platt's numbers from questions whose answers are known, and how much they mend."""
+        width = max(len(q.items) for q in questions)
+        items = np.stack(
+            [np.pad(q.items, (0, width - len(q.items)), constant_values=-1) for q in questions]
+        )
+        scores = self.judge([q.told for q in questions], items)[items >= 0]
+        users = np.concatenate([np.full(len(q.items), q.user) for q in questions])
+        return Calibration.of(scores, np.concatenate([q.liked for q in questions]), users)

@@ -1,0 +1,1 @@
+"""A decoder tuned on the answer word."""
