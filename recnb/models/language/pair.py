@@ -13,7 +13,8 @@ from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.models.language.calibration import Calibration, Platt
 from recnb.models.language.histories import Told
-from recnb.models.language.joint.model import Asked, JointReader
+from recnb.models.language.joint.asked import Asked
+from recnb.models.language.joint.model import JointReader
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.sequences import Layout

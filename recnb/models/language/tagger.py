@@ -299,8 +299,6 @@ class SlateTagger(JointReader):
         ----------
         M. Kendall, A new measure of rank correlation, Biometrika 30, 1938.
         """
-        from scipy.stats import kendalltau
-
         items = np.asarray(items)
         rng = np.random.default_rng(seed)
         orders = [
@@ -314,11 +312,17 @@ class SlateTagger(JointReader):
             back = np.full(items.shape, np.nan)
             np.put_along_axis(back, order, read, axis=1)
             means.append(back)
-        there = items >= 0
-        taus = [
-            kendalltau(a[open_], b[open_], nan_policy="omit").statistic
-            for a, b, open_ in zip(*means, there)
-            if open_.sum() > 1
-        ]
-        tau = float(np.nanmean(taus)) if taus else float("nan")
-        return {"kendall": tau, "swapped": (1 - tau) / 2, "n": float(len(taus))}
+        return _agreement(*means, items >= 0)
+
+
+def _agreement(one: np.ndarray, two: np.ndarray, there: np.ndarray) -> dict[str, float]:
+    """Kendall's tau between two rankings of each row, the mean over the rows."""
+    from scipy.stats import kendalltau
+
+    taus = [
+        kendalltau(a[open_], b[open_], nan_policy="omit").statistic
+        for a, b, open_ in zip(one, two, there)
+        if open_.sum() > 1
+    ]
+    tau = float(np.nanmean(taus)) if taus else float("nan")
+    return {"kendall": tau, "swapped": (1 - tau) / 2, "n": float(len(taus))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from recnb.data import Dataset, splits
+from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.encoders.loading import cited
 from recnb.errors import InputError
@@ -19,11 +18,11 @@ from recnb.models.common.item_tables import sentences
 from recnb.models.common.liked import by_id
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.language.histories import Histories, Told
+from recnb.models.language.joint.asked import Asked
 from recnb.models.language.joint.drawing import NEGATIVES, Draws, ratings_of, shown
-from recnb.progress import duration, note, tell
 from recnb.recommender import LanguageModel, Reads
-from recnb.recommender.candidates import LONG, CandidateScorer
-from recnb.tuning.methods import METHODS, PEFT, counts, method_of, tune
+from recnb.recommender.candidates import CandidateScorer
+from recnb.tuning.methods import METHODS, PEFT
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.network import JointNetwork
@@ -35,8 +34,6 @@ BUDGET = 4096  # padded tokens of a pass without gradients
 # vectors in front of the words, and a network that reads each text alone: neither reads two texts together
 UNFIT = ("prefix", "prompt", "p_tuning", "side_adapter")
 JOINT_METHODS = tuple(name for name in METHODS if name not in UNFIT)
-_WHOLE = ("full", "top_layers")  # train whole layers, and put nothing into the network
-_VALID_USERS, _VALID_TARGETS, _VALID_OTHERS = 200, 4, 20
 
 
 class JointReader(CandidateScorer):
@@ -173,13 +170,9 @@ class JointReader(CandidateScorer):
 
     def _build(self, tuned: dict[str, np.ndarray] | None = None) -> JointNetwork:
         """The network over the texts, as pretrained or as it was tuned."""
-        import torch
-
-        from recnb.encoders import JointTower
-        from recnb.models.language.joint.network import JointNetwork
+        from recnb.models.language.joint.fitting import opened
 
         encoder = self._open()
-        depth = min(self.n_layers, encoder.n_layers)
         facts = {
             "name": encoder.name,
             "checksum": encoder.checksum,
@@ -191,27 +184,11 @@ class JointReader(CandidateScorer):
                 f"{self.language_['checksum'][:12]}, here are {facts['checksum'][:12]}",
                 mend="give the same encoder",
             )
-        adapt = None
-        if self.method not in _WHOLE:
-            adapt = partial(tune, method=self.method, size=self.size, n_layers=depth)
         texts = [*self.sentences_, *self.titles_]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            tower = JointTower(
-                encoder, texts, depth, dropout=self.dropout, tuned=tuned, adapt=adapt
-            )
-            network = JointNetwork(
-                tower,
-                self._sees,
-                self._loss,
-                self.max_history,
-                self._slots,
-                self.mean_,
-                self.dropout,
-                0.1 * self.lr,
-            )
+        network, added = opened(
+            encoder, self, texts, self._sees, self._loss, self._slots, self.mean_, tuned
+        )
         if tuned is None:
-            added = counts(tower.network)[0] if adapt is not None else 0
             self.language_ = {**facts, "added": added}
         return network
 
@@ -222,28 +199,11 @@ class JointReader(CandidateScorer):
         train: Dataset,
         value: Callable[[Any], float] | None,
     ) -> None:
-        from recnb.training import Batches, Training
-        from recnb.training import train as run
+        from recnb.models.language.joint.fitting import train_network
 
-        usual = method_of(self.method).lr
-        how = Training(
-            epochs=self.n_epochs,
-            lr=self.lr,
-            lr_encoder=self.lr_encoder or usual or 1e-4,
-            weight_decay=self.weight_decay,
-            warmup=0.0,
-            schedule="constant",
-            patience=self.patience,
-            seed=self.seed,
-            checkpoint=self.checkpoint,
-        )
         layout = self._layout(network)
-
-        def batches(epoch: int) -> Batches:
-            return Batches(draws.plan(epoch), partial(self._batch, draws, layout, epoch))
-
-        heard = Announced(type(self).__name__, self.n_epochs)
-        done = run(network, batches, how, value, heard, data=train.digest)
+        batch = partial(self._batch, draws, layout)
+        done = train_network(network, self, draws, batch, train.digest, value)
         self.n_epochs_, self.learning_ = done.n_epochs, list(done.history)
         state = network.state_dict().items()
         self.weights_ = {
@@ -282,50 +242,12 @@ class JointReader(CandidateScorer):
 
     def _asked(self, train: Dataset, valid: Dataset, draws: Draws) -> Asked:
         """What the validation part asks: few candidates for few users, the same after every epoch."""
-        history, targets = splits.fold_in(train, valid)
-        known, wanted = Histories.of(history), Histories.of(targets)
-        rng = np.random.default_rng([self.seed, 2**20])
-        rows = np.diff(wanted.start)
-        if not self._rated:
-            of_row = np.repeat(np.arange(len(rows)), rows)
-            rows = np.bincount(of_row[wanted.liked], minlength=len(rows))
-        users = draws.by_id(rows > 0, rng)[:_VALID_USERS]
-        if not len(users):
-            raise InputError(
-                "no user has a relevant row in the validation part",
-                file=train.name,
-                mend="enlarge it, lower relevant_from, or fit without",
-            )
-        ratings = ratings_of(wanted, targets) if self._rated else None
-        asked = Asked(users, [], [], [])
-        for user in users.tolist():
-            mine = np.arange(wanted.start[user], wanted.start[user + 1])
-            asked.told.append(
-                shown(known, user, int(known.start[user + 1]), self.max_history, self._rated)
-            )
-            if ratings is not None:
-                asked.items.append(wanted.items[mine])
-                asked.labels.append(ratings[mine])
-                continue
-            liked = wanted.items[mine[wanted.liked[mine]]][:_VALID_TARGETS]
-            before = known.items[known.start[user] : known.start[user + 1]]
-            others = draws.others(rng, np.concatenate([wanted.items[mine], before]), _VALID_OTHERS)
-            asked.items.append(np.concatenate([liked, others]))
-            asked.labels.append(np.repeat([1.0, 0.0], [len(liked), len(others)]))
-        return asked
+        return Asked.of(train, valid, draws, self._rated, self.max_history)
 
     def _value(self, asked: Asked) -> Callable[[Any], float]:
         """What the best epoch is chosen by: minus the squared error, or the mean area under the curve."""
-
-        def value(network: Any) -> float:
-            judged = self._scores_of(network, asked.told, asked.items)
-            if self._rated:
-                guesses = np.concatenate(judged).clip(*self.scale_)
-                return -float(np.sqrt(np.mean((guesses - np.concatenate(asked.labels)) ** 2)))
-            areas = [_area(s, w == 1) for s, w in zip(judged, asked.labels)]
-            return float(np.mean([a for a in areas if a is not None] or [0.5]))
-
-        return value
+        scale = self.scale_ if self._rated else None
+        return lambda network: asked.value(self._scores_of(network, asked.told, asked.items), scale)
 
     # -- scoring
 
@@ -412,41 +334,6 @@ class JointReader(CandidateScorer):
         return out
 
 
-class Asked:
-    """Candidates of users of the validation part, with what is told of them."""
-
-    def __init__(
-        self,
-        users: np.ndarray,
-        told: list[Told],
-        items: list[np.ndarray],
-        labels: list[np.ndarray],
-    ) -> None:
-        self.users, self.told, self.items, self.labels = users, told, items, labels
-
-
-class Announced:
-    """Says how long a training will take at most, once a few steps have been measured, and how far it is."""
-
-    def __init__(self, name: str, n_epochs: int) -> None:
-        self.name, self.n_epochs, self.steps = name, n_epochs, 0
-        self.since = time.perf_counter()
-
-    def __call__(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        self.steps += 1
-        if self.steps == 1:  # the first one opens what is opened once
-            self.since = time.perf_counter()
-        if self.steps == 4:
-            each = (time.perf_counter() - self.since) / 3
-            seconds = each * (n_steps * self.n_epochs - self.steps)
-            if seconds >= LONG:
-                note(
-                    f"{self.name}: training, at most {self.n_epochs} epochs of {n_steps} steps, about "
-                    f"{duration(seconds)}"
-                )
-        tell(f"{self.name}: training", (epoch - 1) * n_steps + step - 1, n_steps * self.n_epochs)
-
-
 def passes(
     what: Callable[[dict[str, Any]], Any],
     network: JointNetwork,
@@ -468,11 +355,3 @@ def passes(
             batch = send_to_device(batch, device)
             yield part, what(batch).cpu().numpy()
     network.train(was)
-
-
-def _area(scores: np.ndarray, wanted: np.ndarray) -> float | None:
-    """Area under the curve of one user; None where one side is missing."""
-    high, low = scores[wanted], scores[~wanted]
-    if not (len(high) and len(low)):
-        return None
-    return float(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))

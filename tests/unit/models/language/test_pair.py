@@ -17,7 +17,9 @@ from recnb.errors import InputError  # noqa: E402
 from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
 from recnb.models.language.histories import Histories  # noqa: E402
+from recnb.models.language.joint import fitting  # noqa: E402
 from recnb.models.language.joint import model as joint  # noqa: E402
+from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.joint.drawing import Draws, ratings_of  # noqa: E402
 from recnb.models.language.pair import TextPair  # noqa: E402
 from recnb.optional import need  # noqa: E402
@@ -61,7 +63,7 @@ def area(model: TextPair, ds: Dataset) -> float:
     users = np.arange(ds.n_users)
     scores = model.score(users)[:, :24]
     parity = np.arange(24)[None, :] % 2 == users[:, None] % 2
-    return float(np.mean([joint._area(s, p) for s, p in zip(scores, parity)]))
+    return float(np.mean([area_of(s, p) for s, p in zip(scores, parity)]))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_one_pass_over_a_history_serves_its_candidates():
 
 
 def test_the_time_is_said_while_the_first_steps_run(monkeypatch):
-    monkeypatch.setattr(joint, "LONG", 0.0)
+    monkeypatch.setattr(fitting, "LONG", 0.0)
     lines: list[str] = []
     with listening(said=lines.append):
         small(n_epochs=2, batch_users=4).fit(world())

@@ -16,7 +16,7 @@ from recnb.data import Dataset, splits  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
-from recnb.models.language.joint import model as joint  # noqa: E402
+from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.tagger import SlateTagger  # noqa: E402
 from recnb.optional import need  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
@@ -77,7 +77,7 @@ def learned(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> SlateTagg
 def area(model: SlateTagger, ds: Dataset) -> float:
     users, items, wanted = slates(ds)
     scores = model.score_candidates(users, items)
-    areas = [joint._area(s, w) for s, w in zip(scores, wanted)]
+    areas = [area_of(s, w) for s, w in zip(scores, wanted)]
     return float(np.mean([a for a in areas if a is not None]))
 
 
