@@ -271,7 +271,7 @@ def lora(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
 
 
 def as_datasets(s: FewShots, shots: pd.DataFrame, asked: pd.DataFrame) -> tuple[Dataset, Dataset]:
-    """Shots as people with a history and its target; and the histories of those who are asked, over all these people."""
+    """Shots as people with a history and its target; and the histories of those who are asked, over the same people."""
 
     def lines(
         rows: pd.DataFrame, mark: str, with_target: bool
