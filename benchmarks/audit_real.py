@@ -23,7 +23,7 @@ from typing import Any
 
 from recnb import evaluate, load
 from recnb.data import splits
-from recnb.data.catalog import SOURCES, available
+from recnb.data.catalog import ENTRIES, available
 from recnb.evaluation import Protocol
 from recnb.models import parse_models
 from recnb.versions import versions
@@ -141,7 +141,7 @@ def main() -> None:
             same = (name, split_name, settings)
             parts += [judged(b) for b in before if (b["data"], b["split"], b["settings"]) == same]
             continue
-        if not available(SOURCES[name]):
+        if not available(ENTRIES[name]):
             print(f"{name} is not here: set RECNB_DATA, or: recnb data fetch {name}")
             continue
         part = judged(run(name, split_name, settings))

@@ -13,9 +13,11 @@ strict: the plain loop as a careful engineer writes it: prompts sorted by length
 places that are asked for.
 
 All in one process and with the same number of threads, in alternation; processor seconds on a CPU, since other work on
-the machine disturbs them less, and seconds on a GPU. Plain loops are slow and run on fewer users; every form's numbers
-are compared. `share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the
-head where it runs) over what the device does in a large matrix product of the same number format. The last line is
+the machine disturbs them less, and seconds on a GPU. Plain loops are slow and run on fewer users, or on a part of a
+user's candidates (then scaled: every candidate costs a prompt); every form's numbers are compared.
+
+`share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the head
+where it runs) over what the device does in a large matrix product of the same number format. The last line is
 `ratio: X`: seconds a user of the plain loop over ours, the smaller of the two questions.
 """
 
@@ -204,7 +206,14 @@ def rate(network: Any, now: Callable[[], float]) -> float:
     return best
 
 
-def measure(decoder: Any, users: list[Any], plain_users: int) -> list[dict[str, Any]]:
+def first(case: Case, n: int) -> Case:
+    """The first `n` candidates."""
+    return Case(case.prefix, case.rests[:n], case.rows[:n], case.scored[:n])
+
+
+def measure(
+    decoder: Any, users: list[Any], plain_users: int, plain_candidates: int
+) -> list[dict[str, Any]]:
     """Rows of (question, form): seconds a user, tokens, the largest difference to ours."""
     now = clock(decoder.place)
     peak = rate(decoder.network, now)
@@ -225,11 +234,15 @@ def measure(decoder: Any, users: list[Any], plain_users: int) -> list[dict[str, 
             for form, run in forms.items():
                 if form != "ours" and k >= plain_users:
                     continue
+                part = case if form == "ours" else first(case, plain_candidates)
+                scale = len(case.rows) / len(part.rows)
                 start = now()
-                found[form] = run(decoder, name, case)
-                seconds.setdefault((name, form), []).append(now() - start)
-                work.setdefault((name, form), []).append(operations(decoder, name, case, form))
-                off = float(np.abs(found[form] - found["ours"]).max())
+                found[form] = run(decoder, name, part)
+                seconds.setdefault((name, form), []).append(scale * (now() - start))
+                work.setdefault((name, form), []).append(
+                    scale * operations(decoder, name, part, form)
+                )
+                off = float(np.abs(found[form] - found["ours"][: len(part.rows)]).max())
                 worst[name, form] = max(off, worst.get((name, form), 0.0))
                 print(f"user {k + 1}, {name}, {form}: {seconds[name, form][-1]:.2f} s", flush=True)
     rows = []
@@ -259,6 +272,9 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--users", type=int, default=5)
     parser.add_argument("--plain-users", type=int, default=2)
+    parser.add_argument(
+        "--plain-candidates", type=int, default=CANDIDATES, help="of a user; scaled"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="results/benchmark_decoder.json")
     args = parser.parse_args()
@@ -273,7 +289,7 @@ def main() -> None:
     data = "ml-100k" if there else "grocery"
     decoder = Decoder(args.model, device=args.device, dtype=args.dtype)
     users = people(data, max(args.users, args.plain_users), args.seed)
-    rows = measure(decoder, users, args.plain_users)
+    rows = measure(decoder, users, args.plain_users, args.plain_candidates)
     for row in rows:
         assert row["largest_difference"] <= TOLERANCE[decoder.precision], row
     print(f"{'question':12}{'form':8}{'s a user':>10}{'to ours':>9}{'difference':>12}{'share':>7}")

@@ -1,4 +1,4 @@
-"""The one exception for wrong input: what arrived, where it stands, and how to mend it."""
+"""What ends a command in one line: wrong input with its place and mend, or a fetch that failed."""
 
 from __future__ import annotations
 
@@ -41,3 +41,24 @@ class InputError(ValueError):
             place.append(f"row {row}")
         line = (", ".join(place) + ": " if place else "") + problem + (f"; {mend}" if mend else "")
         super().__init__(" ".join(line.split()))
+
+
+class FetchError(RuntimeError):
+    """A fetch failed and may be tried again. The command line prints it as one line and exits with code 1.
+
+    Parameters
+    ----------
+    problem : str
+        What happened, naming the address or file.
+    mend : str
+        What to do about it.
+
+    Examples
+    --------
+    >>> str(FetchError("example.org does not answer", "run it again to go on"))
+    'example.org does not answer; run it again to go on'
+    """
+
+    def __init__(self, problem: str, mend: str) -> None:
+        self.problem, self.mend = problem, mend
+        super().__init__(" ".join(f"{problem}; {mend}".split()))

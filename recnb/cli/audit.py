@@ -14,6 +14,7 @@ from recnb.cli.reading import (
     Dates,
     Duplicates,
     Encoding,
+    Events,
     Feedback,
     ItemColumns,
     Items,
@@ -47,6 +48,7 @@ def audit(
     unrated: Unrated = None,
     dates: Dates = None,
     bad_rows: BadRows = "error",
+    events: Events = None,
     matrix: Matrix = None,
     output: Annotated[Path, typer.Option(help="Folder for audit.json.")] = Path("audit"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -79,6 +81,7 @@ def audit(
         "unrated": unrated,
         "dates": dates,
         "bad_rows": bad_rows,
+        "events": events,
         "matrix": matrix,
     }
     with Steps(quiet) as steps:

@@ -14,6 +14,7 @@ from recnb.cli.reading import (
     Dates,
     Duplicates,
     Encoding,
+    Events,
     Feedback,
     ItemColumns,
     Items,
@@ -38,15 +39,15 @@ def list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from recnb.data.catalog import SOURCES, available, folders
+    from recnb.data.catalog import ENTRIES, available, folders
     from recnb.data.fetch import REMOTES
 
     table = Table(title="Data sets by name", title_justify="left")
     for heading in ("name", "here", "what", "licence"):
         table.add_column(heading, no_wrap=heading == "name")
-    for source in SOURCES.values():
-        here = "yes" if available(source) else "fetch" if source.name in REMOTES else "no"
-        table.add_row(source.name, here, source.title, source.licence)
+    for entry in ENTRIES.values():
+        here = "yes" if available(entry) else "fetch" if entry.name in REMOTES else "no"
+        table.add_row(entry.name, here, entry.title, entry.licence)
     out = Console(highlight=False)
     out.print(table)
     sizes = Table(title="What recnb data fetch NAME gets", title_justify="left")
@@ -70,13 +71,14 @@ def describe(
     unrated: Unrated = None,
     dates: Dates = None,
     bad_rows: BadRows = "error",
+    events: Events = None,
     matrix: Matrix = None,
 ) -> None:
     """Counts, density, inequality, tied timestamps, text coverage."""
     from rich.console import Console
     from rich.table import Table
 
-    from recnb.data.catalog import SOURCES
+    from recnb.data.catalog import ENTRIES
 
     declared = {
         "feedback": feedback,
@@ -88,6 +90,7 @@ def describe(
         "unrated": unrated,
         "dates": dates,
         "bad_rows": bad_rows,
+        "events": events,
         "matrix": matrix,
     }
     ds = read(data, **declared)
@@ -101,11 +104,11 @@ def describe(
     out.print(table)
     for note in ds.notes:
         out.print(f"note: {note}", soft_wrap=True, markup=False)
-    source = SOURCES.get(data)
-    if source:
-        out.print(f"licence: {source.licence}", soft_wrap=True)
-        if source.citation:
-            out.print(f"cite: {source.citation}", soft_wrap=True)
+    entry = ENTRIES.get(data)
+    if entry:
+        out.print(f"licence: {entry.licence}", soft_wrap=True)
+        if entry.citation:
+            out.print(f"cite: {entry.citation}", soft_wrap=True)
 
 
 def _size(remotes: tuple[Remote, ...]) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from recnb.cli.reading import (
     Dates,
     Duplicates,
     Encoding,
+    Events,
     Feedback,
     ItemColumns,
     Items,
@@ -91,6 +92,7 @@ def evaluate(
     unrated: Unrated = None,
     dates: Dates = None,
     bad_rows: BadRows = "error",
+    events: Events = None,
     matrix: Matrix = None,
     core: Annotated[
         int, Option(min=0, help="Keep users and items with at least so many pairs (0 = all).")
@@ -146,6 +148,7 @@ def evaluate(
         "unrated": unrated,
         "dates": dates,
         "bad_rows": bad_rows,
+        "events": events,
         "matrix": matrix,
         "relevant_from": relevant_from,
     }

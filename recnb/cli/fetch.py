@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from recnb.data.catalog import Source
+    from recnb.data.catalog import Entry
 
 Option = typer.Option
 
@@ -49,7 +49,7 @@ def fetch(
         recnb data fetch book-crossing --from ~/Downloads/BX-CSV-Dump.zip
     """
     from recnb.cli.terminal import console
-    from recnb.data.fetch import FetchError, licence, sets
+    from recnb.data.fetch import FetchError, books, sets
 
     entry = sets.fetchable(name)
     here = None if fresh else sets.present(name, output)
@@ -57,7 +57,7 @@ def fetch(
         print(f"{name} is already here, nothing was fetched: {here}")
         return
     folder = output or sets.default_output()
-    if not (accept_licence or licence.accepted(folder, entry)):
+    if not (accept_licence or books.accepted(folder, entry)):
         accept_licence = _asked(entry)
     try:
         with _Bytes(quiet) as progress:
@@ -78,7 +78,7 @@ def fetch(
     print(f"{name} is in {got.folder}; look at it: recnb data describe {shown}")
 
 
-def _asked(entry: Source) -> bool:
+def _asked(entry: Entry) -> bool:
     """Show the licence and ask; without a terminal nobody can answer."""
     from recnb.errors import InputError
 

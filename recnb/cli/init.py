@@ -16,6 +16,7 @@ from recnb.cli.reading import (
     Dates,
     Duplicates,
     Encoding,
+    Events,
     Feedback,
     ItemColumns,
     Items,
@@ -91,6 +92,7 @@ def init(
     unrated: Unrated = None,
     dates: Dates = None,
     bad_rows: BadRows = "error",
+    events: Events = None,
     matrix: Matrix = None,
 ) -> None:
     """Write a data folder: a template with a small generated example, or --from a file as it was understood.
@@ -116,6 +118,7 @@ def init(
         "unrated": unrated,
         "dates": dates,
         "bad_rows": bad_rows,
+        "events": events,
         "matrix": matrix,
     }
     ds = read(source, **given)

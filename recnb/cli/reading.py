@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DATA_HELP = (
     "A name (recnb data list), a folder, or one file of interactions: csv, tsv, other separators, JSON lines, "
-    "parquet, plain, gz or zip."
+    "parquet, an Excel sheet; plain, gz or zip."
 )
 _PANEL = "How files are read"
 
@@ -44,7 +44,12 @@ Unrated = Annotated[
 ]
 Dates = Annotated[str | None, _option("dmy or mdy: whether 03/04/2020 is in April or in March.")]
 BadRows = Annotated[
-    str, _option("drop leaves out rows of too many or too few cells.", "--bad-rows")
+    str,
+    _option("drop leaves out rows of too many or too few cells, or without a time.", "--bad-rows"),
+]
+Events = Annotated[
+    str | None,
+    _option("Events to keep, with commas, such as play,buy; all where the mix of them is meant."),
 ]
 Matrix = Annotated[
     str | None, _option("The file is a matrix of users and items; this cell means no rating.")
@@ -96,7 +101,12 @@ def _command(flag: str) -> str:
     """The command that is running, with a flag more; of the same flag the newer wins."""
     comment, _, flag = flag.rpartition(") ") if flag.startswith("(") else ("", "", flag)
     name, *rest = shlex.split(flag)
-    words = sys.argv[1:]
+    # "--columns=a=b" is "--columns a=b"
+    words = [
+        part
+        for word in sys.argv[1:]
+        for part in (word.split("=", 1) if word.startswith(f"{name}=") else [word])
+    ]
     while name in words:
         at = words.index(name)
         before = words[at + 1]

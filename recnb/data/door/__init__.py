@@ -1,7 +1,13 @@
 """The door: tables as people have them become tables with our columns, and every guess is said."""
 
 from recnb.data.door.options import Reading, Undecided
-from recnb.data.door.reading import Arrived, read_entities, read_interactions, read_items
+from recnb.data.door.reading import (
+    Arrived,
+    read_entities,
+    read_interactions,
+    read_items,
+    read_table,
+)
 
 __all__ = [
     "Arrived",
@@ -10,4 +16,5 @@ __all__ = [
     "read_entities",
     "read_interactions",
     "read_items",
+    "read_table",
 ]

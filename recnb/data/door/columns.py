@@ -130,12 +130,24 @@ def _entity(grid: Grid, ours: str, free: list, found: Mapping[str, str]) -> str:
             _mostly_there(grid, ours, columns[0], free, found)
             return columns[0]
     shown = ", ".join(map(str, grid.frame.columns[:12]))
-    example = {**_known(found), ours: "NAME"}
     raise Undecided(
         f"no column is known as {ours} (found: {shown})",
         file=grid.file,
-        flags=[columns_flag(example)],
+        flags=[columns_flag({**_known(found), **pair}) for pair in _proposed(grid, ours, free)],
     )
+
+
+def _proposed(grid: Grid, ours: str, free: list) -> list[dict[str, object]]:
+    """What may be meant where no name tells it: columns whose values repeat; users and items at once."""
+    distinct = {c: grid.frame[c].nunique() for c in free}
+    columns = [c for c in free if 1 < distinct[c] < max(len(grid.frame), 3)] or free
+    if ours == "item_id":
+        return [{ours: c} for c in columns[:3]]
+    items = names.candidates(free, (*names.EXACT["item_id"], *names.NAMED["item_id"]))
+    if items:
+        return [{ours: c} for c in columns if c not in items][:3] or [{ours: columns[0]}]
+    first, second = (*columns, *free)[:2] if len(free) > 1 else (free[0], free[0])
+    return [{ours: first, "item_id": second}, {ours: second, "item_id": first}]
 
 
 def _mostly_there(grid: Grid, ours: str, column: str, free: list, found: Mapping) -> None:
@@ -313,10 +325,10 @@ def of_items(
         best = max(overlap.values())
         if best == 0:
             cell = grid.frame[header[0]].dropna().astype(str).iloc[0]
-            raise Undecided(
+            raise InputError(
                 f"no column holds ids of the interactions ('{min(used)}', say; its first cell is '{cell}')",
                 file=grid.file,
-                flags=["--item-columns item_id=NAME"],
+                mend="give the items of these interactions",
             )
         # Counting numbers match by chance too: a usual name goes first among those that do.
         good = [c for c in header if overlap[c] > 0.9 * best]
@@ -374,7 +386,8 @@ def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
         if name == but or head.empty:
             continue
         letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
-        if head.str.match(r"\w+://").any():  # addresses
+        ids = head.str.fullmatch(r"(?=.*\d)[A-Za-z0-9_\-]{8,}").mean() > 0.5
+        if ids or head.str.match(r"\w+://").any():  # other ids, addresses
             letters = 0.0
         dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
         scores[name] = letters * head.nunique() / len(head) * (1 - dated)

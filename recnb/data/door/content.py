@@ -81,25 +81,11 @@ def told_by_content(frame: pd.DataFrame, file: str) -> tuple[dict[str, str], lis
         f"columns by what they hold: {said}"
         + (f"; left aside: {', '.join(aside)}" if aside else "")
     ]
-    notes += _per_event(head, found)
     other = {**found, "user_id": item.name, "item_id": user.name}
     if "count" in other:
         other["rating"] = other.pop("count")
     notes.append(f"{why}; the other way round: {columns_flag(other)}")
     return found, notes
-
-
-def _per_event(head: pd.DataFrame, found: dict[str, str]) -> list[str]:
-    """A warning where the count is the same in every row of one event and differs in another's, as Steam's hours."""
-    if "count" not in found or "event" not in found:
-        return []
-    varied = head.groupby(found["event"])[found["count"]].nunique()
-    if not (varied == 1).any() or not (varied > 1).any():
-        return []
-    return [
-        f"column {found['count']} counts only in rows of {', '.join(varied.index[varied > 1])}: in rows of "
-        f"{', '.join(varied.index[varied == 1])} it is always the same; keep one event for a clean count"
-    ]
 
 
 def _is_value(column: _Column, n_rows: int) -> bool:

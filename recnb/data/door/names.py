@@ -62,7 +62,8 @@ TITLES = _words(
     "filmtitle booktitle bookname productname producttitle "
     "productdescription gametitle gamename artistname trackname songname songtitle tracktitle albumname "
     "animetitle animename recipename beername restaurantname businessname venuename placename name originaltitle "
-    "description appname coursename coursetitle jobtitle headline"
+    "description appname coursename coursetitle jobtitle headline prodname bezeichnung artikelname artikelbezeichnung "
+    "produktname titel 标题 名称 电影名 商品名称"
 )
 # A visit in place of a user.
 VISITS = _words(
@@ -105,7 +106,7 @@ OTHERS = {
 IDS_OF_ITEMS = _words("id index key code")  # in a file of items
 TEXTS = _words(
     "text description overview plot plots summary abstract synopsis productdescription desc content body intro "
-    "plotsummary itemdescription"
+    "plotsummary itemdescription caption detaildesc joketext joke beschreibung 描述 简介"
 )
 ATTRIBUTES = {
     "author": _words("author authors bookauthor writer"),

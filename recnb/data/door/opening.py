@@ -47,7 +47,7 @@ def unpacked(path: Path) -> tuple[bytes, str]:
     raw, name = path.read_bytes(), path.name
     try:
         if raw.startswith(b"PK\x03\x04"):
-            raw, name = _member(path)
+            raw, name = _member(path, raw)
         elif raw.startswith(b"\x1f\x8b"):
             raw, name = gzip.decompress(raw), name.removesuffix(".gz")
         elif raw.startswith(b"BZh"):
@@ -72,11 +72,12 @@ def unpacked(path: Path) -> tuple[bytes, str]:
     return raw, name
 
 
-def _member(path: Path) -> tuple[bytes, str]:
+def _member(path: Path, raw: bytes) -> tuple[bytes, str]:
+    """The one table of a zip; a workbook of Excel, which is a zip too, as it is."""
     with zipfile.ZipFile(path) as archive:
         names = [member.filename for member in archive.infolist() if not member.is_dir()]
         if "xl/workbook.xml" in names:
-            raise InputError("an Excel workbook", file=str(path), mend="save the sheet as csv")
+            return raw, path.name
         tables = [name for name in names if _is_table(name)]
         if len(tables) != 1:
             shown = ", ".join(tables[:6]) or ", ".join(names[:6]) or "nothing"

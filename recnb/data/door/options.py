@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from recnb.errors import InputError
 
-DATES, BAD_ROWS = ("dmy", "mdy"), ("error", "drop")
+DATES, BAD_ROWS = ("dmy", "mdy"), ("error", "drop", "join")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ class Reading:
         The rating that means "none given", such as "0"; "none" where every number is a rating.
     dates : {"dmy", "mdy"} or None
         Whether 03/04/2020 is in April or in March.
-    bad_rows : {"error", "drop"}
-        What to do with rows of too many or too few cells.
+    bad_rows : {"error", "drop", "join"}
+        What to do with rows of too many or too few cells, and with rows without a time where others
+        have one. "join" is for items: what is too much belongs to the last column where that alone holds words; else
+        the row is dropped.
+    events : str or None
+        Names of the events that are kept, with commas; "all" where the mix of them is meant.
     matrix : str or None
         The file is a matrix, a user a row and an item a column; this cell means "no rating".
     """
@@ -40,6 +44,7 @@ class Reading:
     unrated: str | None = None
     dates: str | None = None
     bad_rows: str = "error"
+    events: str | None = None
     matrix: str | None = None
 
     def __post_init__(self) -> None:
@@ -61,7 +66,7 @@ class Reading:
         given = {name: settings.pop(name) for name in names if name in settings}
         for name in ("columns", "item_columns"):
             given[name] = {str(k): str(v) for k, v in (given.get(name) or {}).items()}
-        for name in ("unrated", "matrix"):
+        for name in ("unrated", "events", "matrix"):
             if given.get(name) is not None:
                 given[name] = str(given[name])
         return cls(**given)
@@ -102,3 +107,14 @@ def columns_flag(mapping: Mapping[str, object], flag: str = "--columns") -> str:
     return f"{flag} " + shlex.quote(
         ",".join(f"{ours}={theirs}" for ours, theirs in mapping.items())
     )
+
+
+def events_flag(names: Iterable[object]) -> str:
+    """The flag that keeps these events, quoted for a shell.
+
+    Examples
+    --------
+    >>> events_flag(["play", "add to cart"])
+    "--events 'play,add to cart'"
+    """
+    return "--events " + shlex.quote(",".join(map(str, names)))

@@ -18,10 +18,18 @@ from recnb.data.door import names
 from recnb.data.door.options import Reading, Undecided, columns_flag
 from recnb.errors import InputError
 
-SEPARATORS = ("\t", "::", ";", "|", ",", "\x01", "^")
+SEPARATORS = ("\t", "<SEP>", "::", ";", "|", ",", "\x01", "^")
+_LONG = ("<SEP>", "::")
 SPACES = r"\s+"
-SHOWN = {"\t": "tabs", "::": "'::'", ";": "semicolons", "|": "'|'", SPACES: "spaces"}
-_STAND_IN = "\x1f"  # for "::", which pandas would read as a pattern
+SHOWN = {
+    "\t": "tabs",
+    "::": "'::'",
+    "<SEP>": "'<SEP>'",
+    ";": "semicolons",
+    "|": "'|'",
+    SPACES: "spaces",
+}
+_STAND_IN = "\x1f"  # for "::" and others, which pandas would read as a pattern
 _SAMPLE = 200  # lines by which a separator is told
 
 
@@ -176,7 +184,7 @@ def _split(lines: Sequence[str], separator: str, escape: str | None = None) -> I
 
 def _quoted(sample: Sequence[str], separator: str) -> bool:
     """Whether quotes enclose cells; in tab files they are often plain characters of a title."""
-    if separator in (SPACES, "::"):
+    if separator in (SPACES, *_LONG):
         return False
     if separator in ",;":
         return True
@@ -217,6 +225,17 @@ def _cells(
     wrong = np.flatnonzero(widths != width)
     if not len(wrong):
         return (frame if frame is not None else pd.DataFrame(cells).replace("", None)), []
+    if bad_rows == "join":
+        cells, joined = _joined(cells, width, separator)
+        left = sum(len(row) != width for row in cells)
+        notes = [f"{joined:,} rows have a separator in their last cell"] if joined else []
+        if not left:
+            return pd.DataFrame(cells).replace("", None), notes
+        kept = [row for row in cells if len(row) == width]
+        return pd.DataFrame(kept).replace("", None), [
+            *notes,
+            f"{left:,} rows without {width} cells are left out",
+        ]
     if bad_rows == "drop":
         kept = [row for row in cells if len(row) == width]
         note = f"{len(wrong):,} rows without {width} cells are left out"
@@ -230,12 +249,33 @@ def _cells(
     )
 
 
+def _joined(cells: list[list[str]], width: int, separator: str) -> tuple[list[list[str]], int]:
+    """Rows of too many cells, the rest of which belongs to the last one if that alone holds words; and how many."""
+    even = [row for row in cells if len(row) == width][1 : _SAMPLE + 1]
+    words = [
+        np.mean(
+            [
+                not (is_typed(row[at]) or row[at].strip() in ("", "NULL"))
+                for row in even or [[""] * width]
+            ]
+        )
+        for at in range(width)
+    ]
+    if separator == SPACES or max(words[:-1], default=0) > 0.1 or words[-1] < 0.5:
+        return cells, 0
+    n = sum(len(row) > width for row in cells)
+    return [
+        [*row[: width - 1], separator.join(row[width - 1 :])] if len(row) > width else row
+        for row in cells
+    ], n
+
+
 def _read(
     text: str, separator: str, quoting: int, width: int, escape: str | None
 ) -> pd.DataFrame | None:
     """By pandas, which is fast; None where rows are too long or quotes stay open."""
-    if separator == "::":
-        text, separator = text.replace("::", _STAND_IN), _STAND_IN
+    if separator in _LONG:
+        text, separator = text.replace(separator, _STAND_IN), _STAND_IN
     try:
         with warnings.catch_warnings():
             # pandas only warns where it drops what stands beyond the last column.
@@ -262,7 +302,7 @@ def _rows(
 ) -> Iterator[list[str]]:
     """The cells of each line that is not blank."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if separator in (SPACES, "::"):
+    if separator in (SPACES, *_LONG):
         yield from _split([line for line in lines if line.strip()], separator)
         return
     reader = csv.reader(

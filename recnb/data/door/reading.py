@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,12 @@ import pandas as pd
 from recnb.data.door import columns, layouts, names, records, values
 from recnb.data.door.content import told_by_content
 from recnb.data.door.opening import decoded, unpacked
-from recnb.data.door.options import Reading, Undecided, columns_flag
+from recnb.data.door.options import Reading, Undecided, columns_flag, events_flag
 from recnb.data.door.parsing import Grid, parse
 from recnb.errors import InputError
+
+# Book-Crossing and Goodreads write 0 where a book was shelved and not rated.
+_ZERO_IS_NONE = ({"bookrating", "isbn"}, {"bookid", "isread", "rating"})
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Arrived:
 def read_grid(
     path: str | Path,
     reading: Reading,
-    chosen: Mapping[str, str],
+    chosen: Collection[str],
     numbered: bool = True,
     ids: Collection[str] = (),
 ) -> Grid:
@@ -54,19 +57,43 @@ def read_grid(
     path = Path(path)
     file = str(path)
     raw, name = unpacked(path)
+    notes: list[str] = []
+    if raw.startswith(b"PK\x03\x04"):
+        raw, notes = records.workbook(raw, file)
     if raw.startswith(b"PAR1"):
         return records.parquet(raw, file)
     if name.endswith(".parquet"):
         raise InputError("not a readable parquet file", file=file, mend="write it again")
-    text, notes = decoded(raw, file, reading.encoding)
+    text, said = decoded(raw, file, reading.encoding)
+    notes += said
     del raw
     if records.is_json(text):
         grid = records.records(text, file)
     else:
         known = layouts.blocks(text, file) or layouts.impressions(text, file)
-        grid = known or parse(text, file, name, reading, list(chosen.values()), numbered, ids)
+        grid = known or parse(text, file, name, reading, list(chosen), numbered, ids)
     grid.notes[:0] = notes
     return grid
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A table that has our columns already, of any of the formats; cells of text files stay text.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_grid`; rows that can be read in several ways are refused.
+    """
+    try:
+        return read_grid(path, Reading(), ()).frame
+    except Undecided as error:
+        raise InputError(
+            error.problem,
+            file=error.file,
+            column=error.column,
+            row=error.row,
+            mend="write it with a header, and as many cells in each row",
+        ) from None
 
 
 def read_interactions(path: str | Path, reading: Reading) -> Arrived:
@@ -78,7 +105,7 @@ def read_interactions(path: str | Path, reading: Reading) -> Arrived:
         Besides :func:`read_grid`: no column of users or items. Undecided, which names the flags: the file can be read
         in several ways that lead to other numbers.
     """
-    grid = read_grid(path, reading, reading.columns)
+    grid = read_grid(path, reading, reading.columns.values())
     if not reading.columns or reading.matrix is not None:
         told = {names.squashed(c) for c in grid.frame.columns} & {
             *names.EXACT["item_id"],
@@ -101,12 +128,54 @@ def read_interactions(path: str | Path, reading: Reading) -> Arrived:
         found["rating"] = found.pop("count")
     frame = grid.frame[list(found.values())].copy()
     frame.columns = pd.Index(list(found))
-    known_zero = {names.squashed(c) for c in grid.frame.columns} >= {"bookrating", "isbn"}
+    frame, said = _of_events(frame, grid.file, reading, counts=feedback is not None)
+    notes += said
+    header = {names.squashed(c) for c in grid.frame.columns}
+    known_zero = any(header >= layout for layout in _ZERO_IS_NONE)
     said = _ordered(frame, grid, found.get("position"))
     notes += said
     frame, said = _mended(frame, grid.file, reading, known_zero and feedback is None)
     items = columns.titles(grid, found["item_id"], frame)
     return Arrived(frame.reset_index(drop=True), notes + said, feedback, items)
+
+
+def _of_events(
+    frame: pd.DataFrame, file: str, reading: Reading, counts: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of the events that the reader named; asked where a count means something in rows of some events only."""
+    chosen = reading.events
+    if "event" not in frame:
+        if chosen in (None, "all"):
+            return frame, []
+        raise InputError(
+            "--events: no column holds events", file=file, mend="name it: --columns event=NAME"
+        )
+    kinds = frame["event"].fillna("").astype(str).str.strip()
+    if chosen is None and counts:
+        # Steam counts the hours of `play`, and writes 1 for each `purchase`.
+        values = frame["rating"].groupby(kinds).agg(["nunique", "size"])
+        same = values.index[(values["nunique"] == 1) & (values["size"] > 10)]
+        varied = values.index[values["nunique"] > 1]
+        if len(same) and len(varied):
+            raise Undecided(
+                f"the count differs in rows of {', '.join(varied)} and is always the same in rows of {', '.join(same)}",
+                file=file,
+                column="event",
+                flags=[events_flag(varied), events_flag(same), "--events all"],
+            )
+    if chosen in (None, "all"):
+        return frame, []
+    wanted = [name.strip() for name in str(chosen).split(",")]
+    missing = [name for name in wanted if name not in set(kinds)]
+    if missing:
+        raise InputError(
+            f"--events: no row is a '{missing[0]}' (found: {', '.join(sorted(set(kinds))[:8])})",
+            file=file,
+            mend="name one of these",
+        )
+    kept = kinds.isin(wanted).to_numpy()
+    note = f"{(~kept).sum():,} rows of other events than {', '.join(wanted)} are left out"
+    return frame[kept], [note] if not kept.all() else []
 
 
 def _ordered(frame: pd.DataFrame, grid: Grid, position: str | None) -> list[str]:
@@ -199,13 +268,17 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
     InputError
         Besides :func:`read_grid`: no column holds the items' ids.
     """
-    tolerant = Reading(encoding=reading.encoding, bad_rows="drop")
-    grid = read_grid(path, tolerant, reading.item_columns, numbered=False, ids=set(used))
+    tolerant = Reading(encoding=reading.encoding, bad_rows="join")
+    grid = read_grid(path, tolerant, reading.item_columns.values(), numbered=False, ids=set(used))
     found, notes = columns.of_items(grid, set(used), reading.item_columns)
     frame = grid.frame.rename(columns=found)
     frame["item_id"], said = values.ids(frame["item_id"], "item_id")
     notes = [*grid.notes, *notes, *said]
-    frame = frame[frame["item_id"].notna()]
+    frame, told = layouts.properties(frame[frame["item_id"].notna()])
+    notes += told
+    named = next(theirs for theirs, ours in found.items() if ours == "item_id")
+    if "title" not in frame and names.squashed(named) in names.TITLES:
+        frame = frame.assign(title=frame["item_id"])
     twice = frame["item_id"].astype(str).duplicated().to_numpy()
     if twice.any():
         first = frame["item_id"].astype(str)[twice].iloc[0]
@@ -228,7 +301,7 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
 def read_entities(path: str | Path, key: str, reading: Reading) -> Arrived:
     """The items or users of a data folder: `key`, and the other columns under their names."""
     chosen = reading.item_columns if key == "item_id" else {}
-    grid = read_grid(path, reading, chosen, numbered=False)
+    grid = read_grid(path, reading, chosen.values(), numbered=False)
     if key in grid.frame:
         return Arrived(grid.frame, grid.notes)
     found, notes = columns.of_entities(grid, key, chosen)

@@ -1,10 +1,11 @@
-"""Parquet and JSON: tables whose cells have types."""
+"""Parquet, Excel and JSON: tables whose cells have types."""
 
 from __future__ import annotations
 
 import ast
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from recnb.data.checks.cells import COLUMNS
 from recnb.data.door import names
 from recnb.data.door.parsing import Grid
 from recnb.errors import InputError
+from recnb.optional import has, install_line
 
 _LONGEST = 2000  # characters of a text that is kept where no usual name asks for it
 _NULLABLE = {
@@ -52,6 +54,42 @@ def parquet(source: Path | bytes, file: str) -> Grid:
                     mend="write a number, or null where there is none",
                 )
     return Grid(table.to_pandas(types_mapper=_NULLABLE.get), file)
+
+
+def workbook(raw: bytes, file: str) -> tuple[bytes, list[str]]:
+    """The one filled sheet of an Excel workbook as csv, and what is said of it.
+
+    Raises
+    ------
+    InputError
+        `openpyxl` is not installed, the workbook is broken, or not one sheet holds a table.
+    """
+    if not has("openpyxl"):
+        mend = f"save the sheet as csv, or {install_line('openpyxl')}"
+        raise InputError("an Excel workbook", file=file, mend=mend)
+    try:
+        sheets = pd.read_excel(
+            io.BytesIO(raw),
+            sheet_name=None,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+            engine="openpyxl",
+        )
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:80]
+        raise InputError(
+            f"not a readable Excel workbook ({reason})", file=file, mend="save the sheet as csv"
+        ) from None
+    filled = {name: sheet for name, sheet in sheets.items() if sheet.notna().any(axis=None)}
+    if len(filled) != 1:
+        shown = f" ({', '.join(map(str, filled))})" if filled else ""
+        raise InputError(
+            f"{len(filled)} sheets hold a table{shown}", file=file, mend="save the one as csv"
+        )
+    name, sheet = filled.popitem()
+    return sheet.to_csv(index=False, header=False).encode(), [f"sheet '{name}' is read"]
 
 
 def is_json(text: str) -> bool:

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recnb.data.fetch.checksums import read_json, write_json
-from recnb.data.fetch.errors import FetchError
-from recnb.errors import InputError
+from recnb.data.fetch.books import read_json, write_json
+from recnb.errors import FetchError, InputError
 
 Progress = Callable[[int, int | None], None]
 _AGAIN = "run it again to go on where it stopped"

@@ -12,12 +12,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from recnb.data import catalog
-from recnb.data.fetch import checksums, licence
+from recnb.data.fetch import books
 from recnb.data.fetch.download import Patience, check_address, download
-from recnb.data.fetch.errors import FetchError
 from recnb.data.fetch.remotes import REMOTES, Remote
 from recnb.data.fetch.unpack import Limits, unpack
-from recnb.errors import InputError
+from recnb.errors import FetchError, InputError
 from recnb.optional import install_line
 
 WORK = ".fetching"
@@ -47,7 +46,7 @@ def default_output() -> Path:
     return Path("data") / "raw"
 
 
-def fetchable(name: str) -> catalog.Source:
+def fetchable(name: str) -> catalog.Entry:
     """The catalogue's entry for a name that can be fetched.
 
     Raises
@@ -55,7 +54,7 @@ def fetchable(name: str) -> catalog.Source:
     InputError
         No such name, or one that comes from elsewhere.
     """
-    source = catalog.SOURCES.get(name)
+    source = catalog.ENTRIES.get(name)
     if source is None:
         near = get_close_matches(name, REMOTES, n=1)
         raise InputError(
@@ -128,7 +127,7 @@ def fetch(
     if not fresh and (here := present(name, output)):
         return Fetched(here, False)
     output = output or default_output()
-    if not (accept_licence or licence.accepted(output, entry)):
+    if not (accept_licence or books.accepted(output, entry)):
         raise InputError(
             f"the licence of {name} is not accepted yet: {entry.licence}",
             mend="read it and pass --accept-licence",
@@ -136,7 +135,7 @@ def fetch(
     plan = _plan(name, source)
     work = output / WORK / name
     with _writable(output), _alone(work):
-        licence.accept(output, entry)
+        books.accept(output, entry)
         notes, built = [], work / "whole"
         shutil.rmtree(built, ignore_errors=True)
         shutil.rmtree(work / "whole.top", ignore_errors=True)
@@ -146,14 +145,14 @@ def fetch(
             file, sums = _received(name, remote, address, work, output, patience, progress)
             received[remote.file] = f"sha256:{sums['sha256']}"
             _placed(file, remote, built, limits or Limits())
-            known = remote.checksums or checksums.recorded(output, f"{name}/{remote.file}")
+            known = remote.checksums or books.recorded(output, f"{name}/{remote.file}")
             if not known:
-                checksums.record(output, f"{name}/{remote.file}", received[remote.file])
+                books.record(output, f"{name}/{remote.file}", received[remote.file])
                 notes.append(
                     f"no checksum is published for {remote.file}: {received[remote.file]} is recorded in "
-                    f"{output / checksums.BOOK}, and later fetches are held to it"
+                    f"{output / books.CHECKSUMS}, and later fetches are held to it"
                 )
-        checksums.write_json(
+        books.write_json(
             built / "fetched.json",
             {
                 "name": name,
@@ -203,7 +202,7 @@ def _received(
 ) -> tuple[Path, dict[str, str]]:
     """The whole file, checked, and its checksums."""
     whole, part = work / remote.file, work / f"{remote.file}.part"
-    book = checksums.recorded(output, f"{name}/{remote.file}")
+    book = books.recorded(output, f"{name}/{remote.file}")
     wanted = remote.checksums or ((book,) if book else ())
     local = _local(address)
     again = part.exists()
@@ -224,15 +223,15 @@ def _received(
             )
             os.replace(part, whole)
         part.with_name(part.name + ".json").unlink(missing_ok=True)
-        sums = checksums.digests(whole)
-        wrong = checksums.mismatch(sums, wanted)
+        sums = books.digests(whole)
+        wrong = books.mismatch(sums, wanted)
         if wrong is None:
             return whole, sums
         aside = whole.with_name(whole.name + ".wrong")
         os.replace(whole, aside)
         # Pieces of two tries may not belong together: once more from the first byte.
         if not again or local is not None:
-            changed = f"; {output / checksums.BOOK} holds the earlier one" if book else ""
+            changed = f"; {output / books.CHECKSUMS} holds the earlier one" if book else ""
             raise FetchError(
                 f"{remote.file} from {address} is not the published file ({wrong}), set aside as {aside}{changed}",
                 "fetch it again, or name another copy with --from",

@@ -194,15 +194,19 @@ def _tar(archive: Path, folder: Path, guard: _Guard, stream: IO[bytes]) -> list[
         _write(counted, folder / place, guard, count=False)
         return [place]
     places: list[str] = []
+
+    def keep(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        """Plain files under names that are in order; owner and mode as the standard library's filter allows them."""
+        if not (member.isreg() or member.isdir()) or member.issparse():
+            raise guard.refuse(f"member {ascii(member.name)[:80]} is a link or a device")
+        place = guard.place(member.name, member.isdir())
+        if member.isdir() or _SKIPPED.search(place):
+            return None
+        places.append(place)
+        return tarfile.data_filter(member, path).replace(name=place, deep=False)
+
     with tarfile.open(fileobj=counted, mode="r|", tarinfo=_Member) as opened:  # type: ignore[call-overload]
-        for member in opened:
-            if not (member.isreg() or member.isdir()) or member.issparse():
-                raise guard.refuse(f"member {ascii(member.name)[:80]} is a link or a device")
-            place = guard.place(member.name, member.isdir())
-            source = opened.extractfile(member) if member.isreg() else None
-            if source is not None and not _SKIPPED.search(place):
-                _write(source, folder / place, guard, count=False)
-                places.append(place)
+        opened.extractall(folder, filter=keep)
     # tarfile takes a missing end for an end; what is packed has its own.
     if packed:
         while counted.read(_BLOCK):

@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import AGAIN, check_widths, complete, read_lines, require, whole
+from recnb.data.readers.lines import (
+    AGAIN,
+    check_widths,
+    complete,
+    read_lines,
+    require,
+    selected,
+    whole,
+)
 from recnb.errors import InputError
 
 _BOOKS = ("ISBN", "Book-Title", "Book-Author", "Year-Of-Publication", "Publisher")
@@ -70,8 +78,7 @@ def _read(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     if path.name == "BX-Books.csv":
         body = [_mended(row, len(names)) for row in body]
     check_widths(np.array([len(row) for row in body]), len(names), path)
-    table = pd.DataFrame(body, columns=names, dtype=str)
-    return table[list(required)]
+    return selected(pd.DataFrame(body, columns=names, dtype=str), required, path)
 
 
 def _mended(row: list[str], width: int) -> list[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data.checks import tables as door
+from recnb.data.checks import tables
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import AGAIN, check_widths, read_lines
+from recnb.data.readers.lines import AGAIN, check_widths, read_lines, refuse_where
 from recnb.errors import InputError
 
 PARTS = ("selected", "random", "both")
@@ -43,7 +43,7 @@ def read_coat(folder: str | Path, part: str = "selected", **settings) -> Dataset
         A file is missing or cut off, the matrices differ in shape, or a feature file does not fit them.
     """
     folder = Path(folder)
-    door.choose(part, "part", PARTS)
+    tables.choose(part, "part", PARTS)
     train, test = (_matrix(folder / f"{name}.ascii") for name in ("train", "test"))
     if train.shape != test.shape:
         raise InputError(
@@ -87,12 +87,8 @@ def _matrix(path: Path, low: float = 0.0, high: float = 5.0) -> np.ndarray:
         raise InputError(
             "a cell that is no number", file=str(path), row=row + 1, mend=AGAIN
         ) from None
-    outside = ~((matrix >= low) & (matrix <= high)).all(axis=1)
-    if outside.any():
-        row = int(outside.argmax())
-        raise InputError(
-            f"a value outside {low:g} to {high:g}", file=str(path), row=row + 1, mend=AGAIN
-        )
+    outside = np.any((matrix < low) | (matrix > high) | np.isnan(matrix), axis=1)
+    refuse_where(outside, f"a value outside {low:g} to {high:g}", path)
     return matrix
 
 

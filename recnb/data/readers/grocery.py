@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers import grocery_words as till
+from recnb.data.readers import grocery_words
 from recnb.optional import need
 
 SAID = (
@@ -82,11 +82,11 @@ def _items(products: pd.DataFrame) -> pd.DataFrame:
     """What a person can read in `title` and `text`; what the till printed in `type`."""
     kinds, groups = (products[c].fillna("") for c in ("product_type", "product_category"))
     pairs = pd.Series(list(zip(groups, kinds)), index=products.index)
-    named = {pair: till.product_name(*pair) for pair in set(pairs)}
-    size = products["package_size"].fillna("").map(till.package)
-    category = groups.map({g: _capital(till.spell(g)) for g in set(groups)})
+    named = {pair: grocery_words.product_name(*pair) for pair in set(pairs)}
+    size = products["package_size"].fillna("").map(grocery_words.package)
+    category = groups.map({g: _capital(grocery_words.spell(g)) for g in set(groups)})
     departments = products["department"].fillna("")
-    department = departments.map({d: _capital(till.spell(d)) for d in set(departments)})
+    department = departments.map({d: _capital(grocery_words.spell(d)) for d in set(departments)})
     brand = products["brand"].fillna("").str.lower()
     text = (
         category.map(lambda c: f"{c}. " if c else "")

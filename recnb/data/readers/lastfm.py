@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import AGAIN, complete, read_delimited
+from recnb.data.readers.lines import complete, read_delimited, refuse_where
 from recnb.data.readers.tags import LEAK, tag_text
-from recnb.errors import InputError
 
 FOUNDED = 1009843200  # 2002-01-01, the year Last.fm began: no tag can be older
 
@@ -80,16 +79,12 @@ def read_lastfm_tags(folder: str | Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     names = _read(folder / "tags.dat", ("tagID", "tagValue"))
-    twice = names["tagID"].duplicated().to_numpy()
-    if twice.any():
-        row = int(twice.argmax())
-        raise InputError(
-            f"tag '{names['tagID'].iloc[row]}' stands twice",
-            file=str(folder / "tags.dat"),
-            column="tagID",
-            row=row + 1,
-            mend=AGAIN,
-        )
+    refuse_where(
+        names["tagID"].duplicated(),
+        lambda row: f"tag '{names['tagID'].iloc[row]}' stands twice",
+        folder / "tags.dat",
+        "tagID",
+    )
     stamped, dated = (folder / f"user_taggedartists{end}.dat" for end in ("-timestamps", ""))
     ids = ("userID", "artistID", "tagID")
     if stamped.is_file() or not dated.is_file():
@@ -103,20 +98,11 @@ def read_lastfm_tags(folder: str | Path) -> pd.DataFrame:
             errors="coerce",
         )
         seconds = (day - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-    broken = ~(seconds.abs() < 1e11).to_numpy()
-    if broken.any():
-        row = int(broken.argmax())
-        raise InputError("no time", file=str(path), row=row + 1, mend=AGAIN)
+    refuse_where(~(seconds.abs() < 1e11), "no time", path)
     tag = rows["tagID"].map(names.set_index("tagID")["tagValue"])
-    if tag.isna().any():
-        row = int(tag.isna().to_numpy().argmax())
-        raise InputError(
-            f"tag '{rows['tagID'].iloc[row]}' is not in tags.dat",
-            file=str(path),
-            column="tagID",
-            row=row + 1,
-            mend=AGAIN,
-        )
+    refuse_where(
+        tag.isna(), lambda row: f"tag '{rows['tagID'].iloc[row]}' is not in tags.dat", path, "tagID"
+    )
     out = pd.DataFrame({"user_id": rows["userID"], "item_id": rows["artistID"], "tag": tag})
     out["timestamp"] = np.floor(seconds).where(seconds >= FOUNDED).astype("Int64")
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,26 @@ def read_delimited(
     return pd.DataFrame([line.split(separator) for line in lines], columns=list(columns), dtype=str)
 
 
+def refuse_where(
+    wrong: np.ndarray | pd.Series,
+    problem: str | Callable[[int], str],
+    path: str | Path,
+    column: str | None = None,
+) -> None:
+    """Raise at the first row that is wrong; the problem may be told from its number, counted from 0."""
+    wrong = np.asarray(wrong, dtype=bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        words = problem if isinstance(problem, str) else problem(row)
+        raise InputError(words, file=str(path), column=column, row=row + 1, mend=AGAIN)
+
+
+def selected(table: pd.DataFrame, required: Sequence[str], path: str | Path) -> pd.DataFrame:
+    """These columns of a table, all of which its header names."""
+    require(table.columns, required, path)
+    return table[list(required)]
+
+
 def require(columns: Iterable[str], required: Sequence[str], path: str | Path) -> None:
     """Raise unless the header names these columns."""
     found = list(columns)
@@ -125,16 +145,12 @@ def require(columns: Iterable[str], required: Sequence[str], path: str | Path) -
 
 def check_widths(counts: np.ndarray, width: int, path: str | Path) -> None:
     """Raise at the first line that has not so many cells."""
-    wrong = np.flatnonzero(counts != width)
-    if len(wrong):
-        row = int(wrong[0])
+
+    def problem(row: int) -> str:
         end = " in the last line: the file is cut off" if row == len(counts) - 1 else ""
-        raise InputError(
-            f"{counts[row]} cells where {width} belong{end}",
-            file=str(path),
-            row=row + 1,
-            mend=AGAIN,
-        )
+        return f"{counts[row]} cells where {width} belong{end}"
+
+    refuse_where(counts != width, problem, path)
 
 
 def complete(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import AGAIN, read_delimited
+from recnb.data.readers.lines import AGAIN, read_delimited, refuse_where
 from recnb.errors import InputError
 
 _BEHAVIORS = ("impression_id", "user_id", "time", "history", "impressions")
@@ -154,16 +154,12 @@ def _behaviors(place: Path) -> pd.DataFrame:
     path = place / "behaviors.tsv"
     table = read_delimited(path, "\t", _BEHAVIORS, encoding="utf-8")
     when = pd.to_datetime(table["time"], format="%m/%d/%Y %I:%M:%S %p", errors="coerce")
-    wrong = when.isna().to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise InputError(
-            f"'{table['time'].iloc[row]}' is no time such as 11/15/2019 8:55:22 AM",
-            file=str(path),
-            column="time",
-            row=row + 1,
-            mend=AGAIN,
-        )
+    refuse_where(
+        when.isna(),
+        lambda row: f"'{table['time'].iloc[row]}' is no time such as 11/15/2019 8:55:22 AM",
+        path,
+        "time",
+    )
     table["timestamp"] = when.to_numpy().astype("datetime64[s]").astype(np.int64)
     return table
 

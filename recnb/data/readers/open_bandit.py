@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recnb.data.checks import cells as tables
-from recnb.data.readers.lines import AGAIN, require
+from recnb.data.checks import cells
+from recnb.data.door import read_table
+from recnb.data.readers.lines import refuse_where, require, selected
 from recnb.errors import InputError
 
 CAMPAIGNS = ("men", "women", "all")
@@ -59,11 +60,10 @@ def read_open_bandit_items(folder: str | Path) -> pd.DataFrame:
     frames = []
     for path in campaigns(Path(folder)):
         file = path.with_name("item_context.csv")
-        table = tables.read_table(file)
-        require(table.columns, ("item_id", *_ITEM), file)
-        out = table[["item_id", *_ITEM]].copy()
+        table = read_table(file)
+        out = selected(table, ("item_id", *_ITEM), file).copy()
         out["item_id"] = path.stem + "_" + out["item_id"]
-        out["item_feature_0"] = tables.numbers(out["item_feature_0"], str(file), "item_feature_0")
+        out["item_feature_0"] = cells.numbers(out["item_feature_0"], str(file), "item_feature_0")
         out.insert(0, "campaign", path.stem)
         out.insert(0, "policy", _policy(path))
         frames.append(out)
@@ -87,10 +87,10 @@ def _policy(path: Path) -> str:
 
 
 def _campaign(path: Path, affinity: bool) -> pd.DataFrame:
-    table = tables.read_table(path)
+    table = read_table(path)
     require(table.columns, _NEEDED, path)
     file = str(path)
-    number = {name: tables.numbers(table[name], file, name) for name in _NEEDED[2:]}
+    number = {name: cells.numbers(table[name], file, name) for name in _NEEDED[2:]}
     limits = {
         "position": lambda v: (v >= 1) & (v == np.floor(v)),
         "click": lambda v: (v == 0) | (v == 1),
@@ -99,21 +99,14 @@ def _campaign(path: Path, affinity: bool) -> pd.DataFrame:
     for name, right in limits.items():
         values = number[name]
         wrong = np.ones(len(table), bool) if values is None else ~right(values)
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise InputError(
-                f"'{table[name].iloc[row]}' is no {name.replace('_', ' ')}",
-                file=file,
-                column=name,
-                row=row + 1,
-                mend=AGAIN,
-            )
+        first = table[name].iloc[int(wrong.argmax())]
+        refuse_where(wrong, f"'{first}' is no {name.replace('_', ' ')}", path, name)
     out = pd.DataFrame(
         {
             "policy": _policy(path),
             "campaign": path.stem,
-            "timestamp": tables.times(table["timestamp"], file),
-            "item_id": path.stem + "_" + tables.ids(table["item_id"], file, "item_id"),
+            "timestamp": cells.times(table["timestamp"], file),
+            "item_id": path.stem + "_" + cells.ids(table["item_id"], file, "item_id"),
             "position": number["position"].astype(np.int8),  # type: ignore[union-attr]
             "click": number["click"].astype(np.int8),  # type: ignore[union-attr]
             "propensity": number["propensity_score"],
@@ -128,6 +121,6 @@ def _campaign(path: Path, affinity: bool) -> pd.DataFrame:
             raise InputError(
                 "column 'user-item_affinity_0' is missing", file=file, mend="read without affinity"
             )
-        scores = {name: tables.numbers(table[name], file, name) for name in kept}
+        scores = {name: cells.numbers(table[name], file, name) for name in kept}
         out = pd.concat([out, pd.DataFrame(scores, dtype=np.float32)], axis=1)
     return out

@@ -134,6 +134,10 @@ class Decoder:
         """
         return self.tokens.chat(user, system)
 
+    def plain(self, text: str) -> str:
+        """A text from elsewhere that ends no turn: special tokens in it are broken up, as `chat` does itself."""
+        return self.tokens.plain(text)
+
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens of each text as the beginning of a prompt, (n,) int64: for callers that cut histories to size."""
         return np.array([len(row) for row in self.tokens.beginnings(texts)], dtype=np.int64)

@@ -57,8 +57,10 @@ class Tokens:
     def chat(self, user: str, system: str | None = None) -> str:
         """A prompt up to the assistant's turn, by the tokenizer's template.
 
-        Without a template: the system's text and the user's, an empty line between, a line's end behind.
+        Without a template: the system's text and the user's, an empty line between, a line's end behind. Words in
+        either that are special tokens are written as :meth:`plain` writes them.
         """
+        user, system = self.plain(user), None if system is None else self.plain(system)
         if not getattr(self.tokenizer, "chat_template", None):
             return "\n\n".join(filter(None, (system, user))) + "\n"
         turns = [{"role": "user", "content": user}]
@@ -72,6 +74,12 @@ class Tokens:
             if system is None:
                 raise
             return self._template([{"role": "user", "content": f"{system}\n\n{user}"}])
+
+    def plain(self, text: str) -> str:
+        """A text that ends no turn: a space is put into words that the tokenizer would read as special tokens."""
+        for token in self._special:
+            text = text.replace(token, f"{token[:1]} {token[1:]}")
+        return text
 
     def answers(self, labels: Sequence[str]) -> list[list[int]]:
         """Ids of answer words.
@@ -111,6 +119,13 @@ class Tokens:
                 "input_ids"
             ]
         return out
+
+    @cached_property
+    def _special(self) -> list[str]:
+        added = self.tokenizer.added_tokens_decoder.values()
+        return sorted(
+            {token.content for token in added if token.special}, key=lambda t: (-len(t), t)
+        )
 
     @cached_property
     def _head(self) -> list[int]:

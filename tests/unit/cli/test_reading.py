@@ -48,11 +48,14 @@ def test_the_command_that_an_error_prints_works(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rows = [(u, i, r, 6 - r, t) for u, i, r, t in ROWS]
     write(tmp_path / "my log.csv", rows, "userId,movieId,stars,score,time")
-    code, text = call(monkeypatch, capsys, "recnb data describe 'my log.csv'")
+    given = "--columns=item_id=movieId --encoding=utf-8"
+    code, text = call(monkeypatch, capsys, f"recnb data describe 'my log.csv' {given}")
     assert code == 2 and "'stars' and 'score' could each be the rating" in text
     command = next(
         part for part in text.split("say which: ")[1].split(", or: ") if "rating=score" in part
     )
+    assert "--encoding=utf-8" in command and command.count("--columns") == 1
+    assert "item_id=movieId" in command
     code, text = call(monkeypatch, capsys, command.strip())
     assert code == 0 and "note: columns: " in text
     assert shlex.split(command)[:4] == ["recnb", "data", "describe", "my log.csv"]

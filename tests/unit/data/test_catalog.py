@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recnb import InputError, load
-from recnb.data.catalog import SOURCES, available, find, folders
+from recnb.data.catalog import ENTRIES, available, find, folders
 
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx"), "rating": [5, 1, 4]})
 
@@ -33,9 +33,9 @@ def test_named_folders(home, monkeypatch):
     with pytest.raises(InputError) as caught:
         load("coat")
     assert "in the catalogue but" in str(caught.value) and "RECNB_DATA" in caught.value.mend
-    assert str(home / "shelf") in str(caught.value) and not available(SOURCES["coat"])
+    assert str(home / "shelf") in str(caught.value) and not available(ENTRIES["coat"])
     put(home / "data" / "raw" / "coat")
-    assert find("coat").parts[-3:] == ("data", "raw", "coat") and available(SOURCES["coat"])
+    assert find("coat").parts[-3:] == ("data", "raw", "coat") and available(ENTRIES["coat"])
     put(home / "shelf" / "coat")
     assert find("coat") == home / "shelf" / "coat"  # the variable wins
     ds = load("coat")
@@ -49,7 +49,7 @@ def test_what_the_source_says_travels_along(home):
     put(home / "shelf" / "lastfm-hetrec-2011")
     ds = load("lastfm-hetrec-2011")
     assert ds.feedback == "count"
-    assert SOURCES["lastfm-hetrec-2011"].note in ds.notes
+    assert ENTRIES["lastfm-hetrec-2011"].note in ds.notes
 
 
 def test_folders_and_files(home):
@@ -67,7 +67,7 @@ def test_unknown_names(home):
         load("qqqq")
 
 
-@pytest.mark.parametrize("name", [s for s in SOURCES if s.startswith("generated-")])
+@pytest.mark.parametrize("name", [s for s in ENTRIES if s.startswith("generated-")])
 def test_generated(name):
     ds = load(name, n_users=60, n_items=40, seed=1)
     assert ds.name == name and (ds.n_users, ds.n_items) == (60, 40)
@@ -77,7 +77,7 @@ def test_generated(name):
 
 
 def test_every_source_says_its_terms():
-    for source in SOURCES.values():
+    for source in ENTRIES.values():
         assert source.licence and source.title and source.domain
         assert source.citation or source.kind == "generated" or "CC" in source.licence
 

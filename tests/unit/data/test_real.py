@@ -8,7 +8,7 @@ import pytest
 
 from recnb import load
 from recnb.data import splits
-from recnb.data.catalog import SOURCES, find
+from recnb.data.catalog import ENTRIES, find
 
 pytestmark = [
     pytest.mark.real,
@@ -36,7 +36,7 @@ def get(name):
 
 
 def test_every_folder_of_the_catalogue_has_facts():
-    assert set(FACTS) == {s.name for s in SOURCES.values() if s.kind == "folder"}
+    assert set(FACTS) == {s.name for s in ENTRIES.values() if s.kind == "folder"}
 
 
 @pytest.mark.parametrize("name", FACTS)

@@ -10,9 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import AGAIN, read_delimited, whole
+from recnb.data.readers.lines import read_delimited, refuse_where, whole
 from recnb.data.readers.movielens.titles import NO_GENRE, titles
-from recnb.errors import InputError
 
 GENRES = (
     "unknown",
@@ -74,15 +73,8 @@ def _movies(path: Path) -> pd.DataFrame:
     flags = table[list(GENRES)]
     for genre in GENRES:
         wrong = ~flags[genre].isin(["0", "1"]).to_numpy()
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise InputError(
-                f"'{flags[genre].iloc[row]}' is no genre flag",
-                file=str(path),
-                column=genre,
-                row=row + 1,
-                mend=AGAIN,
-            )
+        first = flags[genre].iloc[int(wrong.argmax())]
+        refuse_where(wrong, f"'{first}' is no genre flag", path, genre)
     shown = [genre for genre in GENRES if genre not in NO_GENRE]
     marked = (flags[shown] == "1").to_numpy()
     return pd.DataFrame(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from recnb.data.checks.cells import read_table
 from recnb.data.checks.cells import times as seconds
 from recnb.data.dataset import Dataset
-from recnb.data.readers.lines import require
+from recnb.data.door import read_table
+from recnb.data.readers.lines import selected
 from recnb.data.readers.movielens.titles import genres, titles
 from recnb.data.readers.tags import LEAK, tag_text
 
@@ -75,6 +75,4 @@ def read_movielens_tags(folder: str | Path) -> pd.DataFrame:
 
 
 def _read(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    table = read_table(path)
-    require(table.columns, required, path)
-    return table[list(required)].rename(columns=_NAMES)
+    return selected(read_table(path), required, path).rename(columns=_NAMES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shlex
 import zipfile
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 
 from recnb import load
+from recnb.cli.main import main
 from recnb.data.door import Undecided
 
 USERS, ITEMS = 40, 30
@@ -118,7 +120,10 @@ LAYOUTS = {
     "ciao": ("movie-ratings.txt", lines(U, I, I % 17 + 1, range(1, 401), R, WHEN.dt.strftime("%Y-%m-%d")), None, None, "r", "days"),
 }  # fmt: skip
 # What the first try must not decide, and the flags that settle it.
-SETTLED = {"diginetica": {"columns": {"user_id": "sessionId"}}}
+SETTLED = {
+    "diginetica": ({"columns": {"user_id": "sessionId"}}, "--columns user_id=sessionId"),
+    "steam 200k": ({"events": "all"}, "--events play, or .* --events purchase, or .* --events all"),
+}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -126,10 +131,11 @@ def test_layout(tmp_path, name):
     file, content, users, items, rating, clock = LAYOUTS[name]
     path = tmp_path / file
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    if name in SETTLED:
-        with pytest.raises(Undecided, match=r"recnb evaluate .* --columns user_id=sessionId"):
+    settings, asked = SETTLED.get(name, ({}, ""))
+    if asked:
+        with pytest.raises(Undecided, match=f"recnb evaluate .* {asked}"):
             load(path)
-    ds = load(path, **SETTLED.get(name, {}))
+    ds = load(path, **settings)
     want = T.copy()
     if users == "part":  # rows without a customer, or brought back, are left out
         want = want[(np.arange(400) % 10 != 0) & (np.arange(400) % 50 != 0)]
@@ -173,6 +179,8 @@ ITEM_FILES = {
     "books.csv": lines(range(1, ITEMS + 1), range(9000, 9000 + ITEMS), ["044X"] * ITEMS, NAME[1:], head="book_id,goodreads_book_id,isbn,title"),
     "artists.dat": lines(range(1, ITEMS + 1), NAME[1:], ["http://x"] * ITEMS, sep="\t", head="id\tname\turl"),
     "ml.item": lines(range(1, ITEMS + 1), NAME[1:], sep="\t", head="item_id:token\tmovie_title:token_seq"),
+    "tracks.txt": lines([f"TRMMM{n:05}128F42" for n in range(ITEMS)], range(1, ITEMS + 1), ["Björk"] * ITEMS, NAME[1:], sep="<SEP>"),
+    "movie_titles.csv": lines(range(1, ITEMS + 1), range(1960, 1960 + ITEMS), [f"{n}, Sick, Old" if k % 5 == 3 else n for k, n in enumerate(NAME[1:])]),
     "meta.json": "".join(str({"asin": str(i), "title": NAME[i], "price": 3.5}) + "\n" for i in range(1, ITEMS + 1)),
 }  # fmt: skip
 
@@ -187,3 +195,54 @@ def test_items_beside_a_file(tmp_path, file):
     assert ds.n_items == ITEMS
     titles = ds.items["title"]
     assert all(titles[str(i)].startswith(NAME[i]) for i in range(1, ITEMS + 1))
+
+
+def command(monkeypatch, capsys, line):
+    """The exit code of a command line and what it printed."""
+    monkeypatch.setattr("sys.argv", shlex.split(line))
+    with pytest.raises(SystemExit) as end:
+        main()
+    printed = capsys.readouterr()
+    return end.value.code, printed.out + printed.err
+
+
+MIND = "".join(
+    f"{n}\tU{u}\t{WHEN[n]:%m/%d/%Y} {WHEN[n]:%I:%M:%S %p}\tN{i % 30 + 1}\tN{i}-1 N{(i + 7) % 30 + 1}-0\n"
+    for n, (u, i) in enumerate(zip(U, I))
+)  # fmt: skip
+GOODREADS = records(
+    user_id=named(SHA, U), book_id=list(map(str, I)), is_read=[bool(r > 1) for r in R],
+    rating=[0 if n % 2 else int(r) for n, r in enumerate(R)],
+    date_added=WHEN.dt.strftime("%a %b %d %H:%M:%S -0700 %Y"),
+    date_updated=(WHEN + pd.Timedelta(days=9)).dt.strftime("%a %b %d %H:%M:%S -0700 %Y"),
+)  # fmt: skip
+UNTIMED = lines(
+    U, I, R, ["" if n == 7 else t for n, t in enumerate(CLOCK)], head="user,movie,stars,time"
+)
+# How many commands it takes: a report at once, or after the first command that the error prints.
+COMMANDS = {
+    **{name: (*LAYOUTS[name][:2], 1) for name in ("ml-1m", "amazon 2018", "jester", "netflix", "excel in german")},
+    **{name: (*LAYOUTS[name][:2], 2) for name in SETTLED},
+    "mind": ("behaviors.tsv", MIND, 1),
+    "goodreads": ("goodreads.json.gz", gzip.compress(GOODREADS.encode()), 2),
+    "a row without a time": ("my log.csv", UNTIMED, 2),
+    "names that say nothing": ("x.csv", lines(U, I, R, head="a,b,c"), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_layout_reaches_a_report(tmp_path, monkeypatch, capsys, name):
+    file, content, tries = COMMANDS[name]
+    (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.chdir(tmp_path)
+    line = f"recnb evaluate '{file}' -q --models=popularity,itemknn --draws 1000 --output out"
+    code, text = command(monkeypatch, capsys, line)
+    if tries == 2:
+        assert code == 2 and not (tmp_path / "out").exists() and text.count("\n") == 1
+        second = text.split("say which: ")[1].split(", or: ")[0]
+        assert second.startswith(line.replace("'", "")) or second.startswith(line)
+        code, text = command(monkeypatch, capsys, second)
+    assert code == 0, text
+    judged = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {record["model"] for record in judged} >= {"popularity", "itemknn"}
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000

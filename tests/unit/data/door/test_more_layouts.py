@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recnb import load
+from recnb import InputError, load
 from recnb.data.door import Undecided
 
 PAIRS = [(u, i) for u in range(1, 13) for i in range(1, 11) if (u * i) % 3]
@@ -117,11 +117,69 @@ def test_rows_without_a_time_are_asked(tmp_path):
     assert len(whole.interactions) == len(PAIRS) and "timestamp" not in whole.interactions
 
 
-def test_a_count_of_one_event_only_is_said(tmp_path):
+def test_a_count_of_one_event_only_is_asked(tmp_path):
     rng = np.random.default_rng(0)
-    lines = []
-    for u, i in PAIRS:
-        hours = rng.integers(1, 3000) / 10
-        lines += [f"{1000 + u},Game {i},purchase,1.0,0", f"{1000 + u},Game {i},play,{hours},0"]
-    ds = load(written(tmp_path / "steam.csv", lines))
-    assert any("only in rows of play" in note for note in ds.notes)
+    lines, hours = [], rng.integers(1, 3000, len(PAIRS)) / 10
+    for (u, i), h in zip(PAIRS, hours):
+        lines += [f"{1000 + u},Game {i},purchase,1.0,0", f"{1000 + u},Game {i},play,{h},0"]
+    file = written(tmp_path / "steam.csv", lines)
+    with pytest.raises(
+        Undecided, match=r"--events play, or .* --events purchase, or .* --events all"
+    ):
+        load(file)
+    played = load(file, events="play")
+    assert sorted(played.interactions["rating"]) == sorted(hours) and played.feedback == "count"
+    assert any(f"{len(PAIRS)} rows of other events than play" in note for note in played.notes)
+    assert len(load(file, events="all").interactions) == 2 * len(PAIRS)
+    with pytest.raises(InputError, match=r"no row is a 'view' .found: play, purchase"):
+        load(file, events="view")
+
+
+def test_events_are_chosen_where_there_are_some(tmp_path):
+    kinds = ["view", "view", "add to cart"]
+    lines = ["visitorid,itemid,event"]
+    lines += [f"{u},{i},{kinds[n % 3]}" for n, (u, i) in enumerate(PAIRS)]
+    file = written(tmp_path / "events.csv", lines)
+    assert len(load(file).interactions) == len(PAIRS)
+    assert set(load(file, events="add to cart").interactions["event"]) == {"add to cart"}
+    with pytest.raises(InputError, match="no column holds events"):
+        load(file, columns={"event": "none"}, events="view")
+
+
+def workbook(path, sheets):
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        for name, frame in sheets.items():
+            frame.to_excel(book, sheet_name=name, index=False)
+    return path
+
+
+def test_a_workbook_of_excel(tmp_path, monkeypatch):
+    frame = pd.DataFrame(PAIRS, columns=["Customer ID", "StockCode"])
+    frame["Rating"] = STARS
+    frame["Date"] = pd.Timestamp("2020-05-17 08:30") + pd.to_timedelta(np.arange(len(frame)), "D")
+    path = workbook(tmp_path / "sales.xlsx", {"2020": frame, "notes": pd.DataFrame()})
+    ds = load(path)
+    assert len(ds.interactions) == len(PAIRS) and ds.interactions["rating"].sum() == sum(STARS)
+    assert set(ds.user_ids) == {str(u) for u, _ in PAIRS}
+    assert ds.interactions["timestamp"].min() == pd.Timestamp("2020-05-17 08:30").timestamp()
+    assert any("sheet '2020' is read" in note for note in ds.notes)
+    with pytest.raises(InputError, match=r"2 sheets hold a table .a, b.; save the one as csv"):
+        load(workbook(tmp_path / "two.xlsx", {"a": frame, "b": frame}))
+    (tmp_path / "cut.xlsx").write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(InputError, match="broken or cut off"):
+        load(tmp_path / "cut.xlsx")
+    monkeypatch.setattr("recnb.data.door.records.has", lambda module: False)
+    with pytest.raises(InputError, match="save the sheet as csv, or pip install openpyxl"):
+        load(path)
+
+
+def test_items_told_property_by_property(tmp_path):
+    rows = written(tmp_path / "events.csv", ["visitorid,itemid", *(f"{u},{i}" for u, i in PAIRS)])
+    told = ["timestamp,itemid,property,value"]
+    for i in range(1, 11):
+        told += [f"200,{i},categoryid,new{i}", f"100,{i},categoryid,old{i}", f"100,{i},790,n{i}.0"]
+    told += ["100,1,rare,x"]
+    ds = load(rows, items=written(tmp_path / "item_properties.csv", told))
+    assert ds.n_items == 10 and set(ds.items.columns) == {"property_790", "property_categoryid"}
+    assert all(ds.items.loc[str(i), "property_categoryid"] == f"new{i}" for i in range(1, 11))
+    assert any("2 that most items have" in note and "1 rarer" in note for note in ds.notes)

@@ -17,7 +17,7 @@ import pytest
 
 from recnb import load
 from recnb.data.fetch import fetch
-from recnb.data.fetch.checksums import record
+from recnb.data.fetch.books import record
 from recnb.data.fetch.sets import WORK
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is of Unix")

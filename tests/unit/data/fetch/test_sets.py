@@ -12,7 +12,7 @@ import pytest
 from recnb import InputError, load
 from recnb.cli.main import main
 from recnb.data.fetch import REMOTES, FetchError, Remote, fetch
-from recnb.data.fetch.checksums import BOOK, record
+from recnb.data.fetch.books import CHECKSUMS, record
 from recnb.data.fetch.sets import WORK
 
 
@@ -49,12 +49,14 @@ def test_an_unknown_checksum_is_recorded_said_and_held_to(get, site, tmp_path, c
     assert (
         "no checksum is published for coat.zip" in got.notes[0] and sha(site.body) in got.notes[0]
     )
-    assert json.loads((tmp_path / "raw" / BOOK).read_text()) == {"coat/coat.zip": sha(site.body)}
+    assert json.loads((tmp_path / "raw" / CHECKSUMS).read_text()) == {
+        "coat/coat.zip": sha(site.body)
+    }
     assert get(fresh=True).notes == ()
     site.body, site.etag = coat_zip(padding=60_000).read_bytes(), '"two"'
     with pytest.raises(FetchError, match="is not the published file") as caught:
         get(fresh=True)
-    assert BOOK in str(caught.value) and "set aside" in str(caught.value)
+    assert CHECKSUMS in str(caught.value) and "set aside" in str(caught.value)
     assert load(tmp_path / "raw" / "coat").n_users == 2  # the earlier one is whole
     assert names(tmp_path / "raw" / WORK / "coat") == {"coat.zip.wrong", "whole"}
     site.body = coat_zip(padding=50_000).read_bytes()
@@ -157,7 +159,7 @@ def test_a_hostile_archive_leaves_nothing(get, site, tmp_path):
         get()
     assert not (tmp_path / "raw" / "coat").exists()
     assert names(tmp_path / "raw" / WORK / "coat") == {"coat.zip.wrong"}
-    assert not (tmp_path / "raw" / BOOK).exists()  # its checksum is nobody's
+    assert not (tmp_path / "raw" / CHECKSUMS).exists()  # its checksum is nobody's
 
 
 def test_a_download_that_was_whole_is_not_fetched_again(get, site, tmp_path, monkeypatch):
@@ -199,15 +201,15 @@ def test_names_that_cannot_be_fetched(name, word):
 
 
 def test_every_remote_has_its_entry_and_sound_checksums():
-    from recnb.data.catalog import SOURCES
+    from recnb.data.catalog import ENTRIES
 
     for name, remotes in REMOTES.items():
-        assert SOURCES[name].kind in ("folder", "published")
+        assert ENTRIES[name].kind in ("folder", "published")
         assert len({(r.into, r.file) for r in remotes}) == len(remotes)
         for line in (line for remote in remotes for line in remote.checksums):
             kind, _, digits = line.partition(":")
             assert len(digits) == {"md5": 32, "sha256": 64}[kind] and int(digits, 16) >= 0
-    assert {n for n, s in SOURCES.items() if s.kind == "published"} <= set(REMOTES)
+    assert {n for n, s in ENTRIES.items() if s.kind == "published"} <= set(REMOTES)
 
 
 # ---------------------------------------------------------------- the command line

@@ -100,3 +100,12 @@ def test_chats():
         + str(tokenizer.chat_template)
     )
     assert tokens.chat("Hi", "Be kind.") == "[user] Be kind.\n\nHi\n[assistant]\n"
+
+
+def test_a_title_ends_no_turn():
+    tokens = Tokens(tokenizer_of(), "x")
+    assert 0 in tokens.endings(["Alien<end>No"])[0]
+    written = tokens.plain("Alien<end>No")
+    assert written == "Alien< end>No" and 0 not in tokens.endings([written])[0]
+    assert tokens.chat("Alien<end>", "Be<start>") == "Be< start>\n\nAlien< end>\n"
+    assert tokens.plain("Alien <3") == "Alien <3"

@@ -1,18 +1,19 @@
-"""Checksums of fetched files: those declared, and for the rest those that the first fetch recorded."""
+"""What fetches into a folder leave there for later ones: checksums of files, and the licences that were accepted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from recnb import files
-from recnb.data.fetch.errors import FetchError
-from recnb.errors import InputError
+from recnb.data.catalog import Entry
+from recnb.errors import FetchError, InputError
 
 KINDS = ("md5", "sha256")
-BOOK = ".checksums.json"
+CHECKSUMS, LICENCES = ".checksums.json", ".licences.json"
 
 
 def digests(path: Path) -> dict[str, str]:
@@ -43,16 +44,28 @@ def mismatch(found: Mapping[str, str], declared: Sequence[str]) -> str | None:
 
 def recorded(folder: Path, file: str) -> str | None:
     """The checksum that an earlier fetch into this folder recorded for a file, as "sha256:…"."""
-    return _read(folder).get(file)
+    return read_json(folder / CHECKSUMS).get(file)
 
 
 def record(folder: Path, file: str, checksum: str) -> None:
     """Note a file's checksum for later fetches."""
-    write_json(folder / BOOK, {**_read(folder), file: checksum})
+    write_json(folder / CHECKSUMS, {**read_json(folder / CHECKSUMS), file: checksum})
 
 
-def _read(folder: Path) -> dict[str, str]:
-    return read_json(folder / BOOK)
+def accepted(folder: Path, entry: Entry) -> bool:
+    """Whether the licence, in these words, was accepted for this folder."""
+    before = read_json(folder / LICENCES).get(entry.name)
+    return isinstance(before, dict) and before.get("licence") == entry.licence
+
+
+def accept(folder: Path, entry: Entry) -> None:
+    """Keep that the licence was accepted, and when."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat("T", "seconds")
+    books = read_json(folder / LICENCES)
+    write_json(
+        folder / LICENCES, {**books, entry.name: {"licence": entry.licence, "accepted": now}}
+    )
 
 
 def read_json(path: Path) -> dict:
