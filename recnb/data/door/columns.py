@@ -386,7 +386,8 @@ def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
         if name == but or head.empty:
             continue
         letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
-        if head.str.match(r"\w+://").any():  # addresses
+        ids = head.str.fullmatch(r"(?=.*\d)[A-Za-z0-9_\-]{8,}").mean() > 0.5
+        if ids or head.str.match(r"\w+://").any():  # other ids, addresses
             letters = 0.0
         dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
         scores[name] = letters * head.nunique() / len(head) * (1 - dated)
