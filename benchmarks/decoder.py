@@ -53,37 +53,35 @@ class Case:
 
 
 def people(data: str, n: int, seed: int) -> list[tuple[list[str], list[str]]]:
-    """(history, candidates) of some users, as titles."""
+    """(lines of the history, titles of the candidates) of some users."""
     from recnb import load
 
     ds = load(data)
     titles = ds.items["title"].astype(str).to_numpy()
     rng = np.random.default_rng(seed)
-    rows = ds.interactions.sort_values("timestamp", kind="stable").groupby("user")["item"]
-    last = {user: items.to_numpy()[-HISTORY:] for user, items in rows if len(items) >= HISTORY}
+    rows = ds.interactions.sort_values("timestamp", kind="stable").groupby("user")
+    last = {user: part.tail(HISTORY) for user, part in rows if len(part) >= HISTORY}
     out = []
     for user in rng.permutation(sorted(last))[:n]:
-        others = np.setdiff1d(np.arange(len(titles)), last[user])
-        out.append(
-            (list(titles[last[user]]), list(titles[rng.choice(others, CANDIDATES, replace=False)]))
-        )
+        items = last[user]["item"].to_numpy()
+        lines = [f"- {title}" for title in titles[items]]
+        if ds.feedback == "explicit":
+            liked = last[user]["rating"].to_numpy() >= ds.threshold
+            lines = [f"{a}: {'liked' if b else 'disliked'}" for a, b in zip(lines, liked)]
+        others = np.setdiff1d(np.arange(len(titles)), items)
+        out.append((lines, list(titles[rng.choice(others, CANDIDATES, replace=False)])))
     return out
 
 
-def cases(decoder: Any, history: Sequence[str], candidates: Sequence[str]) -> dict[str, Case]:
-    """A user's prompts for both questions."""
-    lines = "".join(f"- {title}\n" for title in history)
-    system = "You know what people like."
-    ask = decoder.chat(
-        f"I chose these, the latest last:\n{lines}What do I choose next? Answer with its name.",
-        system,
-    )
-    head, tail = decoder.chat(
-        f"I chose these, the latest last:\n{lines}Would I like this one too, Yes or No: @@", system
-    ).split("@@")
+def cases(decoder: Any, lines: Sequence[str], candidates: Sequence[str]) -> dict[str, Case]:
+    """A user's prompts for both questions, in the words of the package's templates `plain`."""
+    history = "\n".join(["A person had these items, the most recent last:", *lines])
+    ask = decoder.chat(f"{history}\nWhich item will this person like next? Answer with its title.")
+    text = f"{history}\nWill this person like the item below? Answer Yes or No.\nitem:@@"
+    head, tail = decoder.chat(text).split("@@")
     found = {
         "likelihood": Case(ask, list(candidates)),
-        "label": Case(head, [title + tail for title in candidates]),
+        "label": Case(head, [f" {title}{tail}" for title in candidates]),
     }
     answers = decoder.tokens.answers(LABELS)
     for name, case in found.items():
