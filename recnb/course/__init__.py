@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recnb.course.baskets import baskets, middle_user
+from recnb.course.coloured import Coloured, coloured
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
 from recnb.course.images import as_jpeg
@@ -23,6 +24,7 @@ from recnb.course.running.runner import (
 )
 
 __all__ = [
+    "Coloured",
     "CourseResult",
     "Finding",
     "Findings",
@@ -38,6 +40,7 @@ __all__ = [
     "baskets",
     "browse",
     "check",
+    "coloured",
     "example_user",
     "find_notebooks",
     "findings",
