@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,6 +118,13 @@ class Draws:
             labels = np.repeat([1.0, 0.0], [len(items), len(others)])
             out.append((told, candidates, labels))
         return out
+
+    def all_of(self, n_epochs: int, max_history: int) -> Iterator[tuple[Told, np.ndarray]]:
+        """Histories and candidates of so many epochs."""
+        for epoch in range(n_epochs):
+            for number, (_, rows) in enumerate(self.plan(epoch)):
+                for told, items, _ in self.draw(epoch, number, rows, max_history):
+                    yield told, items
 
     def by_id(self, able: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Some users in a drawn order that depends on their ids and not on their codes."""
