@@ -35,16 +35,13 @@ def listening(progress: Progress | None = None, said: Said | None = None) -> Ite
     >>> heard
     ['about 3 minutes']
     """
-    tokens = [
-        (variable, variable.set(listener))
-        for variable, listener in ((_progress, progress), (_said, said))
-        if listener is not None
-    ]
+    before = _progress.set(_progress.get() if progress is None else progress)
+    said_before = _said.set(_said.get() if said is None else said)
     try:
         yield
     finally:
-        for variable, token in reversed(tokens):
-            variable.reset(token)  # type: ignore[arg-type]
+        _said.reset(said_before)
+        _progress.reset(before)
 
 
 def tell(what: str, done: int, total: int) -> None:
