@@ -1,6 +1,6 @@
 """Fine-tuning to an equal validation loss: the efficient step beside a loop that wastes nothing it can help.
 
-    RECNB_DATA=folder OMP_NUM_THREADS=1 python benchmarks/finetune_strict.py [--seeds 0,1,2] [--search 25] [--most 120]
+    RECNB_DATA=folder OMP_NUM_THREADS=1 python benchmarks/finetune_strict.py [--seeds 0,1,2] [--search 20] [--most 90]
 
 MovieLens-100K, every eighth film by a hash of its id, so that a film has as many ratings as in the whole; the model,
 text and split are those of `benchmarks/finetune.py`, and so is the loop: plain torch, but padded to the longest text of
@@ -178,9 +178,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument(
-        "--search", type=float, default=25, help="processor seconds of each setting"
+        "--search", type=float, default=20, help="processor seconds of each setting"
     )
-    parser.add_argument("--most", type=float, default=120, help="processor seconds of a run")
+    parser.add_argument("--most", type=float, default=90, help="processor seconds of a run")
     parser.add_argument("--part")
     parser.add_argument(
         "--output", type=Path, default=Path("results") / "benchmark_finetune_strict.json"

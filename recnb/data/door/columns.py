@@ -158,7 +158,10 @@ def _mostly_there(grid: Grid, ours: str, column: str, free: list, found: Mapping
         raise Undecided(
             f"{empty:.0%} of the rows have no '{column}'",
             file=grid.file,
-            flags=[columns_flag({**_known(found), ours: c}) for c in (others[0], column)],
+            flags=[
+                columns_flag({**_known(found), ours: c})
+                for c in (others[:1] if empty == 1 else [others[0], column])
+            ],
         )
 
 

@@ -15,7 +15,7 @@ from tests.unit.models.conftest import made_frames, parts
 # Trained on a graphics card or on other processors, their scores differ in the last bits: compared within a tolerance.
 TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion")
 # Every pair costs; tests/unit/models/language has its own.
-JUDGES = ("lm_yes", "lm_likelihood", "lm_list")
+JUDGES = ("lm_yes", "lm_likelihood", "lm_list", "pair", "tagger")
 EACH = [n for n in names() if n not in (*TOWERS, *JUDGES)] + ["ease+tfidf", "itemknn+text_joint"]
 
 

@@ -121,7 +121,7 @@ LAYOUTS = {
 }  # fmt: skip
 # What the first try must not decide, and the flags that settle it.
 SETTLED = {
-    "diginetica": ({"columns": {"user_id": "sessionId"}}, "--columns user_id=sessionId"),
+    "diginetica": ({"columns": {"user_id": "sessionId"}}, "--columns user_id=sessionId$"),
     "steam 200k": ({"events": "all"}, "--events play, or .* --events purchase, or .* --events all"),
 }
 
