@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 # (what, done, all): all in the same unit
 Progress = Callable[[str, int, int], None]
@@ -35,13 +36,13 @@ def listening(progress: Progress | None = None, said: Said | None = None) -> Ite
     >>> heard
     ['about 3 minutes']
     """
-    before = _progress.set(_progress.get() if progress is None else progress)
-    said_before = _said.set(_said.get() if said is None else said)
+    heard: list[tuple[ContextVar[Any], Any]] = [(_progress, progress), (_said, said)]
+    tokens = [(variable, variable.set(by)) for variable, by in heard if by is not None]
     try:
         yield
     finally:
-        _said.reset(said_before)
-        _progress.reset(before)
+        for variable, token in reversed(tokens):
+            variable.reset(token)  # type: ignore[arg-type]
 
 
 def tell(what: str, done: int, total: int) -> None:
