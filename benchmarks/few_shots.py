@@ -69,6 +69,11 @@ KEPT = Path(".benchmarks") / "few_shots"
 OUTPUT = Path("results") / "few_shots.json"
 
 
+def lines_of(rows: pd.DataFrame) -> list[Any]:
+    """Rows with their columns as attributes."""
+    return list(rows.itertuples())
+
+
 @dataclass(frozen=True, eq=False)
 class FewShots:
     """Rows, and what the items are called.
@@ -99,7 +104,7 @@ class FewShots:
     def questions(self, rows: pd.DataFrame) -> list[Question]:
         """Rows as a judge is asked."""
         out = []
-        for k, row in enumerate(rows.itertuples()):
+        for k, row in enumerate(lines_of(rows)):
             told = Told(
                 tuple(self.codes[i] for i in row.history), tuple(bool(x) for x in row.history_liked)
             )
@@ -277,7 +282,7 @@ def as_datasets(s: FewShots, shots: pd.DataFrame, asked: pd.DataFrame) -> tuple[
         rows: pd.DataFrame, mark: str, with_target: bool
     ) -> list[tuple[str, str, float, int]]:
         out = []
-        for k, row in enumerate(rows.itertuples()):
+        for k, row in enumerate(lines_of(rows)):
             told = (
                 list(zip(row.history, row.history_liked)) + [(row.item_id, row.liked)] * with_target
             )

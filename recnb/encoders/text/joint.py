@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from recnb.encoders.text.batches import pad, token_batches
 from recnb.encoders.text.encoder import TextEncoder
-from recnb.encoders.text.tower import PACKED, TextTower
+from recnb.encoders.text.tower import HALF_ABOVE, PACKED, Given, TextTower, layer_list, watch
 from recnb.errors import InputError
+from recnb.progress import duration, note, tell
 
 SEES = ("own", "slate", "all")
+LONG = 10.0  # seconds from which a step's time is said before it starts
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class JointTower(TextTower):
     encoder, texts, trained, dropout, tuned, adapt
         As in :class:`TextTower`; `trained` is at least 1. With all layers nothing is read alone, and the sequence is
         what the encoder would read of the joined texts; with fewer the states that enter the lowest of them are
-        computed once for each text and put together.
+        computed once for each text that is asked for, and put together.
 
     Notes
     -----
@@ -82,6 +87,7 @@ class JointTower(TextTower):
             )
         if trained < 1:
             raise InputError("no layer reads the texts together", mend="n_layers of at least 1")
+        self._asked: set[int] = set()  # texts whose lower states are needed
         super().__init__(encoder, texts, trained=trained, **more)
         self.causal = bool(getattr(encoder.config, "is_decoder", False)) or kind != "bert"
         self.kinds = int(getattr(encoder.config, "type_vocab_size", 0) or 0)
@@ -106,12 +112,100 @@ class JointTower(TextTower):
             Length 0 for a text without words.
         """
         rows = self.texts[texts]
+        if self._given is not None:
+            self._asked.update(rows[~self._ready[rows]].tolist())
         start, length = self._start[rows], self._lengths[rows]
         if not lead:
             start, length = start + self.n_lead, length - self.n_lead
         if not trail:
             length = length - self.n_trail
         return start, np.maximum(length, 0)
+
+    def prepare(self, texts: np.ndarray) -> None:
+        """Compute what the lower layers make of texts, where that has not been done; how long is said before.
+
+        Parameters
+        ----------
+        texts : ndarray of shape (n,), int
+            Places in the list that the tower was given. What is not prepared is computed when it is read.
+        """
+        if self._given is not None:
+            rows = np.unique(self.texts[texts])
+            self._compute(rows[~self._ready[rows]])
+
+    @torch.no_grad()
+    def _compute(self, rows: np.ndarray) -> None:
+        """States of texts behind the lower layers, in batches that depend on these texts alone."""
+        if not len(rows):
+            return
+        assert self._kept is not None
+        device, depth = self.place.device, self.n_layers - self.trained
+        rows = rows[np.argsort(-self._lengths[rows], kind="stable")]
+        parts = token_batches(self._lengths[rows], self.batch_tokens)
+        start, done = time.perf_counter(), 0
+        with self._lower_alone():
+            for number, part in enumerate(parts):
+                some = rows[part]
+                spans = [np.arange(self._start[r], self._start[r + 1]) for r in some]
+                ids, mask = pad([self._ids[span] for span in spans], self.filler)
+                seen = torch.from_numpy(mask).to(device)
+                (states,) = watch(self.network, torch.from_numpy(ids).to(device), seen, [depth])
+                found = states[seen.bool()].to("cpu", self._kept.dtype)
+                self._kept[torch.from_numpy(np.concatenate(spans))] = found
+                done += len(some)
+                if number == 1:  # the first one warms up
+                    each = (time.perf_counter() - start) / done
+                    if each * len(rows) >= LONG:
+                        spent = duration(each * len(rows))
+                        note(f"{len(rows):,} texts to read, about {spent}")
+                if len(parts) > 1:
+                    tell("texts read", done - 1, len(rows))
+        self._ready[rows] = True
+        self._asked.difference_update(rows.tolist())
+
+    @contextmanager
+    def _lower_alone(self) -> Iterator[None]:
+        """Put the lower layers back, and let the others pass on what they get."""
+        stack, was = layer_list(self.network), self.network.training
+        layers = list(stack)
+        for i, layer in enumerate([*self._lower, *self._through]):
+            stack[i] = layer.to(self.place.device)
+        self.network.eval()
+        try:
+            yield
+        finally:
+            for i, layer in enumerate(layers):
+                stack[i] = layer
+            self.network.train(was)
+
+    @torch.no_grad()
+    def _keep_lower(self, depth: int) -> None:
+        """Take the layers below out of the network; their states are computed when they are asked for."""
+        total = int(self._lengths.sum())
+        half = total * self.dim * 4 > HALF_ABOVE
+        # memory that is never written is never taken
+        self._kept = torch.empty(total, self.dim, dtype=torch.float16 if half else torch.float32)
+        self._ready = self._lengths == 0
+        stack = layer_list(self.network)
+        self.network.eval().requires_grad_(False)
+        for layer in stack[depth:]:
+            layer.requires_grad_(True)
+        device = next(self.network.parameters()).device
+        kinds: list[type] = []
+        probe = stack[0].register_forward_hook(lambda *call: kinds.append(type(call[-1])))
+        self.network(input_ids=torch.full((1, 1), self.filler, device=device))
+        probe.remove()
+        as_tuple = kinds[0] is tuple
+        self._lower = list(stack[:depth])  # in a list: they are no part of what is trained
+        self._through = [Given(layer, as_tuple) for layer in stack[depth:]]
+        for i in range(depth):
+            stack[i] = Given(stack[i], as_tuple)
+        self._given = stack[depth - 1]
+
+    def _pass(self, rows: np.ndarray) -> torch.Tensor:
+        if self._given is not None:
+            self._compute(rows[~self._ready[rows]])
+        return super()._pass(rows)
 
     def read(self, sequences: Sequences, added: torch.Tensor) -> torch.Tensor:
         """Last states of sequences.
@@ -126,6 +220,7 @@ class JointTower(TextTower):
         -------
         Tensor of shape (n, length, dim), float32; of padding anything.
         """
+        self._compute(np.array(sorted(self._asked), np.int64))
         device = self.place.device
         flat = sequences.tokens.clamp(min=0).cpu()
         ids = torch.from_numpy(self._ids[flat.numpy()]).to(device)

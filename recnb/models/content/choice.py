@@ -86,8 +86,8 @@ def choose(
         for at in along:
             if at not in gains:
                 parts = [_gains(t.validation.lists(t.scores(at)), t.validation) for t in trials]
-                cells, values = (np.concatenate(part) for part in zip(*parts))
-                gains[at] = cells, values
+                cells, gained = (np.concatenate(part) for part in zip(*parts))
+                gains[at] = cells, gained
         plan = _first_good(along, gains, asked, n_items)
     return plan
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -118,7 +118,9 @@ class UserFacts:
 
     def taken(self, users: np.ndarray, items: np.ndarray) -> UserFacts:
         """These in another order: the first user is the one of code `users[0]`; item codes change likewise."""
-        rows = {name: None if value is None else value[users] for name, value in vars(self).items()}
+        rows: dict[str, Any] = {
+            name: None if value is None else value[users] for name, value in vars(self).items()
+        }
         if self.items is not None:
             rows["items"] = np.where(rows["items"] >= 0, inverse(items)[rows["items"]], -1)
         return UserFacts(**rows)

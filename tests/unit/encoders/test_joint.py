@@ -96,6 +96,23 @@ def test_a_text_alone_has_the_encoders_own_states(bert):
             np.testing.assert_allclose(mine.numpy(), vector, atol=1e-5)
 
 
+def test_the_lower_layers_read_what_is_asked_for_and_nothing_twice(bert):
+    net, layout = network(bert, 1)
+    read: list[int] = []
+    net.tower._lower[0].register_forward_hook(
+        lambda layer, args, out: read.append(args[0].shape[0])
+    )
+    first = scores(net, layout, Told((0,)), [1, 2])
+    assert sum(read) == 3, "one name and two candidates"
+    assert scores(net, layout, Told((0,)), [2, 1]).tolist() == pytest.approx(first[::-1].tolist())
+    assert sum(read) == 3
+    net.train()
+    net.tower.prepare(np.arange(10))
+    distinct = {text for text in ITEMS + NAMES if text}
+    assert sum(read) == len(distinct) and net.training
+    assert not {id(p) for p in net.tower._lower[0].parameters()} & {id(p) for p in net.parameters()}
+
+
 @pytest.mark.parametrize("sees", ["own", "slate", "all"])
 def test_who_sees_whom(bert, sees):
     net, layout = network(bert, 1, sees)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,7 +51,7 @@ class Draws:
     seed: int = 0
     user_order: np.ndarray | None = None
     item_order: np.ndarray | None = None
-    _of_epoch: tuple[int, Histories, np.ndarray | None] | None = field(default=None, repr=False)
+    _of_epoch: tuple[int, Histories, np.ndarray] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         held = self.histories
@@ -118,6 +119,13 @@ class Draws:
             out.append((told, candidates, labels))
         return out
 
+    def all_of(self, n_epochs: int, max_history: int) -> Iterator[tuple[Told, np.ndarray]]:
+        """Histories and candidates of so many epochs."""
+        for epoch in range(n_epochs):
+            for number, (_, rows) in enumerate(self.plan(epoch)):
+                for told, items, _ in self.draw(epoch, number, rows, max_history):
+                    yield told, items
+
     def by_id(self, able: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Some users in a drawn order that depends on their ids and not on their codes."""
         assert self.user_order is not None
@@ -159,7 +167,6 @@ class Draws:
             mixed = Histories(held.start, held.items[order], held.liked[order], held.explicit)
             self._of_epoch = (epoch, mixed, order)
         _, mixed, order = self._of_epoch
-        assert order is not None
         self._epoch_ratings = None if self.ratings is None else self.ratings[order]
         return mixed, self._wanted[order]
 

@@ -61,7 +61,7 @@ def opened(
             mean,
             settings.dropout,
             0.1 * settings.lr,
-        )
+        ).to(encoder.device)
     return network, 0 if adapt is None else counts(tower.network)[0]
 
 

@@ -138,6 +138,7 @@ class JointReader(CandidateScorer):
         if valid is not None:
             asked = self._asked(train, valid, draws)
             value = self._value(asked)
+        self._layout(network).prepare(draws.all_of(self.n_epochs, self.max_history))
         self._train(network, draws, train, value)
         self._network = network
         self._learn_valid(asked)
@@ -300,6 +301,7 @@ class JointReader(CandidateScorer):
     ) -> list[np.ndarray]:
         """Scores of the candidates of each history: a history is read once for as many as one sequence holds."""
         layout = self._layout(network)
+        layout.prepare(zip(told, items))
         out = [np.zeros(len(row), np.float32) for row in items]
         work = [
             (at, places)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,19 @@ class Layout:
         """Whether all layers read the sequence: then it is joined as one text is, with one leading token."""
         return self.tower.trained == self.tower.n_layers
 
+    def prepare(self, rows: Iterable[tuple[Told, np.ndarray]]) -> None:
+        """Read the texts of histories and candidates alone, those not read before."""
+        told: set[int] = set()
+        items: set[int] = set()
+        for past, candidates in rows:
+            told.update(past.items)
+            items.update(candidates.tolist())
+        names = np.array(sorted(told), np.int64) + self.n_items
+        self.tower.prepare(np.concatenate([np.array(sorted(items), np.int64), names]))
+
     def row(self, told: Told, candidates: np.ndarray) -> np.ndarray:
         """One sequence: ndarray of shape (6, n_tokens), int64, the rows as in :data:`COLUMNS`."""
-        length = self._candidates(candidates, lead=True)[1]
+        length = self._candidates(candidates, lead=not (self.whole and told.items))[1]
         needed = length.max(initial=0) if self.sees == "own" else length.sum()
         past, spans = self._history(told, int(needed))
         start, length = self._candidates(candidates, lead=not (self.whole and spans))

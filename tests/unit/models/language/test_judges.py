@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from recnb.errors import InputError
-from recnb.models import make
+from recnb.models import EASE, Rerank, make
 from recnb.models.language.answer import LMYes
 from recnb.models.language.calibration import Calibration, Platt
+from recnb.models.language.histories import Told
 from recnb.models.language.likelihood import LMLikelihood
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import from_later, from_rows
@@ -67,8 +68,6 @@ def test_answers_are_those_of_whole_prompts(real, decoder):
 def test_likelihoods_are_those_of_whole_prompts_less_the_prior(real, decoder):
     model = real["lm_likelihood"]
     scores = model.score_candidates(np.array([3]), ALL)[0]
-    from recnb.models.language.histories import Told
-
     for code in (2, 9):
         with_history, alone = (
             word_log_p(decoder, model._prompts.rendered(told), FILMS[code])
@@ -216,6 +215,30 @@ def test_decoder_states_are_item_vectors(decoder, halves):
     scores = model.score(np.arange(8))
     assert model.meaning_.shape == (12, 576) and np.ptp(scores, axis=1).min() > 0
     np.testing.assert_array_equal(scores[:, 0] > scores[:, 9], scores[:, 11] > scores[:, 9])
+
+
+def test_a_two_tower_reads_with_a_decoder(decoder, halves):
+    model = make("text_dot", encoder="smollm2-135m-instruct", method="head_only", n_epochs=1)
+    model.fit(*halves)
+    (language,) = model.reads().language_models
+    assert language.name == "smollm2-135m-instruct"
+    assert np.isfinite(model.score(np.arange(8))).all()
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_nothing_known_is_a_question_too(name, fitted):
+    scores = fitted[name].judge([Told()], ALL)[0]
+    assert np.isfinite(scores).all()
+    if name in ("lm_yes_less", "lm_likelihood"):  # what is said without a history is taken away
+        np.testing.assert_allclose(scores, 0, atol=1e-4)
+
+
+def test_it_stands_second(tiny, halves):
+    model = Rerank(EASE(), judge("lm_yes", tiny), n=4, weight=1.0).fit(*halves)
+    scores = model.score(np.arange(8))
+    first = EASE().fit(*halves).score(np.arange(8))
+    assert scores.shape == (8, 12) and np.isfinite(scores).all()
+    assert not np.array_equal(scores.argsort(axis=1), first.argsort(axis=1))
 
 
 @pytest.mark.parametrize(

@@ -98,13 +98,13 @@ def test_so_has_every_architecture(kind, films, tmp_path):
         assert (gradient - other[name]).abs().max() <= 1e-4 * size + 1e-6, name
 
 
-def test_it_learns_what_users_like_and_leaves_the_base_alone(asked, decoder):
+def test_it_learns_its_answers_and_leaves_the_base_alone(asked, decoder):
     prompts, questions = asked
     before = decoder.label_log_probabilities(["Paris is"], [[" big?"]])[0]
-    recipe = Recipe("lora", n_epochs=3, pairs_per_step=8, patience=None)
-    network, trained = fit_answers(prompts, questions, [], recipe)
+    recipe = Recipe("lora", n_epochs=10, pairs_per_step=8, patience=None, lr=2e-3)
+    network, trained = fit_answers(prompts, questions[:2], [], recipe)
     losses = [row["loss"] for row in trained.history]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
     np.testing.assert_array_equal(
         before, decoder.label_log_probabilities(["Paris is"], [[" big?"]])[0]
     )
