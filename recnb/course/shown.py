@@ -1,10 +1,12 @@
-"""Texts whose words carry a number: shown as coloured words."""
+"""What a notebook shows: words coloured by a number, and figures of many colours kept small."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -87,3 +89,28 @@ def _word(word: str, share: float) -> str:
         f'<span style="background:rgba({hue},{abs(share) * 0.7:.2f});padding:1px 3px">'
         f"{escape(word)}</span> "
     )
+
+
+def as_jpeg(drawn: Any, quality: int = 60) -> Any:
+    """Show a figure of photographs or pictures as a JPEG, a tenth of the size of a PNG.
+
+    Parameters
+    ----------
+    drawn : Figure, Axes or ndarray of Axes
+        Closed here, so that it is not shown twice.
+    quality : int
+        1 to 95.
+
+    Returns
+    -------
+    IPython.display.Image
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import Image
+
+    first = drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn
+    figure = getattr(first, "figure", first)
+    kept = io.BytesIO()
+    figure.savefig(kept, format="jpeg", dpi=100, pil_kwargs={"quality": quality})
+    plt.close(figure)
+    return Image(kept.getvalue())
