@@ -5,7 +5,8 @@
 
 Random, popularity and item neighbours are judged, as `recnb audit` does, so that the checks of
 lists run too. Every error and warning was looked at in the rows; what was found stands
-in `SEEN`. One that nobody looked at, or that was found untrue, is a false alarm until somebody did.
+in `SEEN`. One that nobody looked at, or that was found untrue, is a false alarm until somebody did. Each part holds
+its date, since a set may be measured alone.
 Results go to `results/audit_real.json`.
 
 The last line is `ratio: X`: errors and warnings found true over all of them.
@@ -91,6 +92,7 @@ def run(name: str, split_name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "split_digest": split.digest,
         "n_users": int(ev.table()["n_users"].iloc[0]),
         "seconds": round(time.perf_counter() - start, 1),
+        "date": datetime.now(UTC).date().isoformat(),
         "findings": [finding.to_dict() for finding in ev.findings],
     }
 

@@ -18,7 +18,8 @@ user's candidates (then scaled: every candidate costs a prompt); every form's nu
 
 `share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the head
 where it runs) over what the device does in a large matrix product of the same number format. The last line is
-`ratio: X`: seconds a user of the plain loop over ours, the smaller of the two questions.
+`ratio: X`: seconds a user of the plain loop over ours, the smaller of the two questions. Where the format is float32,
+the shared pass runs in bfloat16 and int8 besides: seconds, and how far the numbers move.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -52,39 +53,39 @@ class Case:
     scored: list[int] = field(default_factory=list)
 
 
-def people(data: str, n: int, seed: int) -> list[tuple[list[str], list[str]]]:
-    """(history, candidates) of some users, as titles."""
+def people(decoder: Any, data: str, n: int, seed: int) -> list[dict[str, Case]]:
+    """Prompts of some users for both questions, by the templates `plain` of the package."""
     from recnb import load
+    from recnb.models.language.histories import Histories
+    from recnb.models.language.prompt import Prompts
+    from recnb.models.language.templates import open_template
 
     ds = load(data)
-    titles = ds.items["title"].astype(str).to_numpy()
+    titles = ds.items["title"].astype(str).tolist()
+    thing = "film" if data == "ml-100k" else "product"
+    ask, judge = (
+        Prompts(decoder, open_template("plain", kind), titles, thing)
+        for kind in ("title", "answer")
+    )
+    histories = Histories.of(ds)
+    enough = np.flatnonzero(np.diff(histories.start) >= HISTORY)
     rng = np.random.default_rng(seed)
-    rows = ds.interactions.sort_values("timestamp", kind="stable").groupby("user")["item"]
-    last = {user: items.to_numpy()[-HISTORY:] for user, items in rows if len(items) >= HISTORY}
     out = []
-    for user in rng.permutation(sorted(last))[:n]:
-        others = np.setdiff1d(np.arange(len(titles)), last[user])
-        out.append(
-            (list(titles[last[user]]), list(titles[rng.choice(others, CANDIDATES, replace=False)]))
-        )
+    for user in rng.permutation(enough)[:n]:
+        told = histories.last(int(user), HISTORY)
+        others = np.setdiff1d(np.arange(len(titles)), told.items)
+        codes = rng.choice(others, CANDIDATES, replace=False)
+        likelihood, label = ask.for_titles([told], [codes]), judge.about_items([told], [codes])
+        found = {
+            "likelihood": Case(likelihood[0][0], likelihood[1][0]),
+            "label": Case(label[0][0], label[1][0]),
+        }
+        out.append(with_ids(decoder, found))
     return out
 
 
-def cases(decoder: Any, history: Sequence[str], candidates: Sequence[str]) -> dict[str, Case]:
-    """A user's prompts for both questions."""
-    lines = "".join(f"- {title}\n" for title in history)
-    system = "You know what people like."
-    ask = decoder.chat(
-        f"I chose these, the latest last:\n{lines}What do I choose next? Answer with its name.",
-        system,
-    )
-    head, tail = decoder.chat(
-        f"I chose these, the latest last:\n{lines}Would I like this one too, Yes or No: @@", system
-    ).split("@@")
-    found = {
-        "likelihood": Case(ask, list(candidates)),
-        "label": Case(head, [title + tail for title in candidates]),
-    }
+def with_ids(decoder: Any, found: dict[str, Case]) -> dict[str, Case]:
+    """The prompts' token ids, for the loops."""
     answers = decoder.tokens.answers(LABELS)
     for name, case in found.items():
         (beginning,) = decoder.tokens.beginnings([case.prefix])
@@ -222,13 +223,12 @@ def measure(
         "plain": lambda d, name, case: loop(d, name, case, strict=False),
         "strict": lambda d, name, case: loop(d, name, case, strict=True),
     }
-    prompts = [cases(decoder, *user) for user in users]
-    for name, case in prompts[0].items():  # warm
+    for name, case in users[0].items():  # warm
         ours(decoder, name, case)
     seconds: dict[tuple[str, str], list[float]] = {}
     worst: dict[tuple[str, str], float] = {}
     work: dict[tuple[str, str], list[float]] = {}
-    for k, user in enumerate(prompts):
+    for k, user in enumerate(users):
         for name, case in user.items():
             found: dict[str, np.ndarray] = {}
             for form, run in forms.items():
@@ -265,6 +265,34 @@ def measure(
     return rows
 
 
+def precisions(args: argparse.Namespace, exact: Any, users: list[Any]) -> list[dict[str, Any]]:
+    """What other number formats cost and save: the shared pass on the first user, against `exact`."""
+    from recnb.encoders.decoder import Decoder
+
+    now = clock(exact.place)
+    rows = []
+    for dtype in ("bfloat16", "int8"):
+        rough = Decoder(args.model, device=args.device, dtype=dtype)
+        for name, case in users[0].items():
+            expected = ours(exact, name, case)
+            ours(rough, name, first(case, 2))  # warm
+            start = now()
+            found = ours(rough, name, case)
+            seconds = now() - start
+            off = np.abs(found - expected) / np.array(case.scored)[:, None]
+            rows.append(
+                {
+                    "dtype": dtype,
+                    "question": name,
+                    "seconds_per_user": seconds,
+                    "largest_difference_per_token": float(off.max()),
+                    "mean_difference_per_token": float(off.mean()),
+                }
+            )
+            print(f"{dtype}, {name}: {seconds:.2f} s, {off.max():.2f} nats a token", flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="smollm2-135m-instruct")
@@ -288,7 +316,7 @@ def main() -> None:
     )
     data = "ml-100k" if there else "grocery"
     decoder = Decoder(args.model, device=args.device, dtype=args.dtype)
-    users = people(data, max(args.users, args.plain_users), args.seed)
+    users = people(decoder, data, max(args.users, args.plain_users), args.seed)
     rows = measure(decoder, users, args.plain_users, args.plain_candidates)
     for row in rows:
         assert row["largest_difference"] <= TOLERANCE[decoder.precision], row
@@ -320,6 +348,7 @@ def main() -> None:
         "load_average_before": load_before,
         "load_average_after": os.getloadavg(),
         "forms": rows,
+        "formats": precisions(args, decoder, users) if decoder.precision == "float32" else [],
         "to_plain": plain,
         "to_strict": strict,
         "ratio": min(plain.values()),

@@ -10,7 +10,8 @@ Book-Crossing, 8 and above is liked, 240 people; it has no times, so a hash orde
 
 Arms, the cheap ones first. Without training: the share of liked items in the history, popularity, the like-rate of the
 item, like-rate and share together (the last three read all other people's ratings). From shots: logistic regression on
-what a frozen encoder or a frozen decoder makes of history and target. A decoder of 135M parameters that answers yes or
+what a frozen encoder or a frozen decoder makes of history and target; the two tower and the pair model, which predict
+ratings of 0 and 1 from the same shots. A decoder of 135M parameters that answers yes or
 no: without examples (`zero`), less what it answers without a history (`zero_less_prior`), with the shots in its prompt
 (`in_context`), tuned on them by LoRA (`lora`); and each of these beside the share of liked items, by a logistic
 regression of two numbers fitted on the validation rows (`…+share`).
@@ -41,6 +42,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from recnb.data import Dataset
 from recnb.data.catalog import find
 from recnb.data.text import Text
 from recnb.evaluation.fewshot import (
@@ -65,6 +67,11 @@ IN_CONTEXT = ("4", "16")  # more do not fit
 DRAWS = 1000  # of the bootstrap
 KEPT = Path(".benchmarks") / "few_shots"
 OUTPUT = Path("results") / "few_shots.json"
+
+
+def lines_of(rows: pd.DataFrame) -> list[Any]:
+    """Rows with their columns as attributes."""
+    return list(rows.itertuples())
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +104,7 @@ class FewShots:
     def questions(self, rows: pd.DataFrame) -> list[Question]:
         """Rows as a judge is asked."""
         out = []
-        for k, row in enumerate(rows.itertuples()):
+        for k, row in enumerate(lines_of(rows)):
             told = Told(
                 tuple(self.codes[i] for i in row.history), tuple(bool(x) for x in row.history_liked)
             )
@@ -268,6 +275,53 @@ def lora(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
     return odds(tuned, s.questions(rows))
 
 
+def as_datasets(s: FewShots, shots: pd.DataFrame, asked: pd.DataFrame) -> tuple[Dataset, Dataset]:
+    """Shots as people with a history and its target; and the histories of those who are asked, over the same people."""
+
+    def lines(
+        rows: pd.DataFrame, mark: str, with_target: bool
+    ) -> list[tuple[str, str, float, int]]:
+        out = []
+        for k, row in enumerate(lines_of(rows)):
+            told = (
+                list(zip(row.history, row.history_liked)) + [(row.item_id, row.liked)] * with_target
+            )
+            out += [(f"{mark}{k}", item, float(liked), t) for t, (item, liked) in enumerate(told)]
+        return out
+
+    people = [f"s{k}" for k in range(len(shots))] + [f"t{k}" for k in range(len(asked))]
+    items = pd.DataFrame({"item_id": s.titles.index, "title": s.titles.to_numpy()})
+    names = ["user_id", "item_id", "rating", "position"]
+    train, history = (
+        Dataset.from_frames(
+            pd.DataFrame(rows, columns=names),
+            items,
+            pd.DataFrame({"user_id": people}),
+            feedback="explicit",
+            scale=(0, 1),
+        )
+        for rows in (lines(shots, "s", True), lines(asked, "t", False))
+    )
+    return train, history
+
+
+def recommender(name: str, **settings: Any) -> Callable[..., np.ndarray]:
+    """A model of the package that predicts whether the target is liked."""
+
+    def scores(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
+        from recnb.models import make
+        from recnb.recommender.candidates import score_candidates
+
+        drawn = s.shots(shots, draw)
+        train, history = as_datasets(s, drawn, rows)
+        model = make(name, seed=draw, **settings).fit(train)
+        users = len(drawn) + np.arange(len(rows))
+        items = np.array([[s.codes[item]] for item in rows["item_id"]])
+        return score_candidates(model, users, items, history)[:, 0]
+
+    return scores
+
+
 NO_SHOTS = ("history_share", "popularity", "like_rate", "both")
 ZERO = ("zero", "zero_groups", "zero_less_prior")
 ARMS: dict[str, Callable[..., np.ndarray]] = {
@@ -277,13 +331,23 @@ ARMS: dict[str, Callable[..., np.ndarray]] = {
     "zero_less_prior": zero_less_prior,
     "zero_groups": zero_groups,
     "decoder_states": regression("smollm2-135m-instruct"),
+    "two_tower": recommender("text_dot", loss="mse"),
+    "pair": recommender("pair", target="rating", n_targets=1),
     "in_context": in_context,
     "lora": lora,
 }
 ALONE = (*ZERO, "in_context")  # each row says the same whatever stands beside it
 PIECE = 25  # rows of a piece
 CLOCK = {"end": np.inf}
-SUMS = ("zero", "zero_less_prior", "zero_groups", "text", "lora")  # judged beside the share as well
+SUMS = (
+    "zero",
+    "zero_less_prior",
+    "zero_groups",
+    "text",
+    "two_tower",
+    "pair",
+    "lora",
+)  # judged beside the share as well
 
 
 class OutOfTime(Exception):

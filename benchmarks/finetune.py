@@ -2,7 +2,6 @@
 
     RECNB_DATA=folder python benchmarks/finetune.py [--seeds 0,1,2] [--epochs 2]
     RECNB_DATA=folder python benchmarks/finetune.py --quality 0 --epochs 2     # hours
-    RECNB_DATA=folder python benchmarks/finetune.py --strict                   # results/benchmark_finetune_strict.json
 
 Same encoder, all layers trained, same form of model (user vector and bias, projection and line of the
 item's state), ratings of a random tenth for validation and a tenth left out, text: title and genres.
@@ -17,10 +16,8 @@ encoding of all texts, a forward pass once a training.
 sentence-transformers: its trainer on the same rows as pairs of texts (`user 17`, the item's text; the shortest
 text a user can have) with CosineSimilarityLoss, batch 16, padded to the longest of a batch, float32; timed like plain.
 
-strict: the plain loop as a careful engineer writes it: padded to the longest of the batch, each distinct text tokenised
-once, larger batches, and in the last rows each distinct text of a batch encoded once. Processor seconds of one thread,
-so that other work on the machine counts less. An epoch takes fewer steps and learns other things than one of ours: the
-time to an equal validation loss is a second question (`--quality`).
+The plain loop wastes most of its tokens: `benchmarks/finetune_strict.py` is the time to an equal validation loss
+against a loop that wastes none.
 
 Each side runs in a process of its own, in alternation, with the same number of threads; peak memory is the process's.
 The last line is `ratio: X`: the plain loop's time for one epoch, as sampled before and after ours, over ours
@@ -37,6 +34,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,21 +81,18 @@ def ours(seed: int, epochs: int) -> dict[str, Any]:
     split, common = setting()
     model = TwoTower(**common, **OURS, n_epochs=epochs, seed=seed)
     marks: list[tuple[int, float]] = []
-    processor: list[float] = []
     start = time.perf_counter()
     watch = model._value
 
     def timed(*args: Any) -> Any:
         inner = watch(*args)
         begin = [time.perf_counter()]
-        spent = [time.process_time()]
 
         def value(network: Any) -> float:
             # the states of the last part of the epoch are computed within it: FRESH
             marks.append((1, time.perf_counter() - begin[0]))
-            processor.append(time.process_time() - spent[0])
             out = inner(network)
-            begin[0], spent[0] = time.perf_counter(), time.process_time()
+            begin[0] = time.perf_counter()
             return out
 
         return value
@@ -107,7 +102,6 @@ def ours(seed: int, epochs: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "seconds_per_epoch": [m[1] for m in marks],
-        "processor_seconds_per_epoch": processor,
         "mse": [h["value"] ** 2 for h in model.learning_],
         "seconds_in_all": time.perf_counter() - start,
         "threads": torch.get_num_threads(),
@@ -115,11 +109,11 @@ def ours(seed: int, epochs: int) -> dict[str, Any]:
     }
 
 
-def per_epoch(seconds: Any, n_rows: int, batch: int = BATCH) -> dict[str, Any]:
+def per_epoch(seconds: Any, n_rows: int) -> dict[str, Any]:
     """The median step of some that were timed, scaled to an epoch of `n_rows` rows."""
     import torch
 
-    step, n = float(np.median(seconds)), -(-n_rows // batch)
+    step, n = float(np.median(seconds)), -(-n_rows // BATCH)
     return {
         "threads": torch.get_num_threads(),
         "steps_timed": len(seconds),
@@ -129,141 +123,162 @@ def per_epoch(seconds: Any, n_rows: int, batch: int = BATCH) -> dict[str, Any]:
     }
 
 
+class PlainLoop:
+    """The loop as it is usually written, in plain torch: a row a rating, user vector and item text into a score.
+
+    Parameters
+    ----------
+    split : Split
+    batch : int
+        Rows of a step.
+    padded_to : int or None
+        Tokens that every text is padded to, and tokenised anew in each step; None: to the longest of the batch, each
+        text tokenised once.
+    distinct : bool
+        Encode a text that stands several times in a batch once.
+    rate : float
+        Factor on both learning rates of :data:`PLAIN`.
+    seed : int
+    encoder : TextEncoder, optional
+    """
+
+    def __init__(
+        self,
+        split: Any,
+        batch: int = BATCH,
+        padded_to: int | None = MAX_TOKENS,
+        distinct: bool = False,
+        rate: float = 1.0,
+        seed: int = 0,
+        encoder: Any = None,
+    ) -> None:
+        import torch
+
+        from recnb.data import Text
+        from recnb.encoders import TextEncoder
+
+        self.batch, self.padded_to, self.distinct, self.seed = batch, padded_to, distinct, seed
+        self.encoder = encoder or TextEncoder(max_tokens=MAX_TOKENS)
+        self.texts = Text("title", "genres")(split.train.items)
+        cut = {"truncation": True, "max_length": MAX_TOKENS}
+        self.tokens = [self.encoder.tokenizer(text, **cut) for text in self.texts]
+        rows = split.train.interactions
+        self.rows = [rows[c].to_numpy() for c in ("user", "item", "rating")]
+        self.mean = float(rows["rating"].mean())
+        torch.manual_seed(seed)
+        self.network = self.encoder.model.eval()  # no dropout, as on the other side
+        self.users = torch.nn.Embedding(split.train.n_users, WIDTH)
+        self.bias = torch.nn.Embedding(split.train.n_users, 1)
+        self.project = torch.nn.Linear(self.encoder.dim, WIDTH, bias=False)
+        self.line = torch.nn.Linear(WIDTH, 1, bias=False)
+        torch.nn.init.normal_(self.users.weight, std=0.01)
+        torch.nn.init.orthogonal_(self.project.weight)
+        torch.nn.init.zeros_(self.bias.weight)
+        torch.nn.init.zeros_(self.line.weight)
+        states = self.states_of(np.unique(self.rows[1]))
+        self.shift = states.mean(dim=0)
+        self.size = (states - self.shift).norm(dim=-1).mean()
+        parts = (self.users, self.bias, self.project, self.line)
+        own = [p for part in parts for p in part.parameters()]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": self.network.parameters(), "lr": PLAIN["lr_encoder"] * rate},
+                {"params": own},
+            ],
+            lr=PLAIN["lr"] * rate,
+            fused=True,
+        )
+        self.parameters = [*self.network.parameters(), *own]
+
+    def __len__(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.rows[0]) // self.batch)
+
+    def epoch(self, number: int) -> Iterator[None]:
+        """The steps of an epoch, one each time it is asked."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.rows[0]))
+        for start in range(0, len(order), self.batch):
+            self.step(order[start : start + self.batch])
+            yield
+
+    def step(self, part: np.ndarray) -> None:
+        """One step on some rows."""
+        import torch
+
+        users, codes, ratings = (column[part] for column in self.rows)
+        place: Any = slice(None)
+        if self.distinct:
+            codes, place = np.unique(codes, return_inverse=True)
+        items = self.vectors(self.pooled(codes, self.padded_to))[place]
+        people = torch.from_numpy(users.astype(np.int64))
+        wanted = torch.from_numpy(ratings.astype(np.float32))
+        loss = torch.nn.functional.mse_loss(self.scores(people, items), wanted)
+        penalty = self.bias(people).square().mean() + self.users(people).square().sum(-1).mean()
+        loss = loss + PLAIN["l2"] * (penalty + items.square().sum(-1).mean())
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()
+
+    def pooled(self, items: np.ndarray, padded_to: int | None = None) -> Any:
+        """Sentence vectors of the texts of some items: (n, dim)."""
+        from recnb.encoders.text.pooling import pool
+
+        if padded_to is None:
+            given = self.encoder.tokenizer.pad([self.tokens[i] for i in items], return_tensors="pt")
+        else:
+            given = self.encoder.tokenizer(
+                [self.texts[i] for i in items],
+                padding="max_length",
+                truncation=True,
+                max_length=padded_to,
+                return_tensors="pt",
+            )
+        ids, mask = given["input_ids"], given["attention_mask"]
+        return pool(self.network(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+    def vectors(self, states: Any) -> Any:
+        """Item vectors, centred and scaled as on the other side: (n, WIDTH)."""
+        return self.project((states - self.shift) / self.size)
+
+    def scores(self, users: Any, items: Any) -> Any:
+        """Ratings of users by the vectors of items: (n,)."""
+        own = self.bias(users).squeeze(-1) + self.line(items).squeeze(-1)
+        return self.mean + (self.users(users) * items).sum(-1) + own
+
+    def states_of(self, items: np.ndarray) -> Any:
+        """Sentence vectors without gradients, texts of like length together."""
+        import torch
+
+        order = np.argsort([len(self.tokens[i]["input_ids"]) for i in items], kind="stable")
+        with torch.no_grad():
+            parts = [
+                self.pooled(items[part]) for part in np.array_split(order, len(order) // 64 + 1)
+            ]
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+
+    def mse(self, rows: Any) -> float:
+        """Mean squared error of a table of ratings, predictions cut to 1-5."""
+        import torch
+
+        distinct, place = np.unique(rows["item"], return_inverse=True)
+        with torch.no_grad():
+            items = self.vectors(self.states_of(distinct))[torch.from_numpy(place)]
+            found = self.scores(torch.from_numpy(rows["user"].to_numpy(np.int64)), items)
+        truth = rows["rating"].to_numpy(np.float32)
+        return float(((found.clamp(1, 5).numpy() - truth) ** 2).mean())
+
+
 def plain(steps: int) -> dict[str, Any]:
     """Seconds of a step of the plain loop: the median after two of warm-up."""
-    import torch
-
-    from recnb.encoders import TextEncoder
-    from recnb.encoders.text.pooling import pool
-
-    split, _ = setting()
-    encoder = TextEncoder(max_tokens=MAX_TOKENS)
-    from recnb.data import Text
-
-    texts = Text("title", "genres")(split.train.items)
-    rows = split.train.interactions
-    network = encoder.model.eval()  # no dropout, as on the other side; gradients flow all the same
-    users = torch.nn.Embedding(split.train.n_users, WIDTH)
-    bias = torch.nn.Embedding(split.train.n_users, 1)
-    project = torch.nn.Linear(encoder.dim, WIDTH, bias=False)
-    line = torch.nn.Linear(WIDTH, 1)
-    own = [*users.parameters(), *bias.parameters(), *project.parameters(), *line.parameters()]
-    optimiser = torch.optim.AdamW(
-        [{"params": network.parameters(), "lr": PLAIN["lr_encoder"]}, {"params": own}],
-        lr=PLAIN["lr"],
-    )
-    order = np.random.default_rng(0).permutation(len(rows))
-    seconds = []
+    loop = PlainLoop(setting()[0])
+    seconds, going = [], loop.epoch(0)
     for k in range(steps + 2):
         start = time.perf_counter()
-        part = rows.iloc[order[k * BATCH : (k + 1) * BATCH]]
-        given = encoder.tokenizer(
-            [texts[i] for i in part["item"]],
-            padding="max_length",
-            truncation=True,
-            max_length=MAX_TOKENS,
-            return_tensors="pt",
-        )
-        states = network(
-            input_ids=given["input_ids"], attention_mask=given["attention_mask"]
-        ).last_hidden_state
-        items = project(pool(states, given["attention_mask"]))
-        people = torch.from_numpy(part["user"].to_numpy().astype(np.int64))
-        scores = (
-            (users(people) * items).sum(-1) + bias(people).squeeze(-1) + line(items).squeeze(-1)
-        )
-        wanted = torch.from_numpy(part["rating"].to_numpy(np.float32).copy())
-        loss = torch.nn.functional.mse_loss(scores + 3.5, wanted)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([*network.parameters(), *own], 1.0)
-        optimiser.step()
+        next(going)
         if k >= 2:
             seconds.append(time.perf_counter() - start)
-    return per_epoch(seconds, len(rows))
-
-
-def strict(steps: int, batch: int, distinct: bool) -> dict[str, Any]:
-    """Processor seconds of a step of the careful loop: the median after one of warm-up."""
-    import torch
-
-    from recnb.data import Text
-    from recnb.encoders import TextEncoder, pool
-
-    split, _ = setting()
-    encoder = TextEncoder(max_tokens=MAX_TOKENS)
-    texts = Text("title", "genres")(split.train.items)
-    tokens = [encoder.tokenizer(text, truncation=True, max_length=MAX_TOKENS) for text in texts]
-    rows = split.train.interactions
-    network = encoder.model.eval()
-    users = torch.nn.Embedding(split.train.n_users, WIDTH)
-    bias = torch.nn.Embedding(split.train.n_users, 1)
-    project = torch.nn.Linear(encoder.dim, WIDTH, bias=False)
-    line = torch.nn.Linear(WIDTH, 1)
-    own = [*users.parameters(), *bias.parameters(), *project.parameters(), *line.parameters()]
-    optimiser = torch.optim.AdamW(
-        [{"params": network.parameters(), "lr": PLAIN["lr_encoder"]}, {"params": own}],
-        lr=PLAIN["lr"],
-    )
-    order = np.random.default_rng(0).permutation(len(rows))
-    seconds = []
-    for k in range(steps + 1):
-        start = time.process_time()
-        part = rows.iloc[order[k * batch : (k + 1) * batch]]
-        codes = part["item"].to_numpy()
-        read, place = np.unique(codes, return_inverse=True) if distinct else (codes, slice(None))
-        given = encoder.tokenizer.pad([tokens[i] for i in read], return_tensors="pt")
-        states = network(
-            input_ids=given["input_ids"], attention_mask=given["attention_mask"]
-        ).last_hidden_state
-        items = project(pool(states, given["attention_mask"]))[place]
-        people = torch.from_numpy(part["user"].to_numpy().astype(np.int64))
-        scores = (
-            (users(people) * items).sum(-1) + bias(people).squeeze(-1) + line(items).squeeze(-1)
-        )
-        wanted = torch.from_numpy(part["rating"].to_numpy(np.float32).copy())
-        loss = torch.nn.functional.mse_loss(scores + 3.5, wanted)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([*network.parameters(), *own], 1.0)
-        optimiser.step()
-        if k:
-            seconds.append(time.process_time() - start)
-    return per_epoch(seconds, len(rows), batch) | {"batch": batch, "distinct": distinct}
-
-
-def against_strict(seeds: list[str], epochs: int, output: Path) -> None:
-    """The careful loop in several sizes beside ours; written to `output`."""
-    from recnb import load
-    from recnb.versions import versions
-
-    sizes = [(16, False, 30), (16, True, 30), (64, True, 10), (256, True, 4)]
-    slow = [
-        apart(f"strict:{batch}:{int(distinct)}", "--steps", str(steps))
-        for batch, distinct, steps in sizes
-    ]
-    rows = [apart(f"ours:{seed}", "--epochs", str(epochs)) for seed in seeds]
-    mine = float(np.median([s for r in rows for s in r["processor_seconds_per_epoch"]]))
-    for one in slow:
-        one["ratio"] = one["epoch_seconds"] / mine
-        print(f"batch {one['batch']:5d}, distinct {one['distinct']!s:5}: {one['ratio']:.1f}")
-    content = {
-        "data": "MovieLens-100K",
-        "dataset_digest": load("ml-100k").digest,
-        "what": "an epoch of the careful loop (padded to the longest of a batch, each text tokenised once) over ours",
-        "clock": "processor seconds, one thread; median step times steps of an epoch",
-        "careful": slow,
-        "ours": rows,
-        "ours_epoch_processor_seconds": mine,
-        "ratio": min(one["ratio"] for one in slow),
-        "not_shown": "time to an equal validation loss",
-        "load": os.getloadavg()[0],
-        "device": "cpu",
-        "versions": versions(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(f"written to {output}\nratio: {content['ratio']:.1f}")
+    return per_epoch(seconds, len(loop.rows[0]))
 
 
 def library(steps: int) -> dict[str, Any]:
@@ -368,7 +383,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--part")
-    parser.add_argument("--strict", action="store_true")
     parser.add_argument("--quality", type=int)
     parser.add_argument("--checkpoint", default="")
     parser.add_argument("--output", type=Path, default=Path("results") / "benchmark_finetune.json")
@@ -385,17 +399,10 @@ def main() -> None:
         name, _, number = args.part.partition(":")
         if name == "ours":
             found = ours(int(number), args.epochs)
-        elif name == "strict":
-            batch, distinct = map(int, number.split(":"))
-            found = strict(args.steps, batch, bool(distinct))
         else:
             found = (plain if name == "plain" else library)(args.steps)
         found["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(found))
-        return
-    if args.strict:
-        file = args.output.with_name("benchmark_finetune_strict.json")
-        against_strict(args.seeds.split(","), args.epochs, file)
         return
     content = json.loads(args.output.read_text()) if args.output.is_file() else {}
     if args.quality is not None:

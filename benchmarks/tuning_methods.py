@@ -53,6 +53,7 @@ from recnb.tuning.methods import METHODS, method_of
 from recnb.versions import versions
 
 RANKING: dict[str, Any] = {
+    "start": "random",
     "loss": "softmax",
     "user": "mean",
     "width": 64,

@@ -60,6 +60,7 @@ def heads(seeds: tuple[int, ...]) -> dict[str, Any]:
                 text=TEXTS["ml-100k"],
                 head=head,
                 loss=loss,
+                start="random",
                 width=32,
                 lr=2e-3 if head != "weighted_sum" else 1e-2,
                 n_epochs=3,
@@ -102,7 +103,10 @@ def hybrid(seeds: tuple[int, ...], trials: int) -> dict[str, Any]:
             best = max(values, key=lambda m: values[m])
             joint = search(make("text_joint", text=text), split, trials=trials, seed=0)
             tower = search(
-                make("hybrid", text=text, width=64, n_epochs=8, patience=2), split, trials=4, seed=0
+                make("hybrid", text=text, start="random", width=64, n_epochs=8, patience=2),
+                split,
+                trials=4,
+                seed=0,
             )
             models = {
                 "popularity": make("popularity"),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 # (what, done, all): all in the same unit
 Progress = Callable[[str, int, int], None]
@@ -35,11 +36,8 @@ def listening(progress: Progress | None = None, said: Said | None = None) -> Ite
     >>> heard
     ['about 3 minutes']
     """
-    tokens = [
-        (variable, variable.set(listener))
-        for variable, listener in ((_progress, progress), (_said, said))
-        if listener is not None
-    ]
+    heard: list[tuple[ContextVar[Any], Any]] = [(_progress, progress), (_said, said)]
+    tokens = [(variable, variable.set(by)) for variable, by in heard if by is not None]
     try:
         yield
     finally:

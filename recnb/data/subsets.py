@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from recnb.data import media
+from recnb.data.checks.tables import ORDER
 from recnb.data.media import Media
 from recnb.errors import InputError
 
@@ -102,6 +103,37 @@ class Subsets:
             interactions=rows, users=self.users[user_mask], items=self.items[item_mask]
         )
 
+    def in_order(self: Data, users: np.ndarray, items: np.ndarray) -> Data:
+        """The same data with users and items in another order, and so with other codes.
+
+        Parameters
+        ----------
+        users : ndarray of shape (n_users,), int
+            The code that the first, second, … of the new users has had.
+        items : ndarray of shape (n_items,), int
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from recnb.data import Dataset
+        >>> ds = Dataset.from_frames(pd.DataFrame({"user_id": ["b", "a"], "item_id": ["x", "y"]}))
+        >>> turned = ds.in_order(np.array([1, 0]), np.array([1, 0]))
+        >>> turned.user_ids.tolist(), turned.pairs().toarray().tolist()
+        (['b', 'a'], [[0.0, 1.0], [1.0, 0.0]])
+        """
+        if all((order == np.arange(len(order))).all() for order in (users, items)):
+            return self
+        rows = self.interactions.assign(
+            user=inverse(users).astype(np.int32)[self.interactions["user"]],
+            item=inverse(items).astype(np.int32)[self.interactions["item"]],
+        )
+        by = ["user", *(c for c in ORDER if c in rows), "item"]
+        return self._changed(
+            interactions=rows.sort_values(by, kind="stable", ignore_index=True),
+            users=self.users.iloc[users],
+            items=self.items.iloc[items],
+        )
+
     def k_core(self: Data, user: int = 5, item: int | None = None) -> Data:
         """Drop users and items with fewer pairs than asked, again and again until none is left to drop.
 
@@ -150,6 +182,19 @@ class Subsets:
             )
         rows = rows.drop(columns="rating", errors="ignore").reset_index(drop=True)
         return self._changed(interactions=rows, feedback="implicit", scale=None, relevant_from=None)
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """Where each code stands in an order of all codes.
+
+    Examples
+    --------
+    >>> inverse(np.array([2, 0, 1])).tolist()
+    [1, 2, 0]
+    """
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place
 
 
 def checked_mask(mask: np.ndarray | None, n: int, name: str) -> np.ndarray:

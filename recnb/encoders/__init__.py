@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "media.audio": ["AudioEncoder"],
         "media.image": ["ImageEncoder"],
         "text.encoder": ["TextEncoder"],
+        "text.joint": ["JointTower", "Sequences"],
         "text.pooling": ["pool"],
         "text.tower": ["TextTower", "layer_list"],
         "text.vocabulary": ["Vocabulary"],
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from recnb.encoders.media.audio import AudioEncoder as AudioEncoder
     from recnb.encoders.media.image import ImageEncoder as ImageEncoder
     from recnb.encoders.text.encoder import TextEncoder as TextEncoder
+    from recnb.encoders.text.joint import JointTower as JointTower
+    from recnb.encoders.text.joint import Sequences as Sequences
     from recnb.encoders.text.pooling import pool as pool
     from recnb.encoders.text.tower import TextTower as TextTower
     from recnb.encoders.text.tower import layer_list as layer_list

@@ -79,6 +79,8 @@ TABLE: dict[str, Entry] = {
     "fusion": Entry(
         _TOWER + "TwoTower", ("black", "p", "-"), {"head": "dot", "modalities": "auto"}
     ),
+    "pair": Entry(_LANGUAGE + "pair:TextPair", ("purple", "<", "-")),
+    "tagger": Entry(_LANGUAGE + "tagger:SlateTagger", ("purple", ">", "--")),
 }
 
 DEFAULTS = ("random", "popularity", "itemknn", "ease", "tfidf", "text_frozen")  # of recnb evaluate

@@ -156,7 +156,9 @@ class Recommender(BaseEstimator):
         The base class knows `n_epochs_`, for a model with a setting `n_epochs`.
         """
         found = getattr(self, "n_epochs_", None)
-        return {"n_epochs": int(found)} if found and "n_epochs" in self.get_params() else {}
+        if found is None or "n_epochs" not in self.get_params():
+            return {}
+        return {"n_epochs": int(found)}
 
     def costs(self) -> dict[str, float]:
         """What the model measured of its own work, by name, for the table of costs; most measure nothing."""

@@ -25,11 +25,12 @@ class Trained:
     Attributes
     ----------
     n_epochs : int
-        The epoch whose weights the module has, counted from 1: the best one, or the last without validation.
+        The epoch whose weights the module has, counted from 1: the best one, or the last without validation. 0: those
+        from before the first step, see `from_start` of :class:`Training`.
     best : float or None
         Its value.
     history : tuple of dict
-        Of each epoch run `epoch`, `steps`, `loss` (mean over its batches) and `value`.
+        Of each epoch run `epoch`, `steps`, `loss` (mean over its batches; None in epoch 0) and `value`.
     """
 
     n_epochs: int
@@ -133,6 +134,8 @@ def _train(
             accelerator, module, optimiser, settings, first, data, validate is not None
         )
     now = run_checkpoint.read()
+    if settings.from_start and validate is not None and not now.steps:
+        now.open(module, _value(accelerator, module, validate, -1))
     while not now.finished:
         # whatever makes the batches does not touch the random stream of the training
         with kept(device):

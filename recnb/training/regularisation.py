@@ -126,11 +126,16 @@ class Regularised(nn.Module):
     checkpoints: a training that was killed goes on with equal bits.
     """
 
+    _n_averaged: torch.Tensor
+    _n_steps: torch.Tensor
+    _swapped: torch.Tensor
+
     def __init__(
-        self, module: nn.Module, settings: Regularisation, vocabulary: Vocabulary | None = None
+        self, module: Any, settings: Regularisation, vocabulary: Vocabulary | None = None
     ) -> None:
         super().__init__()
-        self.module, self.settings, self.vocabulary = module, settings, vocabulary
+        self.module: Any = module
+        self.settings, self.vocabulary = settings, vocabulary
         _check(module, settings, vocabulary)
         self._words = _Words(settings, vocabulary)
         self._averages = settings.average != "none"
@@ -143,7 +148,7 @@ class Regularised(nn.Module):
 
     def encoder_network(self) -> Any:
         """The language model."""
-        return self.module.encoder_network()  # type: ignore[operator]
+        return self.module.encoder_network()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Of the module."""
@@ -166,8 +171,8 @@ class Regularised(nn.Module):
     def _loss(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
         if not self.settings.changes_labels:
             return self.module(batch), None
-        logits = self.module.logits(batch)  # type: ignore[operator]
-        targets = self.module.targets(batch)  # type: ignore[operator]
+        logits = self.module.logits(batch)
+        targets = self.module.targets(batch)
         return smoothed_loss(logits, targets, self.settings.label_smoothing), logits
 
     def _noisy_labels(self, batch: Any) -> torch.Tensor:
@@ -203,7 +208,7 @@ class Regularised(nn.Module):
     def after_step(self) -> None:
         """Take the weights of a step into their average."""
         if hasattr(self.module, "after_step"):
-            self.module.after_step()  # type: ignore[operator]
+            self.module.after_step()
         if not self._averages:
             return
         self._n_steps += 1

@@ -26,6 +26,11 @@ class RunState:
     weights: dict[str, Any] | None = None  # of the best epoch
     finished: bool = False
 
+    def open(self, module: Any, value: float) -> None:
+        """Book what the weights are worth before the first step, as epoch 0."""
+        self.history.append({"epoch": 0, "steps": 0, "loss": None, "value": value})
+        self.best, self.weights = value, weights_of(module)
+
     def close_epoch(self, module: Any, settings: Training, steps: int, value: float | None) -> None:
         """Book an epoch: its history, whether it is the best, whether it is the last."""
         row = {"epoch": self.epoch + 1, "steps": steps, "loss": self.loss / self.batch}

@@ -54,6 +54,8 @@ class Training:
         Keep fewer activations and compute them again; the module must have `encoder_network()`.
     patience : int, optional
         Stop after so many epochs in a row without a better value.
+    from_start : bool
+        Where there is a validation, the weights from before the first step take part, as epoch 0.
     seed : int
     checkpoint : path, optional
         Folder of the checkpoint from which the same call goes on after a kill.
@@ -91,6 +93,7 @@ class Training:
     precision: str = "auto"
     gradient_checkpointing: bool = False
     patience: int | None = 3
+    from_start: bool = False
     seed: int = 0
     checkpoint: str | PathLike[str] | None = None
     checkpoint_every: int | None = None

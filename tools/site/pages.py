@@ -126,6 +126,8 @@ def _cell(value: Any, most: int = _LONG) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return recorded.f(value) if abs(value) < 10 else f"{value:,.1f}"
+    if isinstance(value, dict) and value and all(isinstance(v, float) for v in value.values()):
+        return " · ".join(map(_cell, value.values()))  # a value for each split or seed, in order
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False)
         value = value if len(value) <= most else value[: most - 1] + "…"

@@ -158,7 +158,10 @@ def _mostly_there(grid: Grid, ours: str, column: str, free: list, found: Mapping
         raise Undecided(
             f"{empty:.0%} of the rows have no '{column}'",
             file=grid.file,
-            flags=[columns_flag({**_known(found), ours: c}) for c in (others[0], column)],
+            flags=[
+                columns_flag({**_known(found), ours: c})
+                for c in (others[:1] if empty == 1 else [others[0], column])
+            ],
         )
 
 
@@ -386,7 +389,8 @@ def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
         if name == but or head.empty:
             continue
         letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
-        if head.str.match(r"\w+://").any():  # addresses
+        ids = head.str.fullmatch(r"(?=.*\d)[A-Za-z0-9_\-]{8,}").mean() > 0.5
+        if ids or head.str.match(r"\w+://").any():  # other ids, addresses
             letters = 0.0
         dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
         scores[name] = letters * head.nunique() / len(head) * (1 - dated)

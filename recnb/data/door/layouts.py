@@ -1,4 +1,4 @@
-"""Two layouts that are no table of rows: Netflix's blocks, and a matrix of users and items."""
+"""Layouts that are no table of rows: Netflix's blocks, MIND's impressions, a matrix, properties of items."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from recnb.data.door import names
 from recnb.data.door.options import Undecided
 from recnb.data.door.parsing import Grid
 from recnb.errors import InputError
@@ -97,9 +98,9 @@ def matrix(grid: Grid, missing: str | None) -> Grid | None:
             file=grid.file,
             flags=[f"--matrix {empty}", "--matrix 99", "--columns user_id=1,item_id=2"],
         )
-    names = np.array([str(name) for name in body.columns], dtype=object)
+    items = np.array([str(name) for name in body.columns], dtype=object)
     if counted:
-        values, names = values[:, 1:], np.arange(1, values.shape[1]).astype(str).astype(object)
+        values, items = values[:, 1:], np.arange(1, values.shape[1]).astype(str).astype(object)
         notes.append("the first column counts a user's ratings and is left out")
     gone = (
         np.isnan(values)
@@ -113,8 +114,33 @@ def matrix(grid: Grid, missing: str | None) -> Grid | None:
         f"{missing or 'an empty cell'} means no rating"
     )
     rows = pd.DataFrame(
-        {"user_id": users.to_numpy(dtype=object)[u], "item_id": names[i], "rating": values[u, i]}
+        {"user_id": users.to_numpy(dtype=object)[u], "item_id": items[i], "rating": values[u, i]}
     )
     if rows.empty:
         raise InputError("no rating is given", file=grid.file, mend="name another --matrix")
     return Grid(rows, grid.file, True, notes)
+
+
+def properties(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A row an item from rows of item, property and value, as Retailrocket writes them; other tables as they are.
+
+    The latest value of each property that most items have becomes a column.
+    """
+    if not {"property", "value"} <= set(frame.columns) or frame["item_id"].is_unique:
+        return frame, []
+    if "timestamp" in frame:
+        clock = pd.to_numeric(frame["timestamp"], errors="coerce")
+        frame = frame.iloc[np.argsort(clock.to_numpy(), kind="stable")]
+    last = frame.drop_duplicates(["item_id", "property"], keep="last")
+    ids = last["item_id"].unique()
+    shares = last["property"].value_counts() / len(ids)
+    common = shares.index[shares > 0.5]
+    wide = last[last["property"].isin(common)].pivot(
+        index="item_id", columns="property", values="value"
+    )
+    wide = wide.reindex(ids).rename(columns=lambda name: f"property_{names.snake(name)}")
+    note = (
+        f"a row is a property of an item: the latest values of {len(common):,} that most items have become columns, "
+        f"{len(shares) - len(common):,} rarer ones are left aside"
+    )
+    return wide.rename_axis(columns=None).reset_index(), [note]

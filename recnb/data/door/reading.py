@@ -274,7 +274,8 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
     frame = grid.frame.rename(columns=found)
     frame["item_id"], said = values.ids(frame["item_id"], "item_id")
     notes = [*grid.notes, *notes, *said]
-    frame = frame[frame["item_id"].notna()]
+    frame, told = layouts.properties(frame[frame["item_id"].notna()])
+    notes += told
     named = next(theirs for theirs, ours in found.items() if ours == "item_id")
     if "title" not in frame and names.squashed(named) in names.TITLES:
         frame = frame.assign(title=frame["item_id"])

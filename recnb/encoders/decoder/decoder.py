@@ -37,8 +37,9 @@ class Decoder:
     device : str
         `"auto"`, `"cpu"`, `"cuda"` …
     dtype : {"float32", "bfloat16", "int8", "auto"}
-        `"int8"` keeps the layers' matrices in 8 bits and multiplies in 8 bits (needs `bitsandbytes`); `"auto"` is
-        bfloat16 on a GPU that computes in it, float32 elsewhere.
+        `"int8"` keeps the layers' matrices in 8 bits and multiplies in 8 bits (needs `bitsandbytes`): a quarter of the
+        memory, no faster on a CPU; `"auto"` is bfloat16 on a GPU that computes in it, float32 elsewhere. What the
+        formats cost and save: `results/benchmark_decoder.json`.
     max_length : int, optional
         Tokens of a prompt at most; default the model's context.
     batch_tokens : int, optional

@@ -68,7 +68,8 @@ def pack(
     scored : sequence of int, optional
         How many tokens at the end of each continuation are targets; default all.
     row_tokens : int or None
-        Tokens after which a new row is begun (a continuation is never cut); None packs all into one row.
+        Tokens of a row at most, unless one continuation is longer; rows are as long as leaves the least padding.
+        None packs all into one row.
 
     Returns
     -------
@@ -94,7 +95,6 @@ def pack(
     >>> packed.counts.tolist()
     [3, 3, 1]
     """
-    rows = _Rows(prefix_length, row_tokens)
     lengths = [len(ids) for ids in continuations] if scored is None else list(scored)
     for place, (ids, length) in enumerate(zip(continuations, lengths)):
         if not 0 < length <= len(ids):
@@ -103,8 +103,16 @@ def pack(
                 mend="give each at least one token",
             )
     keys = [tuple(ids) for ids in continuations]
-    for place in sorted(range(len(keys)), key=keys.__getitem__):
-        rows.add(place, keys[place], lengths[place])
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    inner = [len(keys[place]) - 1 for place in order]  # of each its tokens that are input
+    shared = [0] * len(order)  # with the one before
+    for k in range(1, len(order)):
+        alike = _alike(keys[order[k]], keys[order[k - 1]])
+        shared[k] = min(alike, inner[k], inner[k - 1])
+    rows = _Rows(prefix_length)
+    breaks = set() if row_tokens is None else _breaks(inner, shared, row_tokens)
+    for k, place in enumerate(order):
+        rows.add(place, keys[place], lengths[place], 0 if k in breaks else shared[k], k in breaks)
     return rows.packed(np.asarray(lengths, dtype=np.int64))
 
 
@@ -219,28 +227,43 @@ def _alike(a: Sequence[int], b: Sequence[int]) -> int:
     return min(len(a), len(b))
 
 
+def _breaks(inner: list[int], shared: list[int], most: int) -> set[int]:
+    """Where new rows begin, so that rows of `most` tokens or fewer hold the least padding."""
+    total = sum(inner) - sum(shared)
+    fewest = max(1, -(-total // most))
+    best: tuple[int, set[int]] | None = None
+    for width in range(-(-total // (fewest + 1)), most + 1, 4):
+        starts, size, widest = set(), 0, 0
+        for k, (length, alike) in enumerate(zip(inner, shared)):
+            more = length - alike
+            if size and size + more > width:
+                starts.add(k)
+                size, more = 0, length
+            size += more
+            widest = max(widest, size)
+        padded = widest * (len(starts) + 1)
+        if best is None or padded < best[0]:
+            best = padded, starts
+    return set() if best is None else best[1]
+
+
 class _Rows:
     """Rows while they are filled, one continuation after another in sorted order."""
 
-    def __init__(self, prefix_length: int, row_tokens: int | None) -> None:
+    def __init__(self, prefix_length: int) -> None:
         self.prefix_length = prefix_length
-        self.row_tokens = float("inf") if row_tokens is None else row_tokens
         self.rows: list[tuple[list[int], list[int], list[int]]] = []  # ids, positions, ends
         self.sources: list[tuple[int, int]] = []  # row, place; (0, -1) is the prefix
         self.targets: list[int] = []
         self.pairs: list[tuple[int, int]] = []
         self.known: dict[tuple[int, int, int], int] = {}
         self.path: list[int] = []  # places of the tokens of the continuation before
-        self.previous: tuple[int, ...] = ()
 
-    def add(self, place: int, ids: tuple[int, ...], scored: int) -> None:
-        shared = min(_alike(ids, self.previous), len(self.path), len(ids) - 1)
-        more = len(ids) - 1 - shared
-        if not self.rows or len(self.rows[-1][0]) + more > self.row_tokens:
+    def add(self, place: int, ids: tuple[int, ...], scored: int, shared: int, new: bool) -> None:
+        """A continuation whose first `shared` tokens are those of the one before; `new`: in a new row."""
+        if new or not self.rows:
             self._close(0)
-            if not self.rows or self.rows[-1][0]:
-                self.rows.append(([], [], []))
-            shared = 0
+            self.rows.append(([], [], []))
         self._close(shared)
         row_ids, positions, ends = self.rows[-1]
         for depth in range(shared, len(ids) - 1):
@@ -252,7 +275,6 @@ class _Rows:
             self.pairs.append(
                 (place, self._target(self.path[depth - 1] if depth else -1, ids[depth]))
             )
-        self.previous = ids
 
     def packed(self, counts: np.ndarray) -> Packed:
         self._close(0)

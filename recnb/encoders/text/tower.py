@@ -222,7 +222,7 @@ class TextTower(nn.Module):
                 self._given.states = self._given.states[seen.bool()][None]
             states = packed(self.network, tokens, seen, wanted)
         else:
-            states = _watch(self.network, tokens, seen, wanted)
+            states = watch(self.network, tokens, seen, wanted)
         pooled, new = [], iter(states)
         for layer in self.layers:
             if layer in self._frozen:
@@ -265,7 +265,7 @@ class TextTower(nn.Module):
                 [self._ids[self._start[r] : self._start[r + 1]] for r in part], self.filler
             )
             tokens, seen = torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
-            found = dict(zip(wanted, _watch(self.network, tokens, seen, wanted)))
+            found = dict(zip(wanted, watch(self.network, tokens, seen, wanted)))
             flat = np.concatenate([np.arange(self._start[r], self._start[r + 1]) for r in part])
             kept[torch.from_numpy(flat)] = found[depth][seen.bool()].to("cpu", kept.dtype)
             for k, layer in enumerate(self._frozen):
@@ -277,11 +277,11 @@ class TextTower(nn.Module):
             layer.requires_grad_(True)
         probe.remove()
         for i in range(depth):
-            stack[i] = _Given(stack[i], as_tuple=bool(kinds and kinds[0] is tuple))
+            stack[i] = Given(stack[i], as_tuple=bool(kinds and kinds[0] is tuple))
         self._given = stack[depth - 1]
 
 
-class _Given(nn.Module):
+class Given(nn.Module):
     """Takes the place of a layer: passes its input on, or gives the states it was told."""
 
     def __init__(self, layer: nn.Module, as_tuple: bool) -> None:
@@ -334,7 +334,7 @@ def layer_list(network: Any) -> Any:
 def packed(
     network: Any, tokens: torch.Tensor, seen: torch.Tensor, layers: Sequence[int]
 ) -> list[torch.Tensor]:
-    """As :func:`_watch`, with all texts as one row whose tokens see those of their own text alone.
+    """As :func:`watch`, with all texts as one row whose tokens see those of their own text alone.
 
     Parameters
     ----------
@@ -358,7 +358,7 @@ def packed(
     kind = network.get_input_embeddings().weight.dtype
     bar = torch.zeros(open_.shape, device=tokens.device, dtype=kind)
     bar = bar.masked_fill(~open_, torch.finfo(kind).min)[None, None]
-    found = _watch(network, tokens[here][None], bar, layers, position_ids=position[None])
+    found = watch(network, tokens[here][None], bar, layers, position_ids=position[None])
     out = []
     for states in found:
         wide = states.new_zeros(*tokens.shape, states.shape[-1])
@@ -366,7 +366,7 @@ def packed(
     return out
 
 
-def _watch(
+def watch(
     network: Any, tokens: torch.Tensor, mask: torch.Tensor, layers: Sequence[int], **more: Any
 ) -> list[torch.Tensor]:
     """Token states of some layers, in their order: 0 the embeddings, the last as the model returns it."""

@@ -129,9 +129,9 @@ class Reference:
 def places_of(targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """How many candidates stand above each target, which is one of them, half of the ties counted."""
     if len(targets) <= 32:  # counting is cheaper than sorting a whole catalogue
-        above = [(candidates > value).sum() for value in targets]
-        tied = [(candidates == value).sum() - 1 for value in targets]
-        return np.array(above) + np.array(tied) / 2
+        higher = np.array([(candidates > value).sum() for value in targets])
+        tied = np.array([(candidates == value).sum() - 1 for value in targets])
+        return higher + tied / 2
     order = np.sort(candidates)
     right = np.searchsorted(order, targets, "right")
     above = len(order) - right

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recnb.data import Dataset, splits
-from recnb.hashing import hash_ids
+from recnb.hashing import hash_ids, mix
 from recnb.metrics import METRICS, auc, evaluate_lists, hits
 from recnb.metrics.ranking.truth import Truth
 from recnb.recommender import Recommender
@@ -18,6 +18,9 @@ from recnb.recommender.blocks import top_k_rows, user_blocks
 from recnb.recommender.candidates import ahead
 
 MOST_USERS = 1000
+ENOUGH_ITEMS = 500
+MOST_PARTS = 9
+_HIDING = 1013  # a seed of its own: hashes without one order ties and random lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,3 +216,37 @@ def unused_items(train: Dataset, asked: Dataset) -> np.ndarray | None:
     new = new[~used[new]]
     relevant = asked.positives()
     return new if 2 * relevant[:, new].nnz > relevant.nnz else None
+
+
+def more_new_items(train: Dataset, valid: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
+    """Further pairs of training and validation rows, where the validation part has few new items.
+
+    Each hides as many used items as the validation part has new ones, other items each time and by a hash of their
+    ids, until 500 items have been asked for in all or nine parts have; none where the validation part is not of new
+    items or has 500.
+
+    Yields
+    ------
+    train, valid : Dataset
+        Training rows without those of the hidden items, and these.
+
+    Notes
+    -----
+    Settings that are chosen on thirty items fit these thirty: the items, not the users, are then the small sample.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), "The elements of statistical learning", section 7.10 (cross-validation).
+    """
+    shelf = unused_items(train, splits.fold_in(train, valid)[1])
+    if shelf is None:
+        return
+    item = train.interactions["item"].to_numpy()
+    used = np.unique(item)
+    ids = train.item_ids[used]
+    used = used[np.lexsort((ids, mix(hash_ids(ids), seed=_HIDING)))]
+    for start in range(0, len(used) - len(shelf) + 1, len(shelf)):
+        if start + len(shelf) >= min(ENOUGH_ITEMS, MOST_PARTS * len(shelf)):
+            return
+        hidden = np.isin(item, used[start : start + len(shelf)])
+        yield train.rows(~hidden), train.rows(hidden)

@@ -31,12 +31,25 @@ class Plan:
     rank: int | None
 
 
+@dataclass(frozen=True)
+class Trial:
+    """Where plans are tried.
+
+    Attributes
+    ----------
+    validation : Validation
+    scores : callable (plan) -> ndarray of shape (n_users_asked, n_items_asked)
+    """
+
+    validation: Validation
+    scores: Callable[[Plan], np.ndarray]
+
+
 def choose(
     shares: Sequence[float],
     penalties: Sequence[float],
     ranks: Sequence[int | None],
-    scores: Callable[[Plan], np.ndarray],
-    validation: Validation,
+    trials: Sequence[Trial],
 ) -> Plan:
     """The share, then at this share the penalty, then at both the rank.
 
@@ -44,8 +57,8 @@ def choose(
     ----------
     shares, penalties, ranks : sequence
         The usual value of each first, the others by their distance from it.
-    scores : callable (plan) -> ndarray of shape (n_users_asked, n_items_asked)
-    validation : Validation
+    trials : sequence of Trial
+        The validation part, and more of its kind where it has few items; a plan counts by all of them.
 
     Notes
     -----
@@ -60,8 +73,11 @@ def choose(
     Owen (2007), "The pigeonhole bootstrap", Annals of Applied Statistics, section 3 (two-way samples).
     """
     plan = Plan(shares[0], penalties[0], ranks[0])
-    if not len(validation.users):
+    trials = [trial for trial in trials if len(trial.validation.users)]
+    if not trials:
         return plan
+    asked = np.bincount(np.concatenate([trial.validation.users for trial in trials]))
+    n_items = trials[0].validation.relevant.shape[1]
     gains: dict[Plan, tuple[np.ndarray, np.ndarray]] = {}
     for name, values in (("share", shares), ("l2", penalties), ("rank", ranks)):
         along = [replace(plan, **{name: value}) for value in values]  # type: ignore[arg-type]
@@ -69,19 +85,22 @@ def choose(
             continue
         for at in along:
             if at not in gains:
-                gains[at] = _gains(validation.lists(scores(at)), validation)
-        plan = _first_good(along, gains, validation.relevant.shape)
+                parts = [_gains(t.validation.lists(t.scores(at)), t.validation) for t in trials]
+                cells, gained = (np.concatenate(part) for part in zip(*parts))
+                gains[at] = cells, gained
+        plan = _first_good(along, gains, asked, n_items)
     return plan
 
 
 def _first_good(
     along: Sequence[Plan],
     gains: Mapping[Plan, tuple[np.ndarray, np.ndarray]],
-    shape: tuple[int, int],
+    asked: np.ndarray,
+    n_items: int,
 ) -> Plan:
     best = max(along, key=lambda plan: gains[plan][1].sum())
     for plan in along:
-        lead, error = difference(gains[best], gains[plan], *shape)
+        lead, error = difference(gains[best], gains[plan], asked, n_items)
         if lead <= CAUTION * error:
             return plan
     return best
@@ -94,23 +113,34 @@ def _gains(lists: np.ndarray, validation: Validation) -> tuple[np.ndarray, np.nd
     ideal = np.cumsum(discounts)[
         np.minimum(np.diff(validation.relevant.indptr), validation.k).clip(1) - 1
     ]
-    cell = row.astype(np.int64) * validation.relevant.shape[1] + lists[row, place]
+    user = validation.users[row].astype(np.int64)
+    cell = user * validation.relevant.shape[1] + lists[row, place]
     return cell, discounts[place] / ideal[row]
 
 
 def difference(
     left: tuple[np.ndarray, np.ndarray],
     right: tuple[np.ndarray, np.ndarray],
-    n_users: int,
+    asked: np.ndarray,
     n_items: int,
 ) -> tuple[float, float]:
-    """Mean over users of the left gains less the right, and its standard error over users and items."""
+    """Mean over the lists of the left gains less the right, and its standard error over users and items.
+
+    Parameters
+    ----------
+    left, right : tuple of ndarray
+        Cells ``user * n_items + item`` and what their hits add.
+    asked : ndarray of shape (n_users,), int
+        How many lists each user has.
+    n_items : int
+    """
     cells, place = np.unique(np.concatenate([left[0], right[0]]), return_inverse=True)
     single = np.bincount(place, weights=np.concatenate([left[1], -right[1]]), minlength=len(cells))
-    users = np.bincount(cells // n_items, weights=single, minlength=n_users)
+    users = np.bincount(cells // n_items, weights=single, minlength=len(asked))
     _, column = np.unique(cells % n_items, return_inverse=True)
     items = np.bincount(column, weights=single) if len(cells) else np.zeros(0)
-    mean = float(users.mean())
-    by_user = float(((users - mean) ** 2).sum())
+    n_lists = int(asked.sum())
+    mean = float(users.sum()) / n_lists
+    by_user = float(((users - mean * asked) ** 2).sum())
     variance = by_user + max(float((items**2).sum() - (single**2).sum()), 0.0)
-    return mean, float(np.sqrt(variance)) / n_users
+    return mean, float(np.sqrt(variance)) / n_lists

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -41,8 +42,17 @@ class ItemKernel:
         self.last = [last for _, last in found]
         self.features = project(self.parts, self.bases)
         self.widths = [self.widths_of(p, b) for p, b in zip(self.parts, self.bases)]
-        inner = self.features[learn]
-        self.gram = inner.T @ inner
+        self.gram = self._gram(learn)
+
+    def _gram(self, learn: np.ndarray) -> np.ndarray:
+        learned = self.features[learn]
+        return learned.T @ learned
+
+    def learning_from(self, learn: np.ndarray) -> ItemKernel:
+        """The same directions, damped by what other items, in the order given, share."""
+        out = copy.copy(self)
+        out.gram = self._gram(learn)
+        return out
 
     @staticmethod
     def widths_of(part: Vectors, basis: np.ndarray | None) -> int:

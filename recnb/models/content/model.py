@@ -12,10 +12,10 @@ from scipy import sparse
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.item_tables import item_factors, unit
-from recnb.models.common.liked import FromHistory
+from recnb.models.common.liked import FromHistory, counts, liked_pairs
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.common.validation import Validation
-from recnb.models.content.choice import Plan, choose
+from recnb.models.common.validation import Validation, more_new_items
+from recnb.models.content.choice import Plan, Trial, choose
 from recnb.models.content.kernel import ItemKernel, Vectors, distinct_rows, inner, project
 from recnb.models.content.plan_scores import PlanScores
 from recnb.recommender import Reads
@@ -43,8 +43,9 @@ class ContentModel(FromHistory):
     scored; a user without history gets the popular items.
 
     Settings that are "auto" are chosen by NDCG@10 on the validation part where `fit` is given one (new items among
-    themselves where most of it are new), and then another than the usual one only where it is clearly better
-    (:func:`~recnb.models.content.choice.choose`).
+    themselves where most of its items are new), and then another than the usual one only where it is clearly better
+    (:func:`~recnb.models.content.choice.choose`). Where it has fewer than 500 new items, more items are hidden, as
+    many at a time (:func:`~recnb.models.common.validation.more_new_items`), for thirty items tell little.
     """
 
     uses_valid = True
@@ -53,6 +54,7 @@ class ContentModel(FromHistory):
     way: str
     l2: float | str
     rank: int | str | None
+    weights: str
 
     def reads(self) -> Reads:
         return Reads(modalities=("text",))
@@ -64,16 +66,27 @@ class ContentModel(FromHistory):
         shares, penalties, ranks = self._shares(), self._penalties(), self._ranks()
         self._learn_liked(train)
         self._keep_vectors(self._vectors(train.items, learn=True))
-        used = np.flatnonzero(self.popularity_)
-        # In the order of the ids, so that the order of the catalogue changes no sum.
-        kernel = ItemKernel(self._parts(), used[np.argsort(train.item_ids[used])])
+        kernel = ItemKernel(self._parts(), _used(train, self.popularity_))
         plan = Plan(shares[0], penalties[0], ranks[0])
         if valid is not None and len(shares) * len(penalties) * len(ranks) > 1:
-            validation = Validation.of(train, valid, cells=_CELLS)
-            rows = self.rows(validation.users, validation.told).astype(np.float64)
-            scores = PlanScores(kernel, self._weights, rows, validation.items, self.liked_)
-            plan = choose(shares, penalties, ranks, scores, validation)
+            parts = [(train, valid), *more_new_items(train, valid)]
+            trials = [self._trial(kernel, *part) for part in parts]
+            plan = choose(shares, penalties, ranks, trials)
         self._settle(kernel, plan)
+
+    def _trial(self, kernel: ItemKernel, train: Dataset, valid: Dataset) -> Trial:
+        """Plans learned from some rows, tried on others."""
+        validation = Validation.of(train, valid, cells=_CELLS)
+        liked = liked_pairs(train, self.weights)
+        rows = liked if validation.told is None else liked_pairs(validation.told, self.weights)
+        scores = PlanScores(
+            kernel.learning_from(_used(train, counts(liked))),
+            self._weights,
+            rows[validation.users].astype(np.float64),
+            validation.items,
+            liked,
+        )
+        return Trial(validation, scores)
 
     def _shares(self) -> tuple[float, ...]:
         if getattr(self, "share", "auto") == "auto":
@@ -209,6 +222,12 @@ class ContentModel(FromHistory):
         if self.rank_ is not None:
             out._spread_factors()
         return out
+
+
+def _used(train: Dataset, popularity: np.ndarray) -> np.ndarray:
+    """Codes of the items that somebody likes, in the order of the ids: the order of the catalogue changes no sum."""
+    used = np.flatnonzero(popularity)
+    return used[np.argsort(train.item_ids[used])]
 
 
 def _number(name: str, value: Any) -> float:

@@ -129,7 +129,7 @@ class LMYes(LanguageJudge):
 
     @property
     def packages(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("torch", "transformers", *(("peft",) if self.method in PEFT else ()))
+        return (*super().packages, *(("peft",) if self.method in PEFT else ()))
 
     def _learn(self, train: Dataset, valid: Dataset | None) -> None:
         self.__dict__.pop("_prior", None)

@@ -57,7 +57,6 @@ class LanguageJudge(CandidateScorer):
 
     needs_text = True
     uses_history = True
-    packages = ("torch", "transformers")
     kind = "answer"  # of its templates
 
     decoder: str
@@ -69,6 +68,13 @@ class LanguageJudge(CandidateScorer):
     max_tokens: int | None
     dtype: str
     device: str
+
+    @property
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        from recnb.encoders.decoder.loading import DEFAULT_DECODER, decoder_packages
+
+        default = self.decoder == DEFAULT_DECODER
+        return decoder_packages() if default else ("torch", "transformers")
 
     def _judge(self, told: Sequence[Told], codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Scores of the items of each history, float; every title at most once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,9 @@ class Prompts:
         max_tokens: int | None = None,
     ) -> None:
         self.decoder, self.template = decoder, template
-        self.titles = titles
-        self.words = {"thing": thing, "things": f"{thing}s", "instruction": instruction}
+        self.titles = [self._plain(title) for title in titles]
+        said = {"thing": thing, "things": f"{thing}s", "instruction": instruction}
+        self.words = {name: self._plain(text) for name, text in said.items()}
         self.limit = min(max_tokens or decoder.context, decoder.context)
         self.cut = Cut()
         self._lengths: dict[str, int] = {}
@@ -177,6 +179,17 @@ class Prompts:
         self.cut.shortened += lost > 0
         self.cut.lines += lost
         return told if not lost else Told(told.items[lost:], told.liked and told.liked[lost:])
+
+    def _plain(self, text: str) -> str:
+        """Text that opens and closes no turn of the chat: a title is what is asked about, it does not ask."""
+        for mark in self._marks:
+            if mark in text:
+                text = text.replace(mark, " ")
+        return text
+
+    @cached_property
+    def _marks(self) -> list[str]:
+        return [str(mark) for mark in self.decoder.tokens.tokenizer.all_special_tokens]
 
     def _count(self, text: str) -> int:
         if text not in self._lengths:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
 
 from recnb.data import Dataset
+from recnb.data.subsets import inverse
 from recnb.errors import InputError
 from recnb.models.common.histories import padded
 from recnb.models.two_tower.settings import Settings
@@ -65,6 +66,18 @@ def sentence_length(train: Dataset, settings: Settings) -> int:
     return max(1, min(_LONGEST_SENTENCE, int(np.median(lengths[lengths > 0])) // 2))
 
 
+def order_of_ids(ds: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of users and items in the order of their ids, the short ones first, so that numbers are in theirs.
+
+    All that is drawn by chance or summed runs in this order: that of the tables changes no result.
+    """
+
+    def order(ids: np.ndarray) -> np.ndarray:
+        return np.array(sorted(range(len(ids)), key=lambda code: (len(ids[code]), ids[code])))
+
+    return order(ds.user_ids), order(ds.item_ids)
+
+
 def _rank(ids: np.ndarray) -> np.ndarray:
     out = np.empty(len(ids), int)
     out[np.argsort(ids, kind="stable")] = np.arange(len(ids))
@@ -102,6 +115,15 @@ class UserFacts:
         rated = settings.scoring.predicts_ratings
         items, values = padded(ds, settings.users.max_history, not rated, mean)
         return replace(self, items=items, values=values if rated else None)
+
+    def taken(self, users: np.ndarray, items: np.ndarray) -> UserFacts:
+        """These in another order: the first user is the one of code `users[0]`; item codes change likewise."""
+        rows: dict[str, Any] = {
+            name: None if value is None else value[users] for name, value in vars(self).items()
+        }
+        if self.items is not None:
+            rows["items"] = np.where(rows["items"] >= 0, inverse(items)[rows["items"]], -1)
+        return UserFacts(**rows)
 
     def batch(
         self, users: np.ndarray, without: np.ndarray | None = None

@@ -17,6 +17,8 @@ from recnb.models.two_tower.users import UserTower
 from recnb.tuning.adapters import SideAdapter
 from recnb.tuning.methods import method_of
 
+WIDTH = 128  # of the learned space
+
 
 @dataclass(frozen=True)
 class Blueprint:
@@ -76,6 +78,7 @@ class Blueprint:
                 optimisation.l2,
                 side=side,
                 fuse=fuse,
+                unit=self.settings.starts_pretrained,
             )
 
     def _side(self) -> SideAdapter | None:
@@ -93,7 +96,7 @@ class Blueprint:
             self.settings.fusion.fusion,
             [torch.from_numpy(table) for table in self.items.tables.values()],
             torch.from_numpy(self.items.present),
-            self.settings.scoring.width,
+            self.settings.scoring.width or WIDTH,
             n_layers * self.language.dim if self.reads_text else 0,
             self.settings.optimisation.dropout,
             self.settings.fusion.modality_dropout,
@@ -101,7 +104,9 @@ class Blueprint:
 
     def _head(self, n_layers: int, fuse: Fuse | None) -> Head:
         scoring = self.settings.scoring
-        given: dict[str, Any] = {} if scoring.head in LAYERED else {"width": scoring.width}
+        given: dict[str, Any] = {} if scoring.head in LAYERED else {"width": scoring.width or WIDTH}
+        if self.settings.starts_pretrained and scoring.width is None:
+            given["width"] = self.language.dim
         if scoring.head == "dot":
             given["temperature"] = scoring.temperature
         if scoring.head == "mlp":

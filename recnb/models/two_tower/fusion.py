@@ -299,6 +299,10 @@ class Fuse(nn.Module):
         self.mix = _CLASSES[how](dims, width)
         self.width = self.mix.width
 
+    def take(self, items: torch.Tensor) -> None:
+        """Put the items in another order: the first is the one of code `items[0]`."""
+        self.table, self.present = self.table[items], self.present[items]
+
     def forward(self, codes: torch.Tensor, text: torch.Tensor | None = None) -> torch.Tensor:
         """Fused vectors of items.
 

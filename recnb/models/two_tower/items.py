@@ -55,6 +55,17 @@ class ItemFacts:
             {k: np.concatenate([table, more.tables[k]]) for k, table in self.tables.items()},
         )
 
+    def taken(self, order: np.ndarray) -> ItemFacts:
+        """These items in another order: the first is the one of code `order[0]`."""
+        return ItemFacts(
+            self.places[order],
+            self.known[order],
+            self.popularity[order],
+            self.wide[order] if len(self.wide) else self.wide,
+            self.present[order] if len(self.present) else self.present,
+            {name: table[order] for name, table in self.tables.items()},
+        )
+
     def lacking(self, name: str, items: np.ndarray) -> ItemFacts:
         """A copy in which some items have not the modality `name`."""
         present = self.present.copy()

@@ -87,7 +87,7 @@ class TwoTower(Recommender):
         return {
             "dropout": ("float", 0.1, 0.7),
             "lr": ("log", 3e-4, 5e-3),
-            "width": ("int_log", 32, 256),
+            "start": ("choice", ["pretrained", "random"]),
             "weight_decay": ("log", 1e-3, 1.0),
         }
 
@@ -101,11 +101,14 @@ class TwoTower(Recommender):
         )
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        from recnb.models.two_tower.batches import rows_of, sentence_length
+        from recnb.models.two_tower.batches import order_of_ids, rows_of, sentence_length
         from recnb.models.two_tower.training import fit_network
 
         self.__dict__.pop("_network", None)  # of an earlier fit
         settings = self.settings
+        order = order_of_ids(train)
+        train = train.in_order(*order)
+        valid = None if valid is None else valid.in_order(*order)
         reader = ItemReader.for_data(settings, train, self.open_encoder)
         settings.check(train, reader.names)
         n_in_sentence = sentence_length(train, settings)
@@ -117,7 +120,7 @@ class TwoTower(Recommender):
         plan = self._plan(rows.items)
         trained = fit_network(network, settings, rows, state.users, train, plan, value)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
-        self.state_ = state.trained(network, train).packed()
+        self.state_ = state.trained(network, train, order).packed()
         self._network = network
 
     def _start(

@@ -51,6 +51,8 @@ class TwoTowerNetwork(nn.Module):
         Turns the states of all layers into one before the head reads them.
     fuse : Fuse, optional
         Makes one vector of an item's text and its other modalities before the head reads it.
+    unit : bool
+        States are scaled to length 1 before they are centred and again after.
     joint : bool
         A live batch gives gradients to all parts. By default it trains the encoder alone: users and heads
         would be pulled towards the few items of the batch.
@@ -88,9 +90,10 @@ class TwoTowerNetwork(nn.Module):
         joint: bool = False,
         side: nn.Module | None = None,
         fuse: Fuse | None = None,
+        unit: bool = False,
     ) -> None:
         super().__init__()
-        self.side, self.fuse, self._moved = side, fuse, False
+        self.side, self.fuse, self.unit, self._moved = side, fuse, unit, False
         self.budget = None if tower is None else budget_of(tower.network)
         self.tower, self.head, self.users, self.loss = tower, head, users, loss
         n_items = len(place)
@@ -98,8 +101,9 @@ class TwoTowerNetwork(nn.Module):
         self.register_buffer("place", place)
         self.register_buffer("known_items", known_items)
         self.register_buffer("fresh", torch.tensor(True))  # whether the table is the encoder's
-        shift = states.mean(dim=0)
-        size = (states - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
+        given = nn.functional.normalize(states, dim=-1) if unit else states
+        shift = given.mean(dim=0)
+        size = (given - shift).norm(dim=-1).mean(dim=0).clamp(min=1e-6)
         self.register_buffer("shift", shift)
         self.register_buffer("size", size[:, None])
         self.register_buffer("mean", torch.tensor(float(mean)))
@@ -159,7 +163,7 @@ class TwoTowerNetwork(nn.Module):
         bias = self.item_biases(codes, vectors)
         scores = self.head.pairs(people, own) + bias[at]
         loss = self._loss(batch, scores, people, vectors, history, codes, bias)
-        loss = loss + self._penalty(batch, own)
+        loss = loss + _penalty(self, batch, own)
         if live is None:
             return loss
         extra = 0.0 if self.budget is None else self.budget.penalty()
@@ -185,20 +189,6 @@ class TwoTowerNetwork(nn.Module):
         shift = self.user_bias(batch["users"]) if self.loss == "bce" else None
         return _ranking_loss(self.loss, scores, others, batch, shift)
 
-    def _penalty(self, batch: dict[str, torch.Tensor], own: torch.Tensor) -> torch.Tensor | float:
-        """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
-        if not self.l2:
-            return 0.0
-        users = batch["users"]
-        out = self.user_bias(users).square().mean()
-        if "id" in self.users.parts:
-            out = (
-                out + self.users.table(users).square().sum(-1).mean() + own.square().sum(-1).mean()
-            )
-        if self.item_bias is not None:
-            out = out + self.item_bias(batch["items"]).square().mean()
-        return self.l2 * out
-
     def people(
         self,
         batch: dict[str, torch.Tensor],
@@ -210,7 +200,7 @@ class TwoTowerNetwork(nn.Module):
         states = batch.get("text_states")
         if "texts" in batch:
             states = self.states[batch["texts"]]
-        texts = None if states is None else self.head.items(self._read(states))
+        texts = None if states is None else self.head.items(self.read(states))
         return self.users(
             batch["users"],
             vectors,
@@ -252,7 +242,7 @@ class TwoTowerNetwork(nn.Module):
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
             states = torch.where(hit[:, None, None], encoded[at], states)
-        read = self._read(states)
+        read = self.read(states)
         if self.fuse is None:
             read = self.dropout(read)
         else:
@@ -288,8 +278,13 @@ class TwoTowerNetwork(nn.Module):
             self.fresh.fill_(False)
         return rows, encoded
 
-    def _read(self, states: torch.Tensor) -> torch.Tensor:
+    def read(self, states: torch.Tensor) -> torch.Tensor:
+        """States as the head takes them, centred and scaled."""
+        if self.unit:
+            states = nn.functional.normalize(states, dim=-1)
         centred = (states - self.shift) / self.size
+        if self.unit:
+            centred = nn.functional.normalize(centred, dim=-1)
         return centred if self.side is None else self.side(centred)
 
     @torch.no_grad()
@@ -318,6 +313,36 @@ class TwoTowerNetwork(nn.Module):
                 own = own * batch["known"][:, None]
             out = out + self.mean + own
         return out
+
+
+@torch.no_grad()
+def take(network: TwoTowerNetwork, users: torch.Tensor, items: torch.Tensor) -> None:
+    """Put users and items of a network in another order: the first user is the one of code `users[0]`."""
+    tables = [(network.user_bias, users), (network.item_bias, items), (network.item_table, items)]
+    tables += [(network.users.table, users)] if "id" in network.users.parts else []
+    for table, order in tables:
+        if table is not None:
+            table.weight.copy_(table.weight[order])
+    network.place, network.known_items = network.place[items], network.known_items[items]
+    if network.wide is not None:
+        network.wide = network.wide[items]
+    if network.fuse is not None:
+        network.fuse.take(items)
+
+
+def _penalty(
+    network: TwoTowerNetwork, batch: dict[str, torch.Tensor], own: torch.Tensor
+) -> torch.Tensor | float:
+    """Of a score p·q both sides count, or one of them grows and the penalty says nothing."""
+    if not network.l2:
+        return 0.0
+    users = batch["users"]
+    out = network.user_bias(users).square().mean()
+    if "id" in network.users.parts:
+        out = out + network.users.table(users).square().sum(-1).mean() + own.square().sum(-1).mean()
+    if network.item_bias is not None:
+        out = out + network.item_bias(batch["items"]).square().mean()
+    return network.l2 * out
 
 
 def _ranking_loss(

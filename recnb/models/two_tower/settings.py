@@ -15,6 +15,7 @@ from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
 T = TypeVar("T")
 POOLINGS = ("mean", "additive", "multihead", "target")  # ways to pool a history
+STARTS = ("pretrained", "random")
 USER_PARTS = ("id", *POOLINGS, "text")
 # They train weights that quantising freezes, or run no layer that could be quantised.
 UNQUANTISED = ("head_only", "top_layers", "full", "bitfit", "side_adapter")
@@ -56,18 +57,24 @@ class Scoring:
         See :mod:`recnb.models.two_tower.heads`; the two sums read all layers, the others the last.
     loss : {"softmax", "infonce", "bpr", "bce", "mse"}
         With "mse" the model predicts ratings.
-    width : int
-        Dimensions of the learned space ("dot", "mlp").
+    width : int, optional
+        Dimensions of the learned space ("dot", "mlp"); None: 128, and those of the text's state where `start` is of
+        use.
     temperature : float
-        Of the "dot" head at the start.
+        Of the "dot" head at a random start.
+    start : {"pretrained", "random"}
+        Of the "dot" head over a text alone, where the user's history is pooled. "pretrained": before the first step
+        the scores are those of the frozen language model, see :mod:`recnb.models.two_tower.start`; with a validation
+        part this start is kept where training does not better it. "random": an orthogonal map.
     item_id : bool
         A learned vector and bias for each item that has rows, added to what its text says: a hybrid.
     """
 
     head: str = "dot"
     loss: str = "softmax"
-    width: int = 128
+    width: int | None = None
     temperature: float = 1.0
+    start: str = "pretrained"
     item_id: bool = False
 
     def check(self) -> None:
@@ -76,6 +83,7 @@ class Scoring:
 
         _one_of(self, "head", HEADS)
         _one_of(self, "loss", LOSSES)
+        _one_of(self, "start", STARTS)
         _at_least_one(self, "width")
         if not self.temperature > 0:
             raise InputError(f"temperature={self.temperature!r}", mend="above 0")
@@ -238,7 +246,8 @@ class Optimisation:
     n_epochs, lr, lr_encoder, weight_decay, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
         usual for the method. `n_epochs` None: 20 where the language model is frozen, 5 where it is tuned.
-        `dropout` is that of item vectors; the language model runs without, as its states are kept in a table.
+        0: it stays as it starts. `dropout` is that of item vectors; the language model runs without, as its states are
+        kept in a table.
     l2 : float
         Penalty on id vectors and biases, see :class:`recnb.models.two_tower.network.TwoTowerNetwork`.
     items_per_batch, rows_per_batch, head_epochs, live_epochs
@@ -266,8 +275,10 @@ class Optimisation:
     seed: int = 0
 
     def check(self) -> None:
-        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives", "n_epochs")
+        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
         _not_negative(self, "l2", "head_epochs", "live_epochs")
+        if self.n_epochs is not None:
+            _not_negative(self, "n_epochs")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
 
@@ -295,7 +306,15 @@ class Settings:
     @property
     def n_epochs(self) -> int:
         """An epoch in which the language model is trained costs many in which it is not."""
-        return self.optimisation.n_epochs or (20 if self.tuning.frozen else 5)
+        asked = self.optimisation.n_epochs
+        return (20 if self.tuning.frozen else 5) if asked is None else asked
+
+    @property
+    def starts_pretrained(self) -> bool:
+        """Whether the network starts with the scores of the frozen language model."""
+        alone = self.fusion.modalities is None and not self.users.in_words
+        able = self.scoring.head == "dot" and self.users.pools and alone
+        return able and self.scoring.start == "pretrained"
 
     @property
     def lr_encoder(self) -> float:

@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 
 from recnb.data import Dataset
+from recnb.data.subsets import inverse
 from recnb.data.text import history_sentences
 from recnb.errors import InputError
 from recnb.models.common.item_tables import attribute_columns, attribute_names, one_hot
-from recnb.models.two_tower.batches import UserFacts
+from recnb.models.two_tower.batches import UserFacts, order_of_ids
 from recnb.models.two_tower.building import Blueprint
 from recnb.models.two_tower.items import ItemFacts, ItemReader
 from recnb.models.two_tower.language import (
@@ -25,7 +26,7 @@ from recnb.models.two_tower.language import (
     tuned_size,
     tuned_tower,
 )
-from recnb.models.two_tower.network import TwoTowerNetwork
+from recnb.models.two_tower.network import TwoTowerNetwork, take
 from recnb.models.two_tower.settings import Settings
 from recnb.tuning.methods import counts
 
@@ -98,8 +99,22 @@ class TowerState:
         state = cls(settings, reader, language, items, users, n_in_sentence, mean)
         return state, state.blueprint().build(states, tower)
 
-    def trained(self, network: TwoTowerNetwork, train: Dataset) -> TowerState:
-        """This state after training, with the whole training data as the users' histories."""
+    def trained(
+        self, network: TwoTowerNetwork, train: Dataset, order: tuple[np.ndarray, np.ndarray]
+    ) -> TowerState:
+        """This state after training, with the whole training data as the users' histories.
+
+        Parameters
+        ----------
+        network : TwoTowerNetwork
+        train : Dataset
+            Users and items in the order of the training.
+        order : tuple of ndarray
+            :func:`order_of_ids` that `train` is in: network and state go back to the order of the tables.
+        """
+        users, items = (inverse(codes) for codes in order)
+        place = network.place.device
+        take(network, torch.from_numpy(users).to(place), torch.from_numpy(items).to(place))
         weights = {
             name: value.detach().cpu().numpy()
             for name, value in network.state_dict().items()
@@ -107,7 +122,8 @@ class TowerState:
         }
         return replace(
             self,
-            users=self.users.with_histories(train, self.settings, self.mean),
+            items=self.items.taken(items),
+            users=self.users.with_histories(train, self.settings, self.mean).taken(users, items),
             weights=_float32(weights),
             tuned={} if network.tower is None else _float32(network.tower.tuned()),
         )
@@ -169,12 +185,14 @@ class TowerState:
 
     def users_with(self, history: Dataset, open_encoder: Callable[[], Any]) -> UserFacts:
         """The users with a later history."""
-        users = self.users.with_histories(history, self.settings, self.mean)
-        if not self.n_in_sentence:
-            return users
-        tower = self.tower(open_encoder(), _stories(history, self.n_in_sentence, self.settings))
-        states = tower.all_states()[tower.place].cpu().numpy()
-        return replace(users, texts=None, text_states=states)
+        order = order_of_ids(history)
+        history = history.in_order(*order)
+        users = self.users.taken(*order).with_histories(history, self.settings, self.mean)
+        if self.n_in_sentence:
+            tower = self.tower(open_encoder(), _stories(history, self.n_in_sentence, self.settings))
+            states = tower.all_states()[tower.place].cpu().numpy()
+            users = replace(users, texts=None, text_states=states)
+        return users.taken(*map(inverse, order))
 
     def parameters(self, network: TwoTowerNetwork) -> tuple[int, int]:
         """Numbers that training changed, and all, the language model's among them."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from recnb.data import Dataset
 from recnb.errors import InputError
@@ -14,9 +15,11 @@ from recnb.models.common.validation import Validation
 from recnb.models.two_tower.batches import BatchMaker, Rows, UserFacts
 from recnb.models.two_tower.network import TwoTowerNetwork
 from recnb.models.two_tower.settings import Settings
-from recnb.training import LIVE, Batches, BatchPlan, Trained, Training, train
+from recnb.models.two_tower.start import start_pretrained
+from recnb.training import HEAD, LIVE, Batches, BatchPlan, Trained, Training, train
 
 BLOCK = 256  # users scored at once
+SAMPLE = 4096  # training rows by which the start is set
 
 Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
 Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
@@ -61,9 +64,6 @@ def fit_network(
         What the best epoch is chosen by.
     """
     optimisation, scoring = settings.optimisation, settings.scoring
-    if network.budget is not None:
-        epochs = map(plan, range(settings.n_epochs))
-        network.budget.lay_out(sum(kind == LIVE for epoch in epochs for kind, _ in epoch))
     maker = BatchMaker(
         *rows,
         users,
@@ -73,6 +73,16 @@ def fit_network(
         optimisation.rows_per_batch,
         optimisation.seed,
     )
+    if settings.starts_pretrained:
+        some = np.random.default_rng(optimisation.seed).permutation(len(rows.items))[:SAMPLE]
+        items = torch.from_numpy(np.unique(rows.items).astype(np.int64))
+        start_pretrained(network, items, maker(0, HEAD, some, 0))
+    if not settings.n_epochs:
+        network.eval()
+        return Trained(0, None, ())
+    if network.budget is not None:
+        epochs = map(plan, range(settings.n_epochs))
+        network.budget.lay_out(sum(kind == LIVE for epoch in epochs for kind, _ in epoch))
     how = Training(
         epochs=settings.n_epochs,
         lr=optimisation.lr,
@@ -81,6 +91,7 @@ def fit_network(
         warmup=0.0,
         schedule="constant",
         patience=optimisation.patience,
+        from_start=settings.starts_pretrained,
         seed=optimisation.seed,
         checkpoint=optimisation.checkpoint,
     )

@@ -277,6 +277,19 @@ def test_trials_choose_on_valid_and_are_kept(folder: Path):
     assert "untuned" not in codes
 
 
+def test_two_stages_by_name(folder: Path):
+    args = ("evaluate", "mine", "--output", "out7", "-q", "--models")
+    done = recnb(*args, "popularity,ease,popularity>[n=5]ease", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    ev = Evaluation.load(folder / "out7")
+    assert set(ev.ceilings["model"]) == {"popularity>[n=5]ease"} and (ev.ceilings["n"] == 5).all()
+    (record,) = (r for r in ev.records if r.kind == "Rerank")
+    assert record.settings["n"] == 5 and 0 <= record.settings["weight"] <= 1
+    assert record.costs["first_stage_ms"] > 0
+    wrong = recnb(*args, "ease>", cwd=folder)
+    assert wrong.returncode == 2 and "in quotes" in wrong.stderr.strip().splitlines()[-1]
+
+
 def test_audit_prints_and_writes_findings(folder: Path):
     done = recnb("audit", "mine", "--split", "random", "--output", "audit", "-q", cwd=folder)
     assert done.returncode == 0, done.stderr

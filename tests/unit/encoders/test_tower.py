@@ -172,7 +172,7 @@ def test_packed_texts_have_the_states_and_gradients_of_padded_ones(
     position = (seen.cumsum(dim=1) - 1).clamp(min=0)
     found = []
     for states in (
-        tower._watch(network, tokens, seen, (0, 1, 2), position_ids=position),
+        tower.watch(network, tokens, seen, (0, 1, 2), position_ids=position),
         tower.packed(network, tokens, seen, (0, 1, 2)),
     ):
         network.zero_grad()

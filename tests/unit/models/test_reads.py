@@ -32,6 +32,7 @@ READS = {
         ["text_frozen", "text_joint", "text_weighted_sum", "text_dot", "text_mlp"],
         ("none", ("text",), True),
     ),
+    **dict.fromkeys(["pair", "tagger"], ("none", ("text",), True)),
     **dict.fromkeys(["lm_yes", "lm_likelihood", "lm_list", "lm_embed"], ("none", ("text",), True)),
     "bfm_text": ("pairs", ("text",), True),
     "hybrid": ("pairs", ("text",), True),

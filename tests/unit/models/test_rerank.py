@@ -215,8 +215,8 @@ def test_wrong_settings_say_so(ds, settings, words):
 def test_a_search_tunes_the_second_stage_behind_the_first(ds):
     split = splits.user_time(ds, test=0.2, valid=0.2)
     Tastes.asked = 0
-    best = search(Rerank(Random(seed=1), Tastes(sign=-1.0), n=4), split, trials=5, seed=0)
-    assert best.second.sign == 1.0 and len(best.searched.trials) == 5
+    best = search(Rerank(Random(seed=1), Tastes(sign=-1.0), n=4), split, trials=12, seed=0)
+    assert best.second.sign == 1.0 and len(best.searched.trials) == 12
     n_users = len(np.unique(split.inner.test.interactions["user"]))
     fits = len({str(t.settings) for t in best.searched.trials})
     assert Tastes.asked <= fits * 2 * n_users * 4, "it never judges the whole catalogue"

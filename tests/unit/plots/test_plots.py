@@ -247,6 +247,8 @@ def test_every_method_has_its_own_look():
         "bfm_text",
         "hybrid",
         "fusion",
+        "pair",
+        "tagger",
     }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
 

@@ -121,7 +121,7 @@ LAYOUTS = {
 }  # fmt: skip
 # What the first try must not decide, and the flags that settle it.
 SETTLED = {
-    "diginetica": ({"columns": {"user_id": "sessionId"}}, "--columns user_id=sessionId"),
+    "diginetica": ({"columns": {"user_id": "sessionId"}}, "--columns user_id=sessionId$"),
     "steam 200k": ({"events": "all"}, "--events play, or .* --events purchase, or .* --events all"),
 }
 
@@ -179,7 +179,7 @@ ITEM_FILES = {
     "books.csv": lines(range(1, ITEMS + 1), range(9000, 9000 + ITEMS), ["044X"] * ITEMS, NAME[1:], head="book_id,goodreads_book_id,isbn,title"),
     "artists.dat": lines(range(1, ITEMS + 1), NAME[1:], ["http://x"] * ITEMS, sep="\t", head="id\tname\turl"),
     "ml.item": lines(range(1, ITEMS + 1), NAME[1:], sep="\t", head="item_id:token\tmovie_title:token_seq"),
-    "tracks.txt": lines(["TR1"] * ITEMS, range(1, ITEMS + 1), ["Björk"] * ITEMS, NAME[1:], sep="<SEP>"),
+    "tracks.txt": lines([f"TRMMM{n:05}128F42" for n in range(ITEMS)], range(1, ITEMS + 1), ["Björk"] * ITEMS, NAME[1:], sep="<SEP>"),
     "movie_titles.csv": lines(range(1, ITEMS + 1), range(1960, 1960 + ITEMS), [f"{n}, Sick, Old" if k % 5 == 3 else n for k, n in enumerate(NAME[1:])]),
     "meta.json": "".join(str({"asin": str(i), "title": NAME[i], "price": 3.5}) + "\n" for i in range(1, ITEMS + 1)),
 }  # fmt: skip

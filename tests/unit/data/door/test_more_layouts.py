@@ -171,3 +171,15 @@ def test_a_workbook_of_excel(tmp_path, monkeypatch):
     monkeypatch.setattr("recnb.data.door.records.has", lambda module: False)
     with pytest.raises(InputError, match="save the sheet as csv, or pip install openpyxl"):
         load(path)
+
+
+def test_items_told_property_by_property(tmp_path):
+    rows = written(tmp_path / "events.csv", ["visitorid,itemid", *(f"{u},{i}" for u, i in PAIRS)])
+    told = ["timestamp,itemid,property,value"]
+    for i in range(1, 11):
+        told += [f"200,{i},categoryid,new{i}", f"100,{i},categoryid,old{i}", f"100,{i},790,n{i}.0"]
+    told += ["100,1,rare,x"]
+    ds = load(rows, items=written(tmp_path / "item_properties.csv", told))
+    assert ds.n_items == 10 and set(ds.items.columns) == {"property_790", "property_categoryid"}
+    assert all(ds.items.loc[str(i), "property_categoryid"] == f"new{i}" for i in range(1, 11))
+    assert any("2 that most items have" in note and "1 rarer" in note for note in ds.notes)

@@ -28,7 +28,7 @@ def test_it_answers(real: Decoder) -> None:
     assert "Paris" in real.generate([prompt], 8)[0]
     assert real.generate([prompt], 1, allowed=["Rome", "Paris", "Oslo"]) == ["Paris"]
     (values,) = real.log_likelihoods(["Paris is the capital of"], [[" France", " Italy"]])
-    assert values[0, 0] > values[1, 0] + 3
+    assert values[0, 0] > values[1, 0] + 1
 
 
 def test_likelihoods_equal_the_plain_loop(real: Decoder) -> None:
@@ -44,8 +44,8 @@ def test_likelihoods_equal_the_plain_loop(real: Decoder) -> None:
 
 
 def test_answers_equal_the_plain_loop(real: Decoder) -> None:
-    prefix, suffix = real.chat(f"{HISTORY}Would I like @? Answer Yes or No.").split("@")
-    suffixes = [title + suffix for title in TITLES]
+    prefix, suffix = real.chat(f"{HISTORY}Would I like @? Answer Yes or No.").split(" @")
+    suffixes = [f" {title}{suffix}" for title in TITLES]
     (found,) = real.label_log_probabilities([prefix], [suffixes])
     (ids,) = real.tokens.beginnings([prefix])
     answers = real.tokens.answers(["Yes", "No"])
@@ -56,7 +56,7 @@ def test_answers_equal_the_plain_loop(real: Decoder) -> None:
 
 
 def test_what_bits_cost(real: Decoder) -> None:
-    """Nats a token, the largest of these titles; measured 0.07 in bfloat16 and 0.2 in int8."""
+    """Nats a token; the largest of 100 titles of films was 0.16 in bfloat16 and 0.27 in int8."""
     prefix, texts = f"{HISTORY}Next I watch", [f" {title}" for title in TITLES]
     (exact,) = real.log_likelihoods([prefix], [texts])
     for dtype, most in (("bfloat16", 0.2), ("int8", 0.5)):

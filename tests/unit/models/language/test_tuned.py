@@ -32,6 +32,15 @@ def asked(decoder, films) -> tuple[Prompts, list[Question]]:
     return prompts, from_rows(Histories.of(films), films, n_history=4, targets=4, most=None)
 
 
+@pytest.fixture(scope="module")
+def small(tiny, films) -> tuple[Prompts, list[Question]]:
+    from recnb.encoders.decoder import Decoder
+
+    opened = Decoder(tiny, device="cpu")
+    prompts = Prompts(opened, open_template("terse", "answer"), FILMS, "film")
+    return prompts, from_rows(Histories.of(films), films, n_history=4, targets=4, most=None)
+
+
 def apart(questions: list[Question]) -> list[Question]:
     """Every candidate a question of its own: the plain loop."""
     return [
@@ -89,13 +98,13 @@ def test_so_has_every_architecture(kind, films, tmp_path):
         assert (gradient - other[name]).abs().max() <= 1e-4 * size + 1e-6, name
 
 
-def test_it_learns_what_users_like_and_leaves_the_base_alone(asked, decoder):
+def test_it_learns_its_answers_and_leaves_the_base_alone(asked, decoder):
     prompts, questions = asked
     before = decoder.label_log_probabilities(["Paris is"], [[" big?"]])[0]
-    recipe = Recipe("lora", n_epochs=3, pairs_per_step=8, patience=None)
-    network, trained = fit_answers(prompts, questions, [], recipe)
+    recipe = Recipe("lora", n_epochs=10, pairs_per_step=8, patience=None, lr=2e-3)
+    network, trained = fit_answers(prompts, questions[:2], [], recipe)
     losses = [row["loss"] for row in trained.history]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
     np.testing.assert_array_equal(
         before, decoder.label_log_probabilities(["Paris is"], [[" big?"]])[0]
     )
@@ -105,7 +114,7 @@ def test_it_learns_what_users_like_and_leaves_the_base_alone(asked, decoder):
     )
 
 
-def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, decoder, tmp_path):
+def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, tiny, tmp_path):
     model = make(
         "lm_yes@lora",
         n_epochs=2,
@@ -113,7 +122,9 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, decoder, tmp_pat
         group=4,
         rows=24,
         template="terse",
+        decoder=tiny,
         device="cpu",
+        lr=1e-2,
     )
     model.fit(*halves)
     assert model.seeded and [r["value"] is not None for r in model.learning_] == [True] * len(
@@ -123,7 +134,9 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, decoder, tmp_pat
     assert model.chosen()["n_epochs"] == model.n_epochs_
     scores = model.score_candidates(np.array([1]), ALL)
     frozen = (
-        LMYes(template="terse", device="cpu").fit(halves[0]).score_candidates(np.array([1]), ALL)
+        LMYes(template="terse", decoder=tiny, device="cpu")
+        .fit(halves[0])
+        .score_candidates(np.array([1]), ALL)
     )
     assert np.abs(scores - frozen).max() > 0.01
     model.save(tmp_path / "m")
@@ -132,8 +145,8 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, decoder, tmp_pat
     assert again.parameters() == model.parameters() and model.parameters()[0] < 10**6
 
 
-def test_a_killed_tuning_goes_on_as_if_nothing_had_been(asked, decoder, tmp_path, monkeypatch):
-    prompts, questions = asked
+def test_a_killed_tuning_goes_on_as_if_nothing_had_been(small, tmp_path, monkeypatch):
+    prompts, questions = small
     few = questions[:4]
     settings = {"method": "lora", "n_epochs": 2, "pairs_per_step": 4, "patience": None}
     whole, _ = fit_answers(prompts, few, [], Recipe(**settings))
@@ -158,10 +171,21 @@ def test_a_killed_tuning_goes_on_as_if_nothing_had_been(asked, decoder, tmp_path
 
 
 @pytest.mark.parametrize(
-    "method", ["dora", "adalora", "ia3", "layer_norm", "top_layers", "adapter_pfeiffer"]
+    "method",
+    [
+        "lora",
+        "dora",
+        "adalora",
+        "ia3",
+        "layer_norm",
+        "full",
+        "top_layers",
+        "adapter_houlsby",
+        "adapter_pfeiffer",
+    ],
 )
-def test_every_method_that_fits_moves_the_answers(method, asked, decoder):
-    prompts, questions = asked
+def test_every_method_that_fits_moves_the_answers(method, small):
+    prompts, questions = small
     network, _ = fit_answers(
         prompts,
         questions[:2],
@@ -169,9 +193,10 @@ def test_every_method_that_fits_moves_the_answers(method, asked, decoder):
         Recipe(method, n_epochs=1, pairs_per_step=4, n_layers=2, lr=1e-2),
     )
     (lesson,) = lessons(prompts, questions[2:3])
-    plain = opened(decoder, Recipe(method, n_layers=2))
+    plain = opened(prompts.decoder, Recipe(method, n_layers=2))
     moved = network.log_odds(lesson.parts()) - plain.log_odds(lesson.parts())
     assert moved.abs().max() > 1e-3 and len(network.tuned())
+    assert all("layers.0." not in name for name in network.tuned())  # the highest two of three
 
 
 def test_the_base_in_8_bits(asked, decoder):
@@ -185,8 +210,8 @@ def test_the_base_in_8_bits(asked, decoder):
     )
 
 
-def test_wrong_recipes_are_one_line(asked):
-    prompts, questions = asked
+def test_wrong_recipes_are_one_line(small):
+    prompts, questions = small
     for recipe, said in (
         (Recipe("prefix"), "method='prefix' tunes no judge"),
         (Recipe(quantise="nf4"), "quantise='nf4'"),

@@ -74,6 +74,7 @@ def small(**settings) -> TwoTower:
         **{
             "text": Text("title"),
             "width": 8,
+            "start": "random",  # the other one: test_start.py
             "n_epochs": 2,
             "rows_per_batch": 64,
             "max_tokens": 32,
@@ -423,7 +424,7 @@ def test_predict_is_there_for_ratings_only():
         {"method": "no"},
         {"user": "no"},
         {"user": "mean+target"},
-        {"n_epochs": 0},
+        {"n_epochs": -1},
         {"lr": -1.0},
         {"dropout": 1.5},
         {"width": 0},
