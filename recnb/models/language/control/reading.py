@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -56,7 +57,7 @@ class Vocabulary:
     Examples
     --------
     >>> items = pd.DataFrame(
-    ...     {"genres": ["Horror, War", "Comedy", "Sci-Fi", "Comedy"], "year": [1979, 1994, 1985, 1994]}
+    ...     {"genres": ["Horror", "Comedy", "Sci-Fi", "Comedy", "Horror", "Sci-Fi"], "year": range(1986, 1992)}
     ... )
     >>> reading = Vocabulary(items).read("no horor, only before 1990, something lighter")
     >>> print(*reading.said, sep="\\n")
@@ -64,7 +65,7 @@ class Vocabulary:
     'before 1990': year is at most 1989
     'something lighter': not understood
     >>> reading.rule.mask(items)
-    array([False, False,  True, False])
+    array([False,  True,  True,  True, False, False])
     """
 
     def __init__(self, items: pd.DataFrame) -> None:
@@ -89,25 +90,38 @@ class Vocabulary:
         understood = 0
         clauses = wish.clauses()
         for clause in clauses:
-            condition, how = self._condition(clause)
-            if condition is None:
+            found, how = self._conditions(clause)
+            if not found:
                 said.append(f"'{clause.text}': not understood{how}")
                 continue
             understood += 1
-            said.append(f"'{clause.text}': {condition}{how}")
-            if clause.joined and conditions and condition.values and conditions[-1][0].values:
-                conditions[-1] = joined([*conditions[-1], condition])
+            said.append(f"'{clause.text}': {Rule(tuple(found))}{how}")
+            if clause.joined and conditions and found[0].values and conditions[-1][0].values:
+                conditions[-1] = joined([*conditions[-1], *found])
             else:
-                conditions.append([condition])
+                conditions.append(found)
         flat = tuple(c for some in conditions for c in some)
         return Reading(Rule(flat), tuple(said), understood, len(clauses))
 
-    def _condition(self, clause: Clause) -> tuple[Condition | None, str]:
-        bounds = years(clause.text)
-        if bounds is not None:
-            if self.year is None:
-                return None, " (the items have no year)"
-            return Condition((self.year,), (), *bounds, clause.wanted), ""
+    def _conditions(self, clause: Clause) -> tuple[list[Condition], str]:
+        bounds, rest = years(clause.text)
+        if bounds is None:
+            named, how = self._bounded(clause) or self._named(clause)
+            return [named] if named else [], how
+        if self.year is None:
+            return [], " (the items have no year)"
+        out = [Condition((self.year,), (), *bounds, clause.wanted)]
+        if all(word in self.fillers for word in _words(rest)):
+            return out, ""
+        named, how = self._named(Clause(rest, clause.wanted))
+        if named is None:
+            return out, f", '{rest}' not understood"
+        if not clause.wanted:  # "no horror before 1990" bars neither all horror nor all before 1990
+            return [], ""
+        return [*out, named], how
+
+    def _bounded(self, clause: Clause) -> tuple[Condition, str] | None:
+        """A column's name and a number: "price under 20"."""
         for column in self.numeric:
             found = re.fullmatch(
                 rf"{re.escape(str(column).lower())} (?:is )?(below|under|above|over) {_NUMBER}",
@@ -117,7 +131,7 @@ class Vocabulary:
                 number, below = float(found[2]), found[1] in ("below", "under")
                 low, high = (None, number) if below else (number, None)
                 return Condition((column,), (), low, high, clause.wanted), ""
-        return self._named(clause)
+        return None
 
     def _named(self, clause: Clause) -> tuple[Condition | None, str]:
         """The values that the words name, else those that contain them, else the nearest spelling.
@@ -144,36 +158,56 @@ class Vocabulary:
         return Condition(tuple(found), values, wanted=clause.wanted), how
 
 
-def years(text: str) -> tuple[float | None, float | None] | None:
-    """Bounds of years, both included, None where there is none; None where no year is named.
+def years(text: str) -> tuple[tuple[float | None, float | None] | None, str]:
+    """Bounds of years, both included, None where there is none, and the text without them.
 
     Examples
     --------
-    >>> years("before 1990"), years("since 1990"), years("between 1980..1989"), years("the 80s"), years("1994")
-    ((None, 1989.0), (1990.0, None), (1980.0, 1989.0), (1980.0, 1989.0), (1994.0, 1994.0))
-    >>> years("horror") is None
-    True
+    >>> for text in ("before 1990", "since 1990", "comedies from the 80s", "horror"):
+    ...     print(years(text))
+    ((None, 1989.0), '')
+    ((1990.0, None), '')
+    ((1980.0, 1989.0), 'comedies')
+    (None, 'horror')
     """
-    span = re.search(r"(\d{4})\.\.(\d{4})", text)
-    if span:
-        low, high = sorted((float(span[1]), float(span[2])))
-        return low, high
-    for words, below in ((_BELOW, True), (_ABOVE, False)):
-        found = re.search(rf"\b({words}) {_YEAR}", text)
+    for pattern, bounds in _YEARS:
+        found = re.search(pattern, text)
         if found:
-            year = float(found[2])
-            inside = found[1] in _INCLUSIVE
-            if below:
-                return None, year if inside else year - 1
-            return year if inside else year + 1, None
-    decade = re.search(r"\b(?:(\d{2})?(\d)0)'?s\b", text)
-    if decade:
-        start = float(f"{decade[1] or '19'}{decade[2]}0")
-        return start, start + 9
-    alone = re.fullmatch(
-        rf"(?:films?|movies?|books?|items?|something|ones)?\s*(?:from |in |of )?{_YEAR}", text
-    )
-    return (float(alone[1]),) * 2 if alone else None
+            rest = f"{text[: found.start()]} {text[found.end() :]}"
+            return bounds(found), " ".join(rest.split())
+    return None, text
+
+
+def _span(found: re.Match) -> tuple[float, float]:
+    low, high = sorted((float(found[1]), float(found[2])))
+    return low, high
+
+
+def _before(found: re.Match) -> tuple[None, float]:
+    return None, float(found[2]) - (found[1] not in _INCLUSIVE)
+
+
+def _after(found: re.Match) -> tuple[float, None]:
+    return float(found[2]) + (found[1] not in _INCLUSIVE), None
+
+
+def _decade(found: re.Match) -> tuple[float, float]:
+    start = float(f"{found[1] or '19'}{found[2]}0")
+    return start, start + 9
+
+
+def _one(found: re.Match) -> tuple[float, float]:
+    return float(found[1]), float(found[1])
+
+
+_YEARS: tuple[tuple[str, Callable[[re.Match], tuple[float | None, float | None]]], ...] = (
+    (r"(?:\b(?:between|from) )?(\d{4}) ?[-–] ?(\d{4})\b", _span),
+    (rf"\b({_BELOW}) {_YEAR}", _before),
+    (rf"\b({_ABOVE}) {_YEAR}", _after),
+    (r"(?:\b(?:from|in|of) )?(?:\bthe )?\b(\d{2})?(\d)0'?s\b", _decade),
+    (rf"\b(?:from|in|of) {_YEAR}", _one),
+    (r"^(\d{4})$", _one),
+)
 
 
 def _words(text: str) -> list[str]:

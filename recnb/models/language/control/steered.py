@@ -113,28 +113,27 @@ class Steered(Recommender):
         return getattr(self, "base_", self.base)
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        self._check()
+        wish = self._checked()
         base = clone(self.base)
         if self.seed is not None and base.seeded:
             base.set_params(seed=self.seed)
         self.base_ = base.fit(train, valid)
-        self._read(train)
+        self._read(wish, train)
         self.weight_ = 1.0 if self.weight is None else float(self.weight)
         if self.weight is None and valid is not None and self.steers_ and not self.hard_:
             self.weight_ = self._choose(train, valid)
 
-    def _check(self) -> None:
-        Wish.of(self.wish)
+    def _checked(self) -> Wish:
         way_of(self.way)
         if self.scale not in SCALES:
             raise InputError(f"scale='{self.scale}'", mend=f"one of {', '.join(SCALES)}")
         for name, value, most in (("weight", self.weight, np.inf), ("price", self.price, 1)):
             if value is not None and not 0 <= value < most:
                 raise InputError(f"{name}={value!r}", mend=f"a number from 0, below {most:g}")
+        return Wish.of(self.wish)
 
-    def _read(self, ds: Dataset) -> None:
+    def _read(self, wish: Wish, ds: Dataset) -> None:
         """What the wish says about the items."""
-        wish = Wish.of(self.wish)
         popularity = np.bincount(ds.interactions["item"], minlength=ds.n_items)
         found = way_of(self.way).fit_of(wish, ds.items, popularity) if wish else Fit(None)
         self.steers_, self.hard_ = found.values is not None, found.hard
@@ -312,9 +311,9 @@ def steer(
             mend="pass the data set on which the model was fitted",
         )
     out = Steered(model, wish, way, weight, scale=scale)
-    out._check()
+    read = out._checked()
     out.remember(ds)
     out.user_ids_ = model.user_ids_
     out.base_, out.weight_ = model, float(weight)
-    out._read(ds)
+    out._read(read, ds)
     return out

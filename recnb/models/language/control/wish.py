@@ -102,7 +102,7 @@ class Wish:
         A part that does not say whether it is wanted goes on from the one before where "and" or "or" joins them
         ("no horror and war" wants neither), and is wanted elsewhere.
         """
-        text = _BETWEEN.sub(r"\1 \2..\3", self.text.lower())
+        text = _BETWEEN.sub(r"\1 \2-\3", self.text.lower())
         pieces = _BREAK.split(text)
         out: list[Clause] = []
         for k in range(0, len(pieces), 3):
