@@ -3,9 +3,9 @@
     RECNB_DATA=folder python benchmarks/control.py [--data ml-100k,grocery] [--items 600] [--minutes 60]
 
 The base is `ease`, untuned, fitted on all that is known (`user_time`), on three draws of four fifths of the users.
-Lists of ten are made from the catalogue's most used items (600), so that a decoder of 135M parameters can be asked about all
-of them on a CPU, and so that all ways choose among the same. Every way reads the same columns. The weight of the
-decoder and of the edit is the highest that costs at most a tenth of the base's NDCG@10 on the validation part; the
+Lists of ten are made from the catalogue's most used items (600), so that a decoder of 135M parameters can be asked
+about all of them on a CPU, and so that all ways choose among the same. Every way reads the same columns. The weight of
+the decoder and of the edit is the highest that costs at most a tenth of the base's NDCG@10 on the validation part; the
 whole grid of weights is recorded beside it. A filter has no weight.
 
 Adherence is the share of a list that obeys the wish's rule on the item columns; the price is NDCG@10 of the base less
@@ -271,14 +271,14 @@ class Bench:
             "weight": None if fit.hard else weight,
             "obeying_items": float(obeys.mean()),
             "understood": fit.values is not None,
-            "said": list(fit.said),
-            "adherence": asdict(Measured.of(share)),
+            "said": "; ".join(fit.said),
+            **flat("adherence", asdict(Measured.of(share))),
             "adherence_by_draw": by_draw,
             "adherence_of_base": float(np.nanmean(base_share)),
-            "ndcg": asdict(Measured.of(mine)),
+            **flat("ndcg", asdict(Measured.of(mine))),
             "ndcg_of_base": float(np.nanmean(base)),
-            "ndcg_less_base": difference(mine, base),
-            "ndcg_obeying_less_base": difference(obeying, base_obeying),
+            **flat("ndcg_less_base", difference(mine, base)),
+            **flat("ndcg_obeying_less_base", difference(obeying, base_obeying)),
             "ndcg_obeying_of_base": float(np.nanmean(base_obeying)),
         }
 
@@ -295,16 +295,27 @@ class Bench:
             "way": name,
             "weight": None if fit.hard else 1.0,
             "understood": fit.values is not None,
-            "said": list(fit.said),
-            "overlap": asdict(Measured.of(overlap)),
-            "kendall": asdict(Measured.of(tau)),
+            "said": "; ".join(fit.said),
+            **flat("overlap", asdict(Measured.of(overlap))),
+            **flat("kendall", asdict(Measured.of(tau))),
         }
 
 
 def difference(values: np.ndarray, base: np.ndarray) -> dict[str, float]:
     """The paired difference over users."""
     some = ~np.isnan(values) & ~np.isnan(base)
+    if not some.any():
+        return {"difference": np.nan, "low": np.nan, "high": np.nan, "n": 0}
     return asdict(paired(values[some], base[some], draws=BOOTSTRAPS))
+
+
+def flat(name: str, values: dict[str, float]) -> dict[str, float | None]:
+    """A value under its name, and its interval, p and n under names that begin with it."""
+    value, *_ = values
+    return {
+        name if key == value else f"{name}_{key.removesuffix('_users')}": None if v != v else v
+        for key, v in values.items()
+    }
 
 
 def ways_of(bench: Bench, wordings: list[str]) -> dict[str, Way]:
