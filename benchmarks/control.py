@@ -153,8 +153,9 @@ class Fold:
     def of(cls, known: Dataset, asked: Dataset, shelf: np.ndarray) -> Fold:
         """Fit the base on what is known, and ask it about the users of the other rows."""
         barred = known.pairs().astype(bool)
-        relevant = asked.positives().astype(bool)
-        relevant = sparse.csr_matrix(relevant > relevant.multiply(barred))[:, shelf]
+        relevant = asked.positives()
+        relevant = sparse.csr_matrix(relevant - relevant.multiply(barred))[:, shelf]
+        relevant.eliminate_zeros()
         users = np.flatnonzero(np.diff(relevant.indptr))
         scores = EASE().fit(known).score(users)[:, shelf]
         hashes = hash_ids(known.user_ids)[users], hash_ids(known.item_ids)[shelf]
@@ -179,7 +180,8 @@ class Fold:
 
     def ndcg_obeying(self, lists: np.ndarray, obeys: np.ndarray) -> np.ndarray:
         """The same on the test rows that obey; NaN for who has none."""
-        mine = sparse.csr_matrix(self.relevant.multiply(obeys[None]).astype(bool))
+        mine = sparse.csr_matrix(self.relevant.multiply(obeys[None].astype(float)))
+        mine.eliminate_zeros()
         some = np.diff(mine.indptr) > 0
         out = np.full(len(lists), np.nan)
         if some.any():
@@ -218,9 +220,14 @@ class Bench:
             self.valids.append(Fold.of(parts[0], parts[1], self.shelf))
             self.tests.append(Fold.of(parts[2], parts[3], self.shelf))
 
+    def kept(self, name: str, wish: str) -> Path:
+        """Where the answers to a wish are kept."""
+        words = f"{self.data} {len(self.shelf)} {name} {wish}".replace(",", "").replace(" ", "-")
+        return KEPT / f"{words}.json"
+
     def fit(self, name: str, way: Way, wish: str) -> Fit:
         """How well the shelf fits; a decoder's answers are kept."""
-        file = KEPT / f"{self.data}-{len(self.shelf)}-{name}-{wish.replace(' ', '-')}.json"
+        file = self.kept(name, wish)
         if name.startswith("decoder") and file.is_file():
             held = json.loads(file.read_text(encoding="utf-8"))
             return Fit(np.array(held["values"]))
@@ -350,7 +357,8 @@ def main() -> None:
         for name, way in ways_of(bench, wordings).items():
             odd = ODD[data] if "," not in name else {}
             for wish in [*wishes, *odd.values()]:
-                if name.startswith("decoder") and time.monotonic() > end:
+                asks = name.startswith("decoder") and not bench.kept(name, wish).is_file()
+                if asks and time.monotonic() > end:
                     print(f"left: {data} {name} '{wish}'", flush=True)
                     continue
                 fit = bench.fit(name, way, wish)
