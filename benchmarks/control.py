@@ -23,6 +23,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,11 @@ class Fold:
         scores = self.scores(fit, weight, hard).astype(np.float32)
         return top_k_rows(scores, K, *self.hashes)
 
+    @cached_property
+    def base(self) -> np.ndarray:
+        """The lists of the base."""
+        return self.lists(None)
+
     def ndcg(self, lists: np.ndarray) -> np.ndarray:
         """NDCG@10 a user."""
         return evaluate_lists(lists, Truth(self.relevant), ["ndcg"], K)["ndcg"]
@@ -262,15 +268,17 @@ class Bench:
         """Adherence and price of one way at one weight."""
         obeys = rule.mask(self.ruled)
 
+        made = {id(fold): fold.lists(fit.values, weight, fit.hard) for fold in self.tests}
+
         def lists(fold: Fold) -> np.ndarray:
-            return fold.lists(fit.values, weight, fit.hard)
+            return made[id(fold)]
 
         share = self.over_draws(lambda fold: adherence(lists(fold), obeys))
-        base_share = self.over_draws(lambda fold: adherence(fold.lists(None), obeys))
+        base_share = self.over_draws(lambda fold: adherence(fold.base, obeys))
         mine = self.over_draws(lambda fold: fold.ndcg(lists(fold)))
-        base = self.over_draws(lambda fold: fold.ndcg(fold.lists(None)))
+        base = self.over_draws(lambda fold: fold.ndcg(fold.base))
         obeying = self.over_draws(lambda fold: fold.ndcg_obeying(lists(fold), obeys))
-        base_obeying = self.over_draws(lambda fold: fold.ndcg_obeying(fold.lists(None), obeys))
+        base_obeying = self.over_draws(lambda fold: fold.ndcg_obeying(fold.base, obeys))
         by_draw = [float(adherence(lists(fold), obeys).mean()) for fold in self.tests]
         return {
             "data": self.data,
