@@ -23,6 +23,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -349,25 +350,39 @@ def main() -> None:
     if unknown := set(wordings) - set(template_names("wish")):
         parser.error(f"no wording {', '.join(sorted(unknown))}")
     end = time.monotonic() + 60 * told.minutes
-    benches = []
-    for data in told.data.split(","):
-        bench = Bench(data, told.items)
-        benches.append(bench)
-        wishes = wishes_of(data, bench.items)
+    benches = [Bench(data, told.items) for data in told.data.split(",")]
+    for bench, name, way, wish in sorted(asked(benches, wordings), key=costly):
+        asks = costly((bench, name, way, wish)) and not bench.kept(name, wish).is_file()
+        if asks and time.monotonic() > end:
+            print(f"left: {bench.data} {name} '{wish}'", flush=True)
+            continue
+        fit = bench.fit(name, way, wish)
+        rules = wishes_of(bench.data, bench.items)
+        if wish in rules:
+            bench.records += rows_of(bench, wish, rules[wish], name, fit)
+        else:
+            what = next(k for k, v in ODD[bench.data].items() if v == wish)
+            bench.records.append(bench.odd(what, wish, name, fit))
+        write(told.output, benches, told.items)
+
+
+Task = tuple[Bench, str, Way, str]
+
+
+def asked(benches: list[Bench], wordings: list[str]) -> list[Task]:
+    """All wishes by all ways; odd ones in the first wording only. The data sets take turns."""
+    rows: list[list[Task]] = []
+    for bench in benches:
+        rules = wishes_of(bench.data, bench.items)
         for name, way in ways_of(bench, wordings).items():
-            odd = ODD[data] if "," not in name else {}
-            for wish in [*wishes, *odd.values()]:
-                asks = name.startswith("decoder") and not bench.kept(name, wish).is_file()
-                if asks and time.monotonic() > end:
-                    print(f"left: {data} {name} '{wish}'", flush=True)
-                    continue
-                fit = bench.fit(name, way, wish)
-                if wish in wishes:
-                    bench.records += rows_of(bench, wish, wishes[wish], name, fit)
-                else:
-                    what = next(k for k, v in odd.items() if v == wish)
-                    bench.records.append(bench.odd(what, wish, name, fit))
-                write(told.output, benches, told.items)
+            odd = list(ODD[bench.data].values()) if "," not in name else []
+            rows.append([(bench, name, way, wish) for wish in [*rules, *odd]])
+    return [task for turn in zip_longest(*rows) for task in turn if task is not None]
+
+
+def costly(task: Task) -> int:
+    """Whether a decoder is asked: after all else, the plain wording first."""
+    return 1 + ("," in task[1]) if task[1].startswith("decoder") else 0
 
 
 def rows_of(bench: Bench, wish: str, rule: Rule, name: str, fit: Fit) -> list[dict[str, Any]]:
