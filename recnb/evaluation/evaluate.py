@@ -101,6 +101,10 @@ def evaluate(
     checked = {name: _checked(name, model) for name, model in models.items()}
     told = _told(reads or {}, checked)
     task = Task(split, protocol)
+    for one in checked.values():
+        if isinstance(one, Recommender) and not one.fitted:
+            one.check_installed()
+            one.check_data(split.known)
     steps = [(name, seed) for name, model in checked.items() for seed in seeds_of(model, seeds)]
     judged = []
     for done, (name, seed) in enumerate(steps):

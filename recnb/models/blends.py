@@ -64,6 +64,11 @@ class Hybrid(Recommender):
     def packages(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(dict.fromkeys(p for m in self.given() for p in m.packages))
 
+    def check_data(self, train: Dataset) -> None:
+        """What each part needs."""
+        for part in self.given():
+            part.check_data(train)
+
     @property
     def uses_history(self) -> bool:  # type: ignore[override]
         return any(m.uses_history for m in self.given())

@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from recnb.errors import InputError
 from recnb.evaluation.judge import plain_settings
@@ -321,10 +324,44 @@ def _method(name: str, cls: type[Recommender], method: str) -> str:
 
 
 def _build(cls: type[Recommender], name: str, settings: dict) -> Recommender:
-    known = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
-    for key in settings:
+    parameters = inspect.signature(cls.__init__).parameters
+    known = [p for p in parameters if p != "self"]
+    for key, value in settings.items():
         if key not in known:
             raise InputError(
                 f"'{name}' has no setting '{key}'", mend=f"it has {', '.join(known) or 'none'}"
             )
+        wanted = _unlike(value, parameters[key])
+        if wanted:
+            raise InputError(f"'{name}': {key}={value!r}", mend=f"{key} is {wanted}")
     return cls(**settings)
+
+
+def _unlike(value: object, parameter: inspect.Parameter) -> str:
+    """What a setting should be, where its value is of another type: numbers, yes or no; "" where it may stand.
+
+    Told by the annotation, where it names plain types only, else by the type of the default. Beside a number the only
+    word is the default's, such as "auto".
+    """
+    hint, default = parameter.annotation, parameter.default
+    if hint is parameter.empty:
+        hint = float if type(default) is int else type(default)  # 1 may stand for 1.0
+    names = (hint if isinstance(hint, str) else getattr(hint, "__name__", "")).replace(" ", "")
+    kinds = set(names.split("|"))
+    if not kinds & {"int", "float", "bool"} or kinds - {"int", "float", "bool", "str", "None"}:
+        return ""
+    if value is None and ("None" in kinds or default is None):
+        return ""
+    if isinstance(value, str) and value == default:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        fits = "bool" in kinds
+    elif isinstance(value, Real):
+        whole = float(value) == np.floor(float(value))
+        fits = "float" in kinds or ("int" in kinds and whole)
+    else:
+        fits = False
+    said = {"bool": "True or False", "float": "a number", "int": "a whole number"}
+    words = [word for kind, word in said.items() if kind in kinds]
+    words += [repr(default)] * isinstance(default, str) + ["None"] * ("None" in kinds)
+    return "" if fits else " or ".join(words)

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from recnb import optional
-from recnb.data import Dataset
+from recnb.data import Dataset, Text
 from recnb.errors import InputError
 from recnb.files import whole_folder, write_json
 from recnb.recommender.packing import pack
@@ -149,6 +149,17 @@ class Recommender(BaseEstimator):
     def check_installed(self) -> None:
         """Raise where a package that the model needs is missing; before any fitting."""
         optional.check_installed(type(self).__name__, *self.packages)
+
+    def check_data(self, train: Dataset) -> None:
+        """Raise where the data lack what the model needs, as far as it can be told before any fitting."""
+        if self.needs_ratings and train.feedback != "explicit":
+            raise InputError(
+                f"{type(self).__name__} predicts ratings and '{train.name}' is {train.feedback} feedback",
+                mend="declare feedback='explicit' or use als",
+            )
+        if self.needs_text:
+            told = getattr(self, "text", None)
+            (told if isinstance(told, Text) else Text()).chosen(train.items)
 
     def chosen(self) -> dict[str, Any]:
         """Settings that fitting with `valid` found, by name: those to keep when refitting.

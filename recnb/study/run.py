@@ -105,6 +105,9 @@ def run(
     for model in plan.models.values():
         if isinstance(model, Recommender):
             sources(model)  # read now: a file that is edited during the run is not what runs
+            if not model.fitted:  # a lack is told before hours of search and fitting
+                model.check_installed()
+                model.check_data(plan.split.known)
     with listening(progress, said):
         models, searches = _searched(plan, store, progress)
         ev = evaluate(

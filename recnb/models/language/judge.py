@@ -96,12 +96,17 @@ class LanguageJudge(CandidateScorer):
         """Numbers that fitting changed, and those of the decoder."""
         return 0, self.n_parameters_
 
+    def check_data(self, train: Dataset) -> None:
+        """Besides texts of the items, the wording must be there."""
+        super().check_data(train)
+        open_template(self.template, self.kind)
+        if self.n_history < 0:
+            raise InputError(f"n_history={self.n_history}", mend="0 or more")
+
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         for name in ("_opened", "_prompts"):
             self.__dict__.pop(name, None)
-        open_template(self.template, self.kind)  # before any work
-        if self.n_history < 0:
-            raise InputError(f"n_history={self.n_history}", mend="0 or more")
+        self.check_data(train)
         template = self.text or _usual(train.items)
         self.columns_ = template.chosen(train.items)
         self._keep_titles(self._titles(train.items))

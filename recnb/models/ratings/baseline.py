@@ -26,11 +26,7 @@ class RatingModel(Recommender):
         return Reads("pairs")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        if train.feedback != "explicit":
-            raise InputError(
-                f"{type(self).__name__} predicts ratings and '{train.name}' is {train.feedback} feedback",
-                mend="declare feedback='explicit' or use als",
-            )
+        self.check_data(train)
         ratings = train.matrix()
         if not ratings.nnz:
             raise InputError("no rating to learn from", file=train.name, mend="give ratings")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from recnb.errors import InputError
@@ -46,6 +47,13 @@ class Mine(Popularity):
     """A model of the reader's own."""
 
 
+class Plain(Popularity):
+    """One whose settings say no type."""
+
+    def __init__(self, most=1):
+        self.most = most
+
+
 @pytest.fixture
 def homes():
     """What a test registers is forgotten after it."""
@@ -70,6 +78,14 @@ def test_settings_are_passed_and_checked():
     assert make("ease", l2=3.0).l2 == 3.0
     with pytest.raises(InputError, match=r"'ease' has no setting 'lambda_'; it has l2, max_items"):
         make("ease", lambda_=3.0)
+
+
+def test_settings_of_every_type_that_fits_are_taken():
+    assert make("ease", l2=np.float32(3)).l2 == 3 and make("als", n_factors=np.int64(4))
+    assert make("tfidf[rank=auto,l2=2]").l2 == 2 and make("tfidf[rank=None]").rank is None
+    assert registry._build(Plain, "plain", {"most": 0.5}).most == 0.5
+    with pytest.raises(InputError, match="'plain': most='x'; most is a number"):
+        registry._build(Plain, "plain", {"most": "x"})
 
 
 def test_unknown_names_get_the_nearest_and_the_list():
@@ -135,7 +151,7 @@ def test_settings_in_brackets():
     assert blend.models[0].l2 == 5.0 and (few.n_factors, few.seed) == (8, 3)
     assert (fusion.modalities, fusion.method, fusion.seed) == ("text+image", "lora", 1)
     assert make("als[n_factors=8]", n_factors=9).n_factors == 9
-    assert make("text_dot[words=None]").words is None
+    assert make("text_dot[width=None]").width is None
     assert describe("ease[l2=5.0]") == describe("ease")
     with pytest.raises(InputError, match="cannot name a model"):
         register("mine[x]", EASE)
@@ -149,6 +165,13 @@ def test_settings_in_brackets():
         ("ease[]", "no setting"),
         ("ease[l3=1]", "no setting 'l3'"),
         ("ease[l2=1", "no model"),
+        ("ease[l2=abc]", r"'ease': l2='abc'; l2 is a number"),
+        ("ease[l2=True]", "l2 is a number"),
+        ("ease[l2=None]", "l2 is a number"),
+        ("tfidf[rank=best]", "rank is a whole number or 'auto' or None"),
+        ("als[n_factors=2.5]", "n_factors is a whole number"),
+        ("text_frozen[centre=1]", "centre is True or False"),
+        ("ease>[n=few]popularity", "n is a whole number"),
         ("ease,,random", "an empty name"),
         ("ease,ease", "stands twice"),
         ("mine=no.such.module:Class", "cannot be imported"),

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from recnb.data import Dataset, splits
+from recnb.errors import InputError
 from recnb.evaluation import Protocol, evaluate
-from recnb.models import parse_models
+from recnb.models import EASE, make, parse_models
 from recnb.models.table import DEFAULTS
 from recnb.study.run import Plan, choose_models, run
 from recnb.study.store import DiskStore
@@ -51,8 +52,6 @@ def test_a_description_is_text():
 
 
 def test_a_repeated_run_fits_nothing_for_other_orders_of_ties(tmp_path, monkeypatch):
-    from recnb.models import EASE, make
-
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(
         [
@@ -118,3 +117,35 @@ def test_an_edited_model_is_judged_anew(tmp_path, monkeypatch, changed: str):
     assert value(1, 1) == (first, True)
     second, reused = value(*((-1, 1) if changed == "model" else (1, -1)))
     assert not reused and second < first / 2
+
+
+@pytest.mark.parametrize(
+    "last, words",
+    [
+        ("tfidf", "no text"),
+        ("ease+tfidf", "no text"),
+        ("ease>lm_yes", "no text"),
+        ("baseline", "predicts ratings"),
+    ],
+)
+@pytest.mark.parametrize("trials", [0, 2])
+def test_what_the_data_lack_is_told_before_any_fit(tmp_path, monkeypatch, last, words, trials):
+    fits = []
+    monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
+    rows = pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyzxz")})
+    split = splits.random(Dataset.from_frames(rows))
+    with pytest.raises(InputError, match=words):
+        run(Plan(split, parse_models(f"ease,{last}"), Protocol(), trials=trials), tmp_path / "out")
+    assert not fits
+
+
+def test_a_wording_is_opened_before_any_fit(monkeypatch):
+    fits = []
+    monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
+    models = parse_models("ease,ease>lm_yes[template=nothing]")
+    rows = pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyxyx")})
+    items = pd.DataFrame({"item_id": ["x", "y"], "title": ["One", "Two"]})
+    split = splits.random(Dataset.from_frames(rows, items))
+    with pytest.raises(InputError, match="no template 'nothing'"):
+        evaluate(models, split, Protocol())
+    assert not fits
