@@ -154,8 +154,8 @@ class Vocabulary:
             how = ", the nearest spelling" if near else ""
         if not found:
             return None, ""
-        values = tuple(dict.fromkeys(v for some in found.values() for v in some))
-        return Condition(tuple(found), values, wanted=clause.wanted), how
+        named = tuple(dict.fromkeys(v for some in found.values() for v in some))
+        return Condition(tuple(found), named, wanted=clause.wanted), how
 
 
 def years(text: str) -> tuple[tuple[float | None, float | None] | None, str]:

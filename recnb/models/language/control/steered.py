@@ -61,8 +61,8 @@ class Steered(Recommender):
     -----
     A filter puts what does not obey behind all that does, in the base's order. Items that a decoder was not asked
     about stand behind those it was. A wish that no item fulfils, or of which nothing was understood, changes nothing
-    where a filter reads it; a decoder and a vector always move the list, which :func:`recnb.models.language.control.
-    measure.moved` measures.
+    where a filter reads it; a decoder and a vector move the list for any words
+    (:func:`recnb.models.language.control.measure.moved`).
     """
 
     def __init__(
