@@ -98,7 +98,12 @@ def evaluate(
         int, Option(min=0, help="Keep users and items with at least so many pairs (0 = all).")
     ] = 0,
     users: Annotated[
-        int, Option(min=0, help="Judge a random sample of so many users (0 = all).")
+        int,
+        Option(
+            min=0,
+            help="Cut the data to a random sample of so many users, before the split: rows of the others are not "
+            "trained on either (0 = all).",
+        ),
     ] = 0,
     draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 2000,
     interval: Annotated[

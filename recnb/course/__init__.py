@@ -5,7 +5,6 @@ from __future__ import annotations
 from recnb.course.baskets import baskets, middle_user
 from recnb.course.exercise import check
 from recnb.course.findings import Finding, Findings, findings, table_rows
-from recnb.course.images import as_jpeg
 from recnb.course.notebook import find_notebooks
 from recnb.course.notes import Notes
 from recnb.course.outputs import normalise
@@ -21,8 +20,10 @@ from recnb.course.running.runner import (
     RunResult,
     run_notebook,
 )
+from recnb.course.shown import Coloured, as_jpeg, coloured
 
 __all__ = [
+    "Coloured",
     "CourseResult",
     "Finding",
     "Findings",
@@ -38,6 +39,7 @@ __all__ = [
     "baskets",
     "browse",
     "check",
+    "coloured",
     "example_user",
     "find_notebooks",
     "findings",

@@ -109,6 +109,9 @@ def judge(
     reach = ceilings(fitted, task)
     record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown(), reach)
     findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
+    for remark in fitted.remarks() if fitted is not None else ():
+        n = len(task.users)
+        findings.append(Finding("remark", "note", n, n, f"{name}: {remark}", "read its value so"))
     return Judged(record, values, lists, findings, fitted)
 
 

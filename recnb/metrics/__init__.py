@@ -8,6 +8,7 @@ classification measures share names with the list metrics (`precision`, `recall`
 from __future__ import annotations
 
 from recnb.metrics.beyond_accuracy import (
+    adherence,
     coverage,
     gini,
     intra_list_diversity,
@@ -66,6 +67,7 @@ __all__ = [
     "OverSplits",
     "PerUser",
     "Truth",
+    "adherence",
     "auc",
     "average_precision",
     "average_precision_hits",

@@ -219,6 +219,33 @@ def intra_list_diversity(lists: Lists, vectors: ArrayLike) -> Floats:
     return out
 
 
+def adherence(lists: Lists, obeys: NDArray[np.bool_]) -> Floats:
+    """Share of each list that obeys a wish.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_users, n_ranks), integer
+    obeys : ndarray of shape (n_items,), bool
+        Whether an item obeys, by its attributes (:class:`recnb.models.Rule`).
+
+    Returns
+    -------
+    ndarray of shape (n_users,)
+        From 0 to 1; empty places are left out, an empty list is NaN.
+
+    Examples
+    --------
+    >>> adherence(np.array([[0, 1], [1, -1], [-1, -1]]), np.array([False, True, True]))
+    array([0.5, 1. , nan])
+    """
+    mask = np.asarray(obeys)
+    if mask.dtype != bool or mask.ndim != 1:
+        raise InputError(
+            f"obeys is {mask.dtype} of shape {mask.shape}", mend="give a bool for each item"
+        )
+    return _list_mean(lists, mask.astype(np.float64))
+
+
 def _checked(lists: Lists, n_items: int) -> Lists:
     lists = np.asarray(lists)
     if lists.ndim != 2 or not np.issubdtype(lists.dtype, np.integer):

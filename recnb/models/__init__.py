@@ -12,6 +12,10 @@ _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["padded"],
+    "language.control.measure": ["adherence_of", "moved"],
+    "language.control.rules": ["Condition", "Rule"],
+    "language.control.steered": ["Steered", "steer"],
+    "language.control.ways": ["Asked", "Edited", "Filter"],
     "rerank": ["Rerank"],
     "registry": ["About", "about", "describe", "make", "names", "parse_models", "register"],
 }

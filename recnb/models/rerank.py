@@ -20,6 +20,7 @@ from recnb.recommender import Recommender, score_candidates
 from recnb.recommender.blocks import top_k_rows
 
 WEIGHTS = tuple(round(0.1 * i, 1) for i in range(11))  # of the second stage
+_OFF = "so the second stage is switched off, and the lists are those of the first one alone"
 _CELLS = 2 * 10**7  # of one score matrix while the weight is chosen
 
 
@@ -65,7 +66,7 @@ class Rerank(Hybrid):
         n: int = 100,
         weight: float | None = None,
         scale: str = "zscore",
-        users: int = 300,
+        users: int = 100,
         seed: int | None = None,
     ) -> None:
         self.first = first
@@ -120,9 +121,9 @@ class Rerank(Hybrid):
         if not len(users):
             return 0.5
         if costly:
-            what = f"{type(self.first).__name__}>{type(self.second).__name__}"
             note(
-                f"{what}: the weight is chosen on {len(users):,} validation users, at most {self.n} candidates each"
+                f"{self._called}: the weight is chosen on {len(users):,} validation users, at most {self.n} "
+                "candidates each"
             )
         scores, items = self._candidates(users, validation.allowed, barred, validation.told)
         judged = self._judged(users, items, validation.told)
@@ -133,8 +134,19 @@ class Rerank(Hybrid):
             for weight in WEIGHTS
         ]
         best = next(i for i, value in enumerate(values) if value >= max(values) - 1e-12)
+        if not WEIGHTS[best]:
+            note(f"{self._called}: the weight is 0, {_OFF}")
         self.weights_ = np.array([WEIGHTS, values])  # (2, n_weights): the grid and its values
         return WEIGHTS[best]
+
+    @property
+    def _called(self) -> str:
+        return f"{type(self.first).__name__}>{type(self.second).__name__}"
+
+    def remarks(self) -> tuple[str, ...]:
+        """Says so where the second stage is switched off."""
+        more = super().remarks()
+        return more if self.weight_ else (*more, f"the weight of its second stage is 0, {_OFF}")
 
     def chosen(self) -> dict[str, Any]:
         """The weight, the number of candidates, and what the parts have chosen."""

@@ -164,6 +164,10 @@ class Recommender(BaseEstimator):
         """What the model measured of its own work, by name, for the table of costs; most measure nothing."""
         return {}
 
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of its results has to know of how it was fitted; a note of the report each."""
+        return ()
+
     def parameters(self) -> tuple[int, int]:
         """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""
         total = 0

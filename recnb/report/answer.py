@@ -59,9 +59,9 @@ class Answer:
 def answer(ev: Evaluation) -> Answer:
     """The best model that reads text with a language model against the strongest without one.
 
-    Where no language model was judged (or nothing else), the best model against popularity, or
-    against the next one. A model that has pictures, sounds, vectors or attributes beside its text is no
-    evidence for the language model: it is told of apart.
+    Where no language model was judged (or nothing else), the best model against the next one. A model
+    that has pictures, sounds, vectors or attributes beside its text is no evidence for the language model: it is told
+    of apart.
     """
     key = ev.headline
     measured = [m for m in ev.models if ev.mean_over_seeds(m, key) is not None]
@@ -81,9 +81,7 @@ def answer(ev: Evaluation) -> Answer:
     others = [m for m in measured if m != best]
     if not others:
         return _single(ev, best)
-    baseline = popular(ev)
-    to = baseline if baseline in others else ev.best(key, others)
-    return _compared(ev, best, to, asked=False, only_readers=bool(with_text))
+    return _compared(ev, best, ev.best(key, others), asked=False, only_readers=bool(with_text))
 
 
 def _apart(ev: Evaluation, models: list[str]) -> list[str]:

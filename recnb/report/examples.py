@@ -22,7 +22,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Example:
-    """One user: the last known items (newest first), test items, and each model's list."""
+    """One user: the last known items (newest first where there is an order), test items, and each model's list."""
 
     user: str
     known: list[Item]
@@ -48,6 +48,13 @@ def examples(ev: Evaluation) -> list[Example]:
         known, later = _items(one.known[:N_KNOWN]), _items(one.later[:N_KNOWN])
         out.append(Example(one.user, known, len(one.known), later, len(one.later), lists))
     return out
+
+
+def newest_first(ev: Evaluation) -> bool:
+    """Whether the known items have an order in time and the test part came after them."""
+    frame, name = ev.split_frame, ev.settings.get("split", {}).get("name")
+    ordered = frame is not None and bool({"timestamp", "position"} & set(frame.columns))
+    return ordered and name != "random"
 
 
 def _items(rows: pd.DataFrame) -> list[Item]:

@@ -13,7 +13,7 @@ from recnb.plots.canvas import rows_height
 from recnb.plots.words import people
 from recnb.report import beware, groups, methods, tables
 from recnb.report.answer import Answer, answer
-from recnb.report.examples import examples
+from recnb.report.examples import examples, newest_first
 from recnb.report.figures import Figure, figure
 from recnb.report.numbers import count
 from recnb.report.reading import READING
@@ -83,6 +83,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "checks": beware.checks(),
         "limits": beware.limits(ev, found),
         "examples": examples(ev),
+        "newest_first": newest_first(ev),
         "reading": READING,
         "models": ev.models,
         "settings": methods.settings_table(ev),

@@ -24,6 +24,7 @@ from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
 from recnb.report import write_report
 from recnb.study.search import search
+from recnb.study.source import sources
 from recnb.study.store import DiskStore
 
 _WORK = ".finished"
@@ -101,6 +102,9 @@ def run(
     output = made_folder(Path(output))
     models_folder = output / "models" if save_models else None
     store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
+    for model in plan.models.values():
+        if isinstance(model, Recommender):
+            sources(model)  # read now: a file that is edited during the run is not what runs
     with listening(progress, said):
         models, searches = _searched(plan, store, progress)
         ev = evaluate(

@@ -17,14 +17,16 @@ from recnb.evaluation.judge import Judged, plain_settings
 from recnb.evaluation.record import Record
 from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
+from recnb.study.source import sources
 
-_SCHEMA = 3  # of the kept files; another one is not read
+_SCHEMA = 4  # of the kept files; another one is not read
 
 
 class DiskStore:
     """A folder of finished judgements, one subfolder each, written whole or not at all.
 
-    A judgement is found again only for the same model class and settings, seed, split, protocol and version of recnb.
+    A judgement is found again only for the same model class, its source (where it is not recnb's), settings, seed,
+    split, protocol and version of recnb.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class DiskStore:
             what: Any = [
                 f"{type(model).__module__}.{type(model).__qualname__}",
                 plain_settings(model),
+                sources(model),
             ]
         elif isinstance(model, Lists):
             what = sha256(model.table.to_csv(index=False).encode()).hexdigest()
@@ -112,7 +115,9 @@ class DiskStore:
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""
         text = json.dumps(
-            [name, plain_settings(model), arguments, self.context], sort_keys=True, default=repr
+            [name, plain_settings(model), sources(model), arguments, self.context],
+            sort_keys=True,
+            default=repr,
         )
         return self.folder / f"search-{sha256(text.encode()).hexdigest()[:20]}.json"
 

@@ -11,7 +11,14 @@ import pytest
 
 import recnb
 
-FACES = ("recnb.encoders", "recnb.training", "recnb.tuning", "recnb.models.two_tower")
+FACES = (
+    "recnb.encoders",
+    "recnb.encoders.decoder",
+    "recnb.training",
+    "recnb.tuning",
+    "recnb.models.language",
+    "recnb.models.two_tower",
+)
 
 
 @pytest.mark.parametrize("face", FACES)

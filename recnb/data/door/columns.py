@@ -98,6 +98,10 @@ def told_by_names(
     notes = [f"columns: {', '.join(read)}"] if read else []
     if names.squashed(found["user_id"]) in names.VISITS and "user_id" not in asked:
         notes.append(f"each '{found['user_id']}' is taken as a user: no column names people")
+    if "timestamp" not in found and "timestamp" not in asked:
+        for clock in [c for c in free if _dated(grid, c, found["item_id"])][:1]:
+            flag = columns_flag({**chosen, "timestamp": clock})
+            notes.append(f"'{clock}' looks like times and is left aside; {flag} reads it")
     if free:
         notes.append(
             f"columns left aside: {', '.join(map(str, free[:12]))}{' …' if len(free) > 12 else ''}"
@@ -236,6 +240,25 @@ def _clock(grid: Grid, free: list, found: Mapping, dates: str | None, own: bool)
     )
 
 
+def _dated(grid: Grid, column: str, item: str) -> bool:
+    """Whether the first cells are dates that differ among the rows of an item: a release date describes it."""
+    head = grid.frame[[column, item]].iloc[:2000].dropna()
+    cells_ = values.emptied(head[column])[0].dropna()
+    if cells_.empty or not (head[column].groupby(head[item]).nunique() > 1).any():
+        return False
+    if not values.is_text(cells_):
+        return pd.api.types.is_datetime64_any_dtype(cells_)
+    if cells_.astype(str).str.match(r"\s*\d{4}-\d\d?-\d\d?").all():
+        return True
+    try:
+        read, _ = values.times(cells_, grid.file, str(column), None)
+    except Undecided:  # a date, of which only the order of day and month is open
+        return True
+    except InputError:
+        return False
+    return pd.api.types.is_datetime64_any_dtype(read)
+
+
 def _known(found: Mapping[str, str]) -> dict[str, str]:
     return {("rating" if k == "count" else k): v for k, v in found.items() if k != str(v)}
 
@@ -366,12 +389,10 @@ def _renamed(header: list, found: dict[str, str]) -> tuple[dict[str, str], list[
             while plain in new.values():
                 plain += "_"
             new[name] = plain
-    changed = [
-        f"{ours} from '{theirs}'"
-        for theirs, ours in new.items()
-        if ours in ("item_id", "title", "text") and ours != str(theirs)
-    ]
-    return new, [f"columns: {', '.join(changed)}"] if changed else []
+    if all(ours == str(theirs) for theirs, ours in new.items()):
+        return new, []
+    read = [o if o == str(theirs) else f"{o} from '{theirs}'" for theirs, o in new.items()]
+    return new, [f"columns: {', '.join(read[:20])}{' …' if len(read) > 20 else ''}"]
 
 
 def _share(series: pd.Series, used: set[str]) -> float:

@@ -275,7 +275,8 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
     frame["item_id"], said = values.ids(frame["item_id"], "item_id")
     notes = [*grid.notes, *notes, *said]
     frame, told = layouts.properties(frame[frame["item_id"].notna()])
-    notes += told
+    frame, said = values.with_plain_numbers(frame, ("item_id", "title", "text"))
+    notes += told + said
     named = next(theirs for theirs, ours in found.items() if ours == "item_id")
     if "title" not in frame and names.squashed(named) in names.TITLES:
         frame = frame.assign(title=frame["item_id"])
@@ -302,7 +303,8 @@ def read_entities(path: str | Path, key: str, reading: Reading) -> Arrived:
     """The items or users of a data folder: `key`, and the other columns under their names."""
     chosen = reading.item_columns if key == "item_id" else {}
     grid = read_grid(path, reading, chosen.values(), numbered=False)
-    if key in grid.frame:
-        return Arrived(grid.frame, grid.notes)
-    found, notes = columns.of_entities(grid, key, chosen)
-    return Arrived(grid.frame.rename(columns=found), [*grid.notes, *notes])
+    found, notes = ({}, []) if key in grid.frame else columns.of_entities(grid, key, chosen)
+    frame, said = values.with_plain_numbers(
+        grid.frame.rename(columns=found), (key, "title", "text")
+    )
+    return Arrived(frame, [*grid.notes, *notes, *said])

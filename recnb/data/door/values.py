@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,20 @@ def numbers(series: pd.Series, column: str) -> tuple[pd.Series, list[str]]:
     else:
         return series, notes
     return text, notes
+
+
+def with_plain_numbers(frame: pd.DataFrame, but: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Columns of text that hold nothing but numbers with commas become numbers, which is said."""
+    notes: list[str] = []
+    for name in frame.columns:
+        if name in but or not is_text(frame[name]):
+            continue
+        text, said = numbers(frame[name], str(name))
+        if not any("comma" in note for note in said):
+            continue
+        frame = frame.assign(**{name: pd.to_numeric(text)})
+        notes += said
+    return frame, notes
 
 
 # -------------------------------------------------------------------- times

@@ -55,9 +55,9 @@ class Decoder:
 
     Notes
     -----
-    All probabilities are those of reading each prompt alone, to rounding (below 1e-4 in float32): what prompts share
-    is read once, see :func:`recnb.encoders.decoder.passes.score`. How text becomes tokens, and what a boundary between
-    a beginning and what follows it is: :class:`recnb.encoders.decoder.tokens.Tokens`.
+    All probabilities are those of reading each prompt alone, to rounding (a title in float32: 1e-4 nats): what prompts
+    share is read once, see :func:`recnb.encoders.decoder.passes.score`. How text becomes tokens, and what a boundary
+    between a beginning and what follows it is: :class:`recnb.encoders.decoder.tokens.Tokens`.
 
     Examples
     --------

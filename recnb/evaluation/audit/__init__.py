@@ -57,6 +57,7 @@ CHECKS = {
     "optimistic_ties": "hits that stand first among equal scores",
     "short_lists": "lists with empty places",
     "constant_scores": "users whose listed items all have one score",
+    "remark": "what a model says of how it was fitted",
     "ceiling": "how far the candidates of a two-stage model could reach at most",
     "repeats_popularity": "models whose lists are the popular items",
     "missing_baseline": "no random, popularity or tuned classical model in the table",

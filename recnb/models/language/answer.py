@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,9 +17,12 @@ from recnb.models.language.histories import Told
 from recnb.models.language.judge import LanguageJudge
 from recnb.models.language.questions import Question, from_later, from_rows
 from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
+from recnb.progress import duration, note
+from recnb.recommender.candidates import LONG
 from recnb.tuning.methods import PEFT
 
 FROZEN = "frozen"
+_FEW = 4  # histories judged before the time of the others is said
 
 
 class LMYes(LanguageJudge):
@@ -88,7 +92,7 @@ class LMYes(LanguageJudge):
         pairs_per_step: int = 32,
         group: int = 10,
         rows: int | None = 2000,
-        valid_rows: int = 300,
+        valid_rows: int = 200,
         platt: tuple[float, float] | None = None,
         checkpoint: str | None = None,
         max_tokens: int | None = None,
@@ -229,12 +233,28 @@ class LMYes(LanguageJudge):
             np.isfinite(scores), platt(np.where(np.isfinite(scores), scores, 0)), np.nan
         )
 
+    def _judged_in_sight(self, told: Sequence[Told], items: np.ndarray) -> np.ndarray:
+        """As :meth:`judge`; a few histories first, and then how long the rest will take, where it is long."""
+        few = min(_FEW, len(told))
+        _ = self._decoder.network  # opening it is no part of the pace
+        start = time.perf_counter()
+        head = self.judge(told[:few], items[:few])
+        to_come = (time.perf_counter() - start) * (len(told) - few) / few
+        if few == len(told):
+            return head
+        if to_come >= LONG:
+            n = int((items[few:] >= 0).sum())
+            note(
+                f"{type(self).__name__}: {n:,} validation rows calibrate it, about {duration(to_come)}"
+            )
+        return np.concatenate([head, self.judge(told[few:], items[few:])])
+
     def calibrated(self, questions: Sequence[Question]) -> Calibration:
         """Platt's numbers from questions whose answers are known, and how much they mend."""
         width = max(len(q.items) for q in questions)
         items = np.stack(
             [np.pad(q.items, (0, width - len(q.items)), constant_values=-1) for q in questions]
         )
-        scores = self.judge([q.told for q in questions], items)[items >= 0]
+        scores = self._judged_in_sight([q.told for q in questions], items)[items >= 0]
         users = np.concatenate([np.full(len(q.items), q.user) for q in questions])
         return Calibration.of(scores, np.concatenate([q.liked for q in questions]), users)

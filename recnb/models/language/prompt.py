@@ -165,7 +165,7 @@ class Prompts:
             raise InputError(
                 f"the prompt '{self.template.name}' has {self.limit - room:,} tokens without any history, and "
                 f"{self.decoder.name} reads {self.limit:,}",
-                mend="shorten the instruction or the titles, or take a decoder of a longer context",
+                mend="shorten the instruction, the wish or the titles, or take a decoder of a longer context",
             )
         opinions: Sequence[bool | None] = told.liked or (None,) * len(told.items)
         n = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from recnb.errors import InputError
 
 # What a template asks for, and the field without which it cannot ask it.
-KINDS = {"answer": "item", "title": None, "order": "candidates"}
+KINDS = {"answer": "item", "title": None, "order": "candidates", "wish": "item"}
 FIELDS = (
     "history",
     "liked",
@@ -21,6 +21,7 @@ FIELDS = (
     "instruction",
     "thing",
     "things",
+    "wish",
 )
 _LINE = ("title", "opinion")  # fields of a line of the history
 _KEYS = ("line", "plain", "liked", "disliked", "answers", "system")
@@ -35,13 +36,15 @@ class Template:
     ----------
     name : str
         That of its file.
-    kind : {"answer", "title", "order"}
-        What the decoder is to say: an answer word about one candidate, a title, or the letters of candidates.
+    kind : {"answer", "title", "order", "wish"}
+        What the decoder is to say: an answer word about one candidate, a title, the letters of candidates, or an
+        answer word about an item and a wish, without a history.
     text : str
         The question, with fields in braces. One of ``{history}`` (lines, the oldest first) and ``{liked}`` (titles
         between commas) must stand in it; ``{disliked}``, ``{instruction}``, ``{thing}`` and ``{things}`` may.
         ``{item}`` must where the answer is a word, behind the history, so that all candidates share what stands
-        before; ``{candidates}`` must where it is an order. A line whose fields are all empty is left out.
+        before (of kind "wish" ``{wish}`` stands for the history); ``{candidates}`` must where it is an order. A line
+        whose fields are all empty is left out.
     line : str
         A line of the history, of ``{title}`` and ``{opinion}``.
     plain : str
@@ -108,7 +111,10 @@ class Template:
                     raise _error(f"has a field {{{field}}}", file, f"use {_braced(known)}")
         if "{title}" not in self.line or "{title}" not in self.plain:
             raise _error("has a line without {title}", file, "write line: - {title}: {opinion}")
-        if not {"history", "liked"} & set(held):
+        if self.kind == "wish":
+            if "wish" not in held:
+                raise _error("has no {wish}", file, "put it in the text, before the {item}")
+        elif not {"history", "liked"} & set(held):
             raise _error("has neither {history} nor {liked}", file, "put one of them in the text")
         needed = KINDS[self.kind]
         for field in ("item", "candidates"):
@@ -121,9 +127,10 @@ class Template:
                     else f"a template of kind {self.kind} has none"
                 )
                 raise _error(problem, file, mend)
-        histories = {"history", "liked", "disliked"} & set(held)
-        if needed == "item" and max(map(_last(held), histories)) > held.index("item"):
-            raise _error("names the {item} before the history", file, "put the {item} last")
+        before = {"history", "liked", "disliked", "wish"} & set(held)
+        if needed == "item" and max(map(_last(held), before)) > held.index("item"):
+            what = "wish" if self.kind == "wish" else "history"
+            raise _error(f"names the {{item}} before the {what}", file, "put the {item} last")
 
     def filled(self, values: Mapping[str, str]) -> str:
         """The text with its fields replaced; lines whose fields are all empty are left out."""
@@ -155,7 +162,7 @@ def open_template(name: str, kind: str) -> Template:
     ----------
     name : str
         Of :func:`template_names`, or the path of a file that ends in ``.txt``.
-    kind : {"answer", "title", "order"}
+    kind : {"answer", "title", "order", "wish"}
 
     Raises
     ------

@@ -278,7 +278,7 @@ def test_trials_choose_on_valid_and_are_kept(folder: Path):
 
 
 def test_two_stages_by_name(folder: Path):
-    args = ("evaluate", "mine", "--output", "out7", "-q", "--models")
+    args = ("evaluate", "mine", "-k", "3", "--output", "out7", "-q", "--models")
     done = recnb(*args, "popularity,ease,popularity>[n=5]ease", cwd=folder)
     assert done.returncode == 0, done.stderr
     ev = Evaluation.load(folder / "out7")

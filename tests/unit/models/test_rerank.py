@@ -87,6 +87,14 @@ def test_weight_zero_is_the_first_model_and_the_second_is_not_asked(ds):
     assert Tastes.asked == 0
 
 
+def test_a_second_stage_that_is_switched_off_is_said_in_the_report(ds):
+    split = splits.random(ds, seed=0)
+    off = {w: make("popularity>itemknn", n=20, weight=w) for w in (0.0, 1.0)}
+    found = evaluate({"off": off[0.0], "on": off[1.0]}, split, Protocol(k=5, draws=1000)).findings
+    said = [f.evidence for f in found if f.code == "remark"]
+    assert len(said) == 1 and said[0].startswith("off: the weight of its second stage is 0")
+
+
 def test_equal_scores_of_the_second_keep_the_order_of_the_first(ds):
     class Nothing(Tastes):
         def _score_candidates(self, users, items, history):
@@ -180,7 +188,7 @@ def test_names():
         "n": 20,
         "weight": 0.5,
         "scale": "zscore",
-        "users": 300,
+        "users": 100,
         "seed": None,
     }
     assert type(make("ease+tfidf>popularity").first).__name__ == "Blend"

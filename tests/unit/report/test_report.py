@@ -310,6 +310,21 @@ def test_no_language_model_is_said(split, tmp_path):
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_without_a_language_model_the_best_is_compared_with_the_next(split):
+    models = {"popularity": make("popularity"), "good": scores(split, 0.6, 1)}
+    models["best"] = scores(split, 0.9, 2)
+    found = answer(evaluate(models, split, PROTOCOL))
+    assert (found.model, found.reference) == ("best", "good")
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_random_split_has_no_newest(tmp_path):
+    ev = evaluate({"ease": make("ease")}, splits.random(data_set()), PROTOCOL)
+    text = report(ev, tmp_path).text
+    assert "Known: " in text and "newest first" not in text
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_one_model(split, tmp_path):
     page = report(evaluate({"ease": make("ease")}, split, PROTOCOL), tmp_path)
     assert "One model was judged: nothing to compare it with" in page.text

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from recnb.data import Dataset, splits
-from recnb.evaluation import Protocol
+from recnb.evaluation import Protocol, evaluate
+from recnb.models import parse_models
 from recnb.models.table import DEFAULTS
 from recnb.study.run import Plan, choose_models, run
+from recnb.study.store import DiskStore
 
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
 
@@ -71,3 +74,47 @@ def test_a_repeated_run_fits_nothing_for_other_orders_of_ties(tmp_path, monkeypa
     assert len(fits) == 1 + 4
     assert "tied_timestamps" in {finding.code for finding in again.findings}
     assert again.findings == first.findings
+
+
+_MINE = """
+import numpy as np
+from recnb import Recommender
+from {helper} import SIGN
+
+
+class Mine(Recommender):
+    def _fit(self, train, valid):
+        self.counts_ = np.asarray(train.positives().sum(axis=0)).ravel().astype("float32")
+
+    def score(self, users, history=None):
+        return np.tile({sign} * SIGN * self.counts_, (len(users), 1))
+"""
+
+
+@pytest.mark.parametrize("changed", ["model", "import"])
+def test_an_edited_model_is_judged_anew(tmp_path, monkeypatch, changed: str):
+    name, helper = f"edited_{changed}", f"beside_{changed}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        [(f"u{u}", f"i{int(i)}") for u in range(60) for i in set(rng.geometric(0.1, 12))],
+        columns=["user_id", "item_id"],
+    )
+    split, protocol = splits.random(Dataset.from_frames(rows)), Protocol(draws=1000)
+
+    def value(sign: int, factor: int) -> tuple[float, bool]:
+        (tmp_path / f"{name}.py").write_text(_MINE.format(helper=helper, sign=sign))
+        (tmp_path / f"{helper}.py").write_text(f"SIGN = {factor}\n")
+        for module in (name, helper):
+            sys.modules.pop(module, None)
+        importlib.invalidate_caches()
+        store = DiskStore(tmp_path / "kept", split, protocol)
+        ev = evaluate(parse_models(f"mine={name}:Mine"), split, protocol, store=store)
+        return ev.table()["value"].iloc[0], store.reused == ["mine, seed 0"]
+
+    first, _ = value(1, 1)
+    assert value(1, 1) == (first, True)
+    second, reused = value(*((-1, 1) if changed == "model" else (1, -1)))
+    assert not reused and second < first / 2

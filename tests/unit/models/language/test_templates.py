@@ -9,9 +9,9 @@ from recnb.models.language.templates import KINDS, Template, open_template, temp
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_package_has_eight_wordings_of_each_kind(kind):
+def test_the_package_has_several_wordings_of_each_kind(kind):
     names = template_names(kind)
-    assert len(names) >= 8 and "plain" in names
+    assert len(names) >= (3 if kind == "wish" else 8) and "plain" in names
     texts = {open_template(name, kind).text for name in names}
     assert len(texts) == len(names)
 
@@ -42,6 +42,8 @@ BROKEN = {
     "neither {history} nor {liked}": ("---\n{item}\n", "answer"),
     "names the {item} before the history": ("---\n{item}\n{history}\n", "answer"),
     "{item} before the history": ("---\n{liked}\n{item}\n{disliked}\n", "answer"),
+    "no {wish}": ("---\n{item}\n", "wish"),
+    "names the {item} before the wish": ("---\n{item}\n{wish}\n", "wish"),
     "no {candidates}": ("---\n{history}\n", "order"),
     "has {item} 1 times": ("---\n{history}\n{item}\n", "title"),
     "has a field {histroy}": ("---\n{histroy}\n{item}\n", "answer"),
