@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tools.site import picture
+from tools.site import picture, recorded
 from tools.site.readme import TEMPLATES, filled, findings, made
 from tools.site.recorded import ROOT, row, table
 
@@ -95,8 +95,20 @@ def test_every_result_and_notebook_has_a_page(site):
 def test_numbers_of_the_readme_are_those_of_the_results(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     lines = findings(TEMPLATES[name], "results/{}.json")
-    assert len(re.findall(r"^- ", lines, re.M)) == 8
+    assert len(re.findall(r"^- ", lines, re.M)) == 9
     assert filled(text, made(name)) == text, "run: python -m tools.site.readme"
+
+
+@pytest.mark.parametrize(("name", "shop"), list(zip(TEMPLATES.items(), ("your shop", "你的商店"))))
+def test_the_advice_stands_only_where_the_numbers_carry_it(monkeypatch, name, shop):
+    known = recorded.row
+    assert shop in findings(name[1], "{}")
+
+    def other(file, *path, **wanted):
+        return known(file, *path, **wanted) | ({"low": 0.01} if file == "warm_hybrid" else {})
+
+    monkeypatch.setattr(recorded, "row", other)
+    assert shop not in findings(name[1], "{}")
 
 
 def test_the_picture_is_drawn_from_the_results():
