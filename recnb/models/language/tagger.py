@@ -312,7 +312,8 @@ class SlateTagger(JointReader):
             back = np.full(items.shape, np.nan)
             np.put_along_axis(back, order, read, axis=1)
             means.append(back)
-        return _agreement(*means, items >= 0)
+        one, two = means
+        return _agreement(one, two, items >= 0)
 
 
 def _agreement(one: np.ndarray, two: np.ndarray, there: np.ndarray) -> dict[str, float]:

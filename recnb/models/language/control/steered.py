@@ -110,7 +110,8 @@ class Steered(Recommender):
     @property
     def _fitted_base(self) -> Recommender:
         # a model read from disk holds its fitted base as a setting
-        return getattr(self, "base_", self.base)
+        fitted: Any = getattr(self, "base_", self.base)
+        return fitted
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         wish = self._checked()

@@ -57,6 +57,8 @@ class JointReader(CandidateScorer):
 
         def __getattr__(self, name: str) -> Any: ...
 
+    language_: dict[str, Any]  # the language model's name, checksum and numbers
+
     # -- what a subclass says
 
     @property
@@ -115,7 +117,8 @@ class JointReader(CandidateScorer):
         self.__dict__.pop("_network", None)
         self.__dict__.pop("_measured_pace", None)
         self._learn_texts(train)
-        self.scale_ = tuple(map(float, train.scale)) if train.scale else (0.0, 0.0)
+        low, high = train.scale or (0.0, 0.0)
+        self.scale_: tuple[float, float] = (float(low), float(high))
         held = Histories.of(train)
         self._keep(held)
         ratings = ratings_of(held, train) if self._rated else None

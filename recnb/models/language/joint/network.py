@@ -108,7 +108,7 @@ class JointNetwork(nn.Module):
         """The language model's parameters and all else, for the optimiser."""
         encoder = list(self.tower.trained_parameters())
         tables = [t.weight for t in self._tables()]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"name": "encoder", "params": encoder},
             {"name": "head", "params": list(self.match.parameters())},
             # Adam moves noise as fast as signal: a place in a slate has no signal
