@@ -55,9 +55,9 @@ class JointReader(CandidateScorer):
 
     if TYPE_CHECKING:  # settings by name
 
-        def __getattr__(self, name: str) -> Any: ...
+        language_: dict[str, Any]  # the language model's name, checksum and numbers
 
-    language_: dict[str, Any]  # the language model's name, checksum and numbers
+        def __getattr__(self, name: str) -> Any: ...
 
     # -- what a subclass says
 
@@ -117,8 +117,7 @@ class JointReader(CandidateScorer):
         self.__dict__.pop("_network", None)
         self.__dict__.pop("_measured_pace", None)
         self._learn_texts(train)
-        low, high = train.scale or (0.0, 0.0)
-        self.scale_: tuple[float, float] = (float(low), float(high))
+        self.scale_: tuple[float, float] = train.scale or (0.0, 0.0)
         held = Histories.of(train)
         self._keep(held)
         ratings = ratings_of(held, train) if self._rated else None
