@@ -54,7 +54,6 @@ class JointReader(CandidateScorer):
     methods = JOINT_METHODS
 
     if TYPE_CHECKING:  # settings by name
-
         language_: dict[str, Any]  # the language model's name, checksum and numbers
 
         def __getattr__(self, name: str) -> Any: ...
