@@ -68,7 +68,7 @@ def draw() -> str:
         ax.set_xlabel(
             "% of NDCG@10: reading words and meaning together,\nless the better of the two alone"
         )
-        ax.set_title("New items: what does a language model add to counted words?")
+        ax.set_title("New items: what does a language model\nadd to counted words?")
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
         ax.tick_params(axis="y", length=0)
