@@ -93,8 +93,8 @@ def with_plain_numbers(frame: pd.DataFrame, but: Collection[str]) -> tuple[pd.Da
     """Columns of text that hold nothing but numbers with commas become numbers, which is said."""
     notes: list[str] = []
     for name in frame.columns:
-        if name in but or not is_text(frame[name]):
-            continue
+        if name in but or pd.api.types.infer_dtype(frame[name], skipna=True) != "string":
+            continue  # numbers already, or lists as parquet holds them
         text, said = numbers(frame[name], str(name))
         if not any("comma" in note for note in said):
             continue

@@ -32,7 +32,7 @@ def near_pairs(texts: list[str]) -> int:
 
     Examples
     --------
-    >>> near_pairs(["the green tea of the old garden, 20 bags", "the green tea of the old gardens, 20 bags", "coal"])
+    >>> near_pairs(["green tea from the old garden", "Green tea from the old garden", "coal"])
     2
     """
     from sklearn.feature_extraction.text import TfidfVectorizer

