@@ -192,3 +192,12 @@ def test_the_new_names_of_the_items_columns_are_said(tmp_path):
     assert said == [
         "items: columns: item_id from 'ArtNr', title from 'Name', farbe from 'Farbe', zahl"
     ]
+
+
+def test_items_may_hold_lists(tmp_path):
+    rows = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]})
+    rows.to_parquet(tmp_path / "interactions.parquet")
+    items = pd.DataFrame({"item_id": ["x", "y"], "genres": [["drama", "war"], ["comedy"]]})
+    items.to_parquet(tmp_path / "items.parquet")
+    ds = load(tmp_path)
+    assert [list(genres) for genres in ds.items["genres"]] == [["drama", "war"], ["comedy"]]
