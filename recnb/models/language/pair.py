@@ -15,6 +15,7 @@ from recnb.models.language.calibration import Calibration, Platt
 from recnb.models.language.histories import Told
 from recnb.models.language.joint.asked import Asked
 from recnb.models.language.joint.model import JointReader
+from recnb.training.regularisation.settings import Regularisation
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.sequences import Layout
@@ -59,6 +60,9 @@ class TextPair(JointReader):
         At most so many epochs; `patience` epochs without a better validation value end it.
     lr, lr_encoder, weight_decay, dropout
         `lr` of the head; None: what is usual for the method.
+    word_dropout, synonyms, adversarial, epsilon, pgd_steps, r_drop, label_smoothing, average, average_decay, swa_start
+        Against overfitting, see :class:`recnb.training.Regularisation`: noise on words needs all layers, noise on
+        labels the loss "bce" of clicks.
     calibration : tuple of two floats, optional
         Slope and shift of :meth:`probability`; None: found on the validation part.
     checkpoint : str, optional
@@ -105,6 +109,16 @@ class TextPair(JointReader):
         lr_encoder: float | None = None,
         weight_decay: float = 0.01,
         dropout: float = 0.1,
+        word_dropout: float = 0.0,
+        synonyms: float = 0.0,
+        adversarial: str = "none",
+        epsilon: float = 0.1,
+        pgd_steps: int = 3,
+        r_drop: float = 0.0,
+        label_smoothing: float = 0.0,
+        average: str = "none",
+        average_decay: float = 0.99,
+        swa_start: int = 0,
         calibration: tuple[float, float] | None = None,
         checkpoint: str | None = None,
         seed: int = 0,
@@ -130,6 +144,16 @@ class TextPair(JointReader):
         self.lr_encoder = lr_encoder
         self.weight_decay = weight_decay
         self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.synonyms = synonyms
+        self.adversarial = adversarial
+        self.epsilon = epsilon
+        self.pgd_steps = pgd_steps
+        self.r_drop = r_drop
+        self.label_smoothing = label_smoothing
+        self.average = average
+        self.average_decay = average_decay
+        self.swa_start = swa_start
         self.calibration = calibration
         self.checkpoint = checkpoint
         self.seed = seed
@@ -191,6 +215,12 @@ class TextPair(JointReader):
                 raise InputError(
                     f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
                 )
+
+        if Regularisation.of(self).changes_labels and self._loss != "bce":
+            raise InputError(
+                "label_smoothing and r_drop take a candidate for wanted or not",
+                mend="use loss='bce' and target='click'",
+            )
 
     def _learn_valid(self, asked: Asked | None) -> None:
         """Calibrate what is said of clicks."""

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from recnb.encoders.text.joint import JointTower
+from recnb.encoders.text.views import vocabulary_of
+from recnb.errors import InputError
 from recnb.models.language.joint.drawing import Draws
 from recnb.models.language.joint.network import JointNetwork
 from recnb.progress import duration, note, tell
 from recnb.recommender.candidates import LONG
-from recnb.training import Batches, Trained, Training, train
+from recnb.training import Batches, Regularisation, Regularised, Trained, Training, train
 from recnb.tuning.methods import counts, method_of, tune
 
 WHOLE = ("full", "top_layers")  # train whole layers, and put nothing into the network
@@ -37,7 +39,8 @@ def opened(
     ----------
     encoder : TextEncoder
     settings : JointReader
-        Read for `n_layers`, `method`, `size`, `max_history`, `dropout`, `lr` and `seed`.
+        Read for `n_layers`, `method`, `size`, `max_history`, `dropout`, `lr`, `seed` and what is done against
+        overfitting.
     texts : sequence of str
     sees, loss, slots, mean
         As :class:`JointNetwork` takes them.
@@ -47,10 +50,18 @@ def opened(
     adapt = None
     if settings.method not in WHOLE:
         adapt = partial(tune, method=settings.method, size=settings.size, n_layers=depth)
+    words, asked = None, Regularisation.of(settings)
+    if asked.changes_words and depth < encoder.n_layers:
+        raise InputError(
+            f"word_dropout and synonyms change words that the lower {encoder.n_layers - depth} layers have read once",
+            mend=f"let all layers read the pair: n_layers={encoder.n_layers}",
+        )
+    if asked.changes_words and tuned is None:
+        words = vocabulary_of(encoder, bool(asked.synonyms))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         tower = JointTower(
-            encoder, texts, depth, dropout=settings.dropout, tuned=tuned, adapt=adapt
+            encoder, texts, depth, dropout=settings.dropout, tuned=tuned, adapt=adapt, words=words
         )
         network = JointNetwork(
             tower,
@@ -79,7 +90,8 @@ def train_network(
     ----------
     network : JointNetwork
     settings : JointReader
-        Read for `n_epochs`, `lr`, `lr_encoder`, `method`, `weight_decay`, `patience`, `seed` and `checkpoint`.
+        Read for `n_epochs`, `lr`, `lr_encoder`, `method`, `weight_decay`, `patience`, `seed`, `checkpoint`
+        and what is done against overfitting.
     draws : Draws
     batch : callable
         ``batch(epoch, kind, rows, number)`` makes a batch of drawn rows.
@@ -104,7 +116,9 @@ def train_network(
         return Batches(draws.plan(epoch), partial(batch, epoch))
 
     heard = Announced(type(settings).__name__, settings.n_epochs)
-    return train(network, batches, how, value, heard, data=data)
+    shell = Regularised(network, Regularisation.of(settings), network.tower.words)
+    of_shell = None if value is None else lambda shell: value(shell.module)
+    return train(shell, batches, how, of_shell, heard, data=data)
 
 
 class Announced:
