@@ -57,7 +57,7 @@ def with_pseudo_labels(
     own["item"] = codes[best.ravel()][there.ravel()]
     own = own.astype({"user": rows["user"].dtype, "item": rows["item"].dtype})
     if train.feedback == "explicit" and train.scale is not None:
-        own["rating"] = np.full(len(own), train.scale[1], rows["rating"].dtype)
+        own["rating"] = np.float32(train.scale[1])
     if train.order:
         last = rows.groupby("user")[train.order].max()
         own[train.order] = last.loc[own["user"]].to_numpy() + 1
