@@ -158,12 +158,11 @@ def _sockets() -> dict[str, str]:
 
     A port that is free when it is chosen may be another kernel's when this one binds it, and then it dies at its start.
     """
-    paths = needed("jupyter_core.paths")
-    folder = paths.jupyter_runtime_dir()
+    folder = needed("jupyter_core.paths").jupyter_runtime_dir()
     file = os.path.join(folder, f"recnb-{uuid.uuid4().hex[:16]}.json")
     if os.name == "nt" or len(os.fsencode(file)) > 90:  # a socket's name has 104 bytes at most
         return {}
-    paths.ensure_dir_exists(folder, mode=0o700)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
     return {"transport": "ipc", "connection_file": file}
 
 
