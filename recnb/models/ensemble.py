@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.blends import Hybrid
+from recnb.models.common.composed import Composed
 from recnb.recommender import Recommender
 
 
-class Ensemble(Hybrid):
+class Ensemble(Composed):
     """The mean score of a model fitted from several seeds.
 
     Parameters
@@ -114,6 +115,10 @@ class Ensemble(Hybrid):
         history: Dataset | None = None,
     ) -> np.ndarray:
         return _mean_of(m.score_among(users, allowed, barred, history) for m in self.parts())
+
+    def with_items(self, items: pd.DataFrame) -> Recommender:
+        """A copy that also scores new items, where the model can."""
+        return self._grown(items)
 
     @available_if(lambda self: all(hasattr(m, "predict") for m in self.parts()))
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:

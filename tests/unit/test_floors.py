@@ -30,7 +30,7 @@ LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 # The report draws.
 BESIDE = {("report", "plots")}
 # In `models` a family knows what all share, and no other family; these join them.
-JOINING = {"registry", "blends", "ensemble", "rerank", "__init__"}
+JOINING = {"registry", "blends", "rerank", "__init__"}
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_CLASS = 14, 450, 300
 
 

@@ -12,9 +12,9 @@ from recnb.models.two_tower.heads import LAYERED, Head, make_head
 from recnb.models.two_tower.items import ItemFacts
 from recnb.models.two_tower.language import Language
 from recnb.models.two_tower.network import TwoTowerNetwork
-from recnb.models.two_tower.objective import Objective
 from recnb.models.two_tower.settings import Settings
 from recnb.models.two_tower.users import UserTower
+from recnb.training.regularisation.objective import Objective
 from recnb.tuning.adapters import SideAdapter
 from recnb.tuning.methods import method_of
 

@@ -10,9 +10,9 @@ from torch import nn
 from recnb.encoders.text.tower import TextTower
 from recnb.models.two_tower.fusion import Fuse
 from recnb.models.two_tower.heads import Head
-from recnb.models.two_tower.objective import Objective, Scores
 from recnb.models.two_tower.users import UserTower
 from recnb.training.batches import FRESH, LIVE
+from recnb.training.regularisation.objective import Objective, Scores
 from recnb.tuning.methods import budget_of
 
 CELLS = 2**22  # of a block of pairs when all are scored

@@ -25,7 +25,9 @@ KEPT_SCORES = (
 )  # of a teacher; of a larger matrix the rows are computed when they are asked for
 SAMPLE = 4096  # training rows by which the start is set
 
-Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
+BatchRows = Callable[
+    [int], list[tuple[int, np.ndarray]]
+]  # of an epoch: kind and rows of each batch
 Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
 
 
@@ -76,7 +78,7 @@ def fit_network(
     rows: Rows,
     users: UserFacts,
     data: Dataset,
-    plan: Plan,
+    plan: BatchRows,
     value: Callable[[Any], float] | None = None,
     teacher: Teacher | None = None,
 ) -> Trained:

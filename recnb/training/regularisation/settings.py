@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from recnb.errors import InputError
@@ -85,12 +85,6 @@ class Regularisation:
                 f"back_translation={self.back_translation!r}",
                 mend="two models joined by a comma: 'THERE,BACK'",
             )
-
-    @classmethod
-    def of(cls, model: Any) -> Regularisation:
-        """The settings of these names that a model has; the others keep their defaults."""
-        names = [part.name for part in fields(cls) if hasattr(model, part.name)]
-        return cls(**{name: getattr(model, name) for name in names})
 
     def check(self) -> None:
         """Done when they are made; the other groups of settings have it."""

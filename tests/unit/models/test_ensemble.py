@@ -12,7 +12,9 @@ from recnb.errors import InputError  # noqa: E402
 from recnb.models import MF, Ensemble, Popularity, make  # noqa: E402
 from recnb.models.registry import describe, register  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
-from tests.unit.models.two_tower.test_two_tower import folder, own, small, world  # noqa: E402, F401
+from tests.unit.models.two_tower.test_two_tower import small, world  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def test_the_mean_of_fits_from_other_seeds_is_kept(tmp_path):

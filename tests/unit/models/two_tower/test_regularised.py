@@ -13,17 +13,12 @@ from recnb.encoders.text.views import WordNoise  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.models import make  # noqa: E402
 from recnb.models.two_tower.language import other_readings  # noqa: E402
-from recnb.models.two_tower.objective import Objective, Scores  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
 from recnb.training.regularisation import divergence, smoothed_loss  # noqa: E402
-from tests.unit.models.two_tower.test_two_tower import (  # noqa: E402, F401
-    folder,
-    own,
-    small,
-    texts,
-    weights,
-    world,
-)
+from recnb.training.regularisation.objective import Objective, Scores  # noqa: E402
+from tests.unit.models.two_tower.test_two_tower import small, texts, weights, world  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 FROZEN = (
     {"word_dropout": 0.3},
@@ -88,9 +83,9 @@ def test_each_is_reached_by_name_and_changes_what_is_learned(settings, tmp_path)
     np.testing.assert_array_equal(load_model(tmp_path / "model").score(users), model.score(users))
 
 
-def test_other_readings_are_drawn_in_training_alone(folder):  # noqa: F811
+def test_other_readings_are_drawn_in_training_alone(tiny_bert):
     model = small(word_dropout=0.5, n_views=2, n_epochs=0)
-    encoder = TextEncoder(folder, max_tokens=32, normalise=False)
+    encoder = TextEncoder(tiny_bert, max_tokens=32, normalise=False)
     told = list(dict.fromkeys(texts()))
     readings = other_readings(encoder, model.settings, told, (2,))
     assert readings.shape == (2, len(told), 1, 16)

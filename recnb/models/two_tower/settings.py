@@ -10,6 +10,7 @@ from typing import Any
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
+from recnb.models.common.settings import at_least_one, group_of, not_negative, one_of
 from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
@@ -43,7 +44,7 @@ class Reading:
     words: int = 0
 
     def check(self) -> None:
-        _not_negative(self, "words")
+        not_negative(self, "words")
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ class Scoring:
         from recnb.models.two_tower.heads import HEADS
         from recnb.training.losses import LOSSES
 
-        _one_of(self, "head", HEADS)
-        _one_of(self, "loss", LOSSES)
-        _one_of(self, "start", STARTS)
-        _at_least_one(self, "width")
+        one_of(self, "head", HEADS)
+        one_of(self, "loss", LOSSES)
+        one_of(self, "start", STARTS)
+        at_least_one(self, "width")
         if not self.temperature > 0:
             raise InputError(f"temperature={self.temperature!r}", mend="above 0")
 
@@ -126,7 +127,7 @@ class Users:
         return "text" in self.parts
 
     def check(self) -> None:
-        _at_least_one(self, "max_history")
+        at_least_one(self, "max_history")
         several = len([part for part in self.parts if part in POOLINGS]) > 1
         if not set(self.parts) <= set(USER_PARTS) or several:
             raise InputError(
@@ -188,8 +189,8 @@ class Tuning:
         return lambda network: change(quantise(network, kind))
 
     def check(self) -> None:
-        _one_of(self, "method", tuple(METHODS))
-        _at_least_one(self, "n_layers", "size")
+        one_of(self, "method", tuple(METHODS))
+        at_least_one(self, "n_layers", "size")
         if self.quantise is not None and self.method in UNQUANTISED:
             raise InputError(
                 f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
@@ -225,7 +226,7 @@ class Fusion:
     def check(self) -> None:
         from recnb.models.two_tower.fusion import FUSIONS
 
-        _one_of(self, "fusion", FUSIONS)
+        one_of(self, "fusion", FUSIONS)
         for name in ("image_encoder", "audio_encoder"):
             value = getattr(self, name)
             miscased = str(value) != "cnn" and str(value).lower() == "cnn"
@@ -278,10 +279,10 @@ class Optimisation:
     seed: int = 0
 
     def check(self) -> None:
-        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
-        _not_negative(self, "l2", "head_epochs", "live_epochs")
+        at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
+        not_negative(self, "l2", "head_epochs", "live_epochs")
         if self.n_epochs is not None:
-            _not_negative(self, "n_epochs")
+            not_negative(self, "n_epochs")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
 
@@ -301,10 +302,7 @@ class Settings:
     @classmethod
     def of(cls, model: Any) -> Settings:
         """Those that a model has under their names."""
-        groups: list[Any] = [
-            group(**{part.name: getattr(model, part.name) for part in fields(group)})
-            for group in GROUPS
-        ]
+        groups: list[Any] = [group_of(model, group) for group in GROUPS]
         return cls(*groups)
 
     @property
@@ -403,25 +401,3 @@ class Settings:
 
 
 GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation, Regularisation)
-
-
-def _one_of(group: Any, name: str, known: tuple[str, ...]) -> None:
-    if getattr(group, name) not in known:
-        raise InputError(f"{name}={getattr(group, name)!r}", mend=f"one of {', '.join(known)}")
-
-
-def _at_least_one(group: Any, *names: str) -> None:
-    optional = {part.name for part in fields(group) if part.default is None}
-    for name in names:
-        value = getattr(group, name)
-        if name in optional:
-            if value is not None and not value >= 1:
-                raise InputError(f"{name}={value!r}", mend="at least 1, or None")
-        elif not value >= 1:
-            raise InputError(f"{name}={value!r}", mend="at least 1")
-
-
-def _not_negative(group: Any, *names: str) -> None:
-    for name in names:
-        if not getattr(group, name) >= 0:
-            raise InputError(f"{name}={getattr(group, name)!r}", mend="0 or more")
