@@ -141,20 +141,20 @@ def long(parts: dict[int, dict[str, Any]]) -> pd.DataFrame:
 
 def summary(common: dict, arms: dict[str, dict[int, dict]]) -> tuple[list[dict], list[dict]]:
     """Values, and differences to the arm where nothing is added, of one set, start and share."""
-    seeds = sorted(set.intersection(*(set(parts) for parts in arms.values())))
-    if not seeds or "none" not in arms:
+    if "none" not in arms:
         return [], []
-    arms = {arm: {s: parts[s] for s in seeds} for arm, parts in arms.items()}
-    arms["best"] = {
-        s: max((parts[s] for parts in arms.values()), key=lambda p: max(p["valid"])) for s in seeds
-    }
+    every = sorted(arms["none"])
+    arms = {arm: {s: parts[s] for s in every if s in parts} for arm, parts in arms.items()}
+    whole = [parts for parts in arms.values() if len(parts) == len(every)]
+    arms["best"] = {s: max((p[s] for p in whole), key=lambda p: max(p["valid"])) for s in every}
     frames = {arm: long(parts) for arm, parts in arms.items()}
-    common |= {"seeds": seeds, "metric": "ndcg", "k": 10, "candidates": "shelf"}
-    common["rows"] = [arms["none"][s]["rows"] for s in seeds]
-    common["people"] = [arms["none"][s]["people"] for s in seeds]
+    common |= {"metric": "ndcg", "k": 10, "candidates": "shelf"}
+    common["rows"] = [arms["none"][s]["rows"] for s in every]
+    common["people"] = [arms["none"][s]["people"] for s in every]
     records, differences = [], []
-    base = frames["none"].groupby("user")["value"].mean().mean()
     for arm, frame in frames.items():
+        seeds = sorted(arms[arm])
+        common["seeds"] = seeds
         per_user = frame.groupby("user")["value"].mean()
         low, high = bootstrap(per_user.to_numpy(), draws=DRAWS)
         row = {**common, "model": arm, "value": float(per_user.mean()), "low": low, "high": high}
@@ -169,6 +169,7 @@ def summary(common: dict, arms: dict[str, dict[int, dict]]) -> tuple[list[dict],
             continue
         both = frame.merge(frames["none"], on=["user", "seed"], validate="1:1")
         gaps = both.assign(value=both["value_x"] - both["value_y"])
+        base = both.groupby("user")["value_y"].mean().mean()
         by_user = gaps.groupby("user")["value"].mean().to_numpy()
         low, high = bootstrap(by_user, draws=DRAWS)
         wide = over_splits(gaps["value"], gaps["user"], gaps["seed"])
