@@ -19,7 +19,7 @@ from recnb.errors import InputError
 from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.common.composed import Composed
-from recnb.models.common.validation import Validation
+from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.optional import need
 from recnb.progress import Progress
 from recnb.recommender import Recommender
@@ -38,6 +38,7 @@ def search(
     protocol: Any = None,
     progress: Progress | None = None,
     journal: str | Path | None = None,
+    users: int = MOST_USERS,
 ) -> Recommender:
     """The model with the settings that do best on the validation part.
 
@@ -63,6 +64,9 @@ def search(
     journal : str or Path, optional
         A file that keeps finished trials: the same search called again fits none of them twice, see
         :class:`recnb.study.trials.Journal`.
+    users : int
+        Users of the validation part who are asked, drawn by a hash of their ids; more of them cost time and tell
+        smaller differences apart.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def search(
 
     Notes
     -----
-    A ranking metric is the mean over at most 1,000 users of the validation part, and in a `cold_item` split its new
+    A ranking metric is the mean over at most `users` users of the validation part, and in a `cold_item` split its new
     items are ranked among themselves (:class:`~recnb.models.common.validation.Validation`).
 
     Tree-structured Parzen estimator of `optuna`, 10 random trials first. Trial 0 is the model as given, so
@@ -87,7 +91,7 @@ def search(
     ----------
     Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS, section 4.
     """
-    judge = Judge.of(split, metric, k, protocol)
+    judge = Judge.of(split, metric, k, protocol, users)
     judge.check(model)
     if trials < 1:
         return clone(model)
@@ -104,6 +108,7 @@ def search(
                 protocol,
                 progress,
                 None if journal is None else f"{journal}-{next(numbers)}",
+                users,
             )
         )
         if not model.search_space():
@@ -149,9 +154,10 @@ class Judge:
     metric: str
     k: int
     repeats: bool = False
+    users: int = MOST_USERS
 
     @classmethod
-    def of(cls, split: Split, metric: str, k: int, protocol: Any) -> Judge:
+    def of(cls, split: Split, metric: str, k: int, protocol: Any, users: int = MOST_USERS) -> Judge:
         """From the arguments of :func:`search`."""
         inner = split.inner
         if protocol is not None:
@@ -160,7 +166,8 @@ class Judge:
             inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
         if metric not in RATINGS:
             resolve(metric, needs=("lists", "scores"))
-        return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
+        repeats = protocol is not None and protocol.repeats == "include"
+        return cls(inner, metric, k, repeats, users)
 
     @property
     def lower(self) -> bool:
@@ -199,6 +206,7 @@ class Judge:
             inner.test,
             inner.candidates,
             inner.history if given else None,
+            self.users,
             metric=self.metric,
             k=inner.dataset.n_items if METRICS[self.metric].whole else self.k,
             repeats=self.repeats,
