@@ -16,6 +16,8 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
+from recnb.evaluation.judge import lists_of, measured
+from recnb.evaluation.protocol import Protocol, Task
 from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.common.composed import Composed
@@ -155,6 +157,7 @@ class Judge:
     k: int
     repeats: bool = False
     users: int = MOST_USERS
+    next_event: bool = False
 
     @classmethod
     def of(cls, split: Split, metric: str, k: int, protocol: Any, users: int = MOST_USERS) -> Judge:
@@ -167,7 +170,8 @@ class Judge:
         if metric not in RATINGS:
             resolve(metric, needs=("lists", "scores"))
         repeats = protocol is not None and protocol.repeats == "include"
-        return cls(inner, metric, k, repeats, users)
+        next_event = protocol is not None and protocol.next_event
+        return cls(inner, metric, k, repeats, users, next_event)
 
     @property
     def lower(self) -> bool:
@@ -194,7 +198,18 @@ class Judge:
         if self.lower:
             asked = inner.test.matrix().tocoo()
             return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
+        if self.next_event:
+            lists = lists_of(self.metric, model, self.task)
+            values = measured(self.metric, model, self.task, lists)
+            return float(next(iter(values.values()))[1].mean())
         return self.validation.value(model)
+
+    @cached_property
+    def task(self) -> Task:
+        """The events of the validation part, each with what came before it, once for all trials."""
+        repeats = "include" if self.repeats else "exclude"
+        protocol = Protocol(k=self.k, metrics=(self.metric,), repeats=repeats, next_event=True)
+        return Task(self.inner, protocol, self.users)
 
     @cached_property
     def validation(self) -> Validation:
