@@ -12,7 +12,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation.ceiling import ceiling_findings, ceilings
 from recnb.evaluation.findings import Finding
-from recnb.evaluation.protocol import RATING_METRICS, Asked, Key, Task
+from recnb.evaluation.protocol import RATING_METRICS, Key, Task
 from recnb.evaluation.record import Meter, Record
 from recnb.metrics import auc, evaluate_lists
 from recnb.metrics.rating import per_user_absolute_error, per_user_squared_error
@@ -206,16 +206,11 @@ def lists_of(name: str, model: Judgeable, task: Task) -> dict[str, tuple[np.ndar
                 k,
                 exclude=asked.excluded,
                 candidates=task.shelves[shelf],
-                history=told(model, asked),
+                history=asked.history,
                 name=name,
                 ids=(ds.user_ids, ds.item_ids),
             )
     return out
-
-
-def told(model: Any, asked: Asked) -> Dataset | None:
-    """The history that a model is given: none where it would change nothing."""
-    return asked.history if getattr(model, "uses_history", True) else None
 
 
 def measured(
@@ -275,7 +270,7 @@ def auc_per_user(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndar
             if isinstance(model, np.ndarray):
                 scores = model[users]
             else:
-                scores = model.score_among(users, allowed, barred, told(model, asked))
+                scores = model.score_among(users, allowed, barred, asked.history)
             check_scores(scores, (len(users), ds.n_items), name)
             candidates = np.tile(allowed, (len(users), 1))
             if barred is not None:
