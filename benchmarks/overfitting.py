@@ -149,11 +149,10 @@ def summary(common: dict, arms: dict[str, dict[int, dict]]) -> tuple[list[dict],
     arms["best"] = {s: max((p[s] for p in whole), key=lambda p: max(p["valid"])) for s in every}
     frames = {arm: long(parts) for arm, parts in arms.items()}
     common |= {"metric": "ndcg", "k": 10, "candidates": "shelf"}
-    common["rows"] = [arms["none"][s]["rows"] for s in every]
-    common["people"] = [arms["none"][s]["people"] for s in every]
     records, differences = [], []
     for arm, frame in frames.items():
         seeds = sorted(arms[arm])
+        common |= {k: [arms[arm][s][k] for s in seeds] for k in ("rows", "people")}
         common["seeds"] = seeds
         per_user = frame.groupby("user")["value"].mean()
         low, high = bootstrap(per_user.to_numpy(), draws=DRAWS)
@@ -162,7 +161,7 @@ def summary(common: dict, arms: dict[str, dict[int, dict]]) -> tuple[list[dict],
         row["seconds"] = [arms[arm][s]["seconds"] for s in seeds]
         row["chosen"] = [int(np.argmax(arms[arm][s]["valid"])) for s in seeds]
         row["chosen_arm"] = [
-            next(a for a, p in arms.items() if p[s] is arms[arm][s]) for s in seeds
+            next(a for a, p in arms.items() if p.get(s) is arms[arm][s]) for s in seeds
         ]
         records.append(row)
         if arm == "none":

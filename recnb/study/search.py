@@ -16,10 +16,12 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
+from recnb.evaluation.judge import lists_of, measured
+from recnb.evaluation.protocol import Protocol, Task
 from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
 from recnb.models.common.composed import Composed
-from recnb.models.common.validation import Validation
+from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.optional import need
 from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
@@ -39,6 +41,7 @@ def search(
     protocol: Any = None,
     progress: Progress | None = None,
     kept: str | Path | None = None,
+    users: int = MOST_USERS,
     prune: str = "none",
 ) -> Recommender:
     """The model with the settings that do best on the validation part.
@@ -65,6 +68,9 @@ def search(
     kept : str or Path, optional
         An SQLite file that keeps finished trials: the same search called again fits none of them twice, see
         :class:`recnb.study.trials.Kept`.
+    users : int
+        Users of the validation part who are asked, drawn by a hash of their ids; more of them cost time and tell
+        smaller differences apart.
     prune : {"none", "median", "hyperband"}
         Give up trials whose value after an epoch says that they are hopeless: below the median of the earlier trials at
         that epoch (not before the fifth trial and the second epoch), or by Hyperband. For models that tell what each
@@ -82,7 +88,7 @@ def search(
 
     Notes
     -----
-    A ranking metric is the mean over at most 1,000 users of the validation part, and in a `cold_item` split its new
+    A ranking metric is the mean over at most `users` users of the validation part, and in a `cold_item` split its new
     items are ranked among themselves (:class:`~recnb.models.common.validation.Validation`).
 
     Tree-structured Parzen estimator of `optuna`, 10 random trials first. Trial 0 is the model as given, so
@@ -95,7 +101,7 @@ def search(
     "Google Vizier", KDD, section 3.2 (the median rule); Li et al. (2018), "Hyperband", JMLR, section 3.
     """
     _check_prune(prune)
-    judge = Judge.of(split, metric, k, protocol)
+    judge = Judge.of(split, metric, k, protocol, users)
     judge.check(model)
     if trials < 1:
         return clone(model)
@@ -112,6 +118,7 @@ def search(
                 protocol,
                 progress,
                 None if kept is None else f"{kept}-{next(numbers)}",
+                users,
                 prune,
             )
         )
@@ -162,9 +169,11 @@ class Judge:
     metric: str
     k: int
     repeats: bool = False
+    users: int = MOST_USERS
+    next_event: bool = False
 
     @classmethod
-    def of(cls, split: Split, metric: str, k: int, protocol: Any) -> Judge:
+    def of(cls, split: Split, metric: str, k: int, protocol: Any, users: int = MOST_USERS) -> Judge:
         """From the arguments of :func:`search`."""
         inner = split.inner
         if protocol is not None:
@@ -173,7 +182,9 @@ class Judge:
             inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
         if metric not in RATINGS:
             resolve(metric, needs=("lists", "scores"))
-        return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
+        repeats = protocol is not None and protocol.repeats == "include"
+        next_event = protocol is not None and protocol.next_event
+        return cls(inner, metric, k, repeats, users, next_event)
 
     @property
     def lower(self) -> bool:
@@ -200,7 +211,18 @@ class Judge:
         if self.lower:
             asked = inner.test.matrix().tocoo()
             return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
+        if self.next_event:
+            lists = lists_of(self.metric, model, self.task)
+            values = measured(self.metric, model, self.task, lists)
+            return float(next(iter(values.values()))[1].mean())
         return self.validation.value(model)
+
+    @cached_property
+    def task(self) -> Task:
+        """The events of the validation part, each with what came before it, once for all trials."""
+        repeats = "include" if self.repeats else "exclude"
+        protocol = Protocol(k=self.k, metrics=(self.metric,), repeats=repeats, next_event=True)
+        return Task(self.inner, protocol, self.users)
 
     @cached_property
     def validation(self) -> Validation:
@@ -212,6 +234,7 @@ class Judge:
             inner.test,
             inner.candidates,
             inner.history if given else None,
+            self.users,
             metric=self.metric,
             k=inner.dataset.n_items if METRICS[self.metric].whole else self.k,
             repeats=self.repeats,
