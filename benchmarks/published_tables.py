@@ -180,7 +180,7 @@ def tuned(row: Row, name: str, place: Path, split: Split, trials: int, users: in
     if not kept.is_file():
         start = time.perf_counter()
         journal = kept.with_suffix(".journal")
-        best = search(model, split, n, seed=0, protocol=HEADLINE, users=users, journal=journal)
+        best = search(model, split, n, seed=0, protocol=HEADLINE, users=users, kept=journal)
         record = best.searched  # type: ignore[attr-defined]
         values = [trial.value for trial in record.trials]
         found = {
