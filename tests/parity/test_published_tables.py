@@ -68,13 +68,16 @@ def by_hand(folder: Path, scores: pd.DataFrame) -> dict[str, float]:
 def by_ranx(folder: Path, lists: pd.DataFrame) -> dict[str, float]:
     """The same from lists."""
     rows = pd.read_parquet(folder / "interactions.parquet")
-    test = rows[rows["split"] == "test"].assign(one=1)
-    qrels = ranx.Qrels.from_df(test, q_id_col="user_id", doc_id_col="item_id", score_col="one")
-    run = ranx.Run.from_df(
-        lists.assign(score=-lists["rank"].astype(float)), q_id_col="user_id", doc_id_col="item_id"
-    )
+    test = rows[rows["split"] == "test"]
+    qrels = ranx.Qrels({row.user_id: {row.item_id: 1} for row in test.itertuples()})
+    run: dict[str, dict[str, float]] = {}
+    for row in lists.itertuples():
+        run.setdefault(row.user_id, {})[row.item_id] = -float(row.rank)
     names = ["recall@5", "recall@10", "ndcg@5", "ndcg@10"]
-    return {n: float(v) for n, v in ranx.evaluate(qrels, run, names, make_comparable=True).items()}
+    return {
+        n: float(v)
+        for n, v in ranx.evaluate(qrels, ranx.Run(run), names, make_comparable=True).items()
+    }
 
 
 def test_three_ways_give_the_same_cells(script, folder, tmp_path, monkeypatch):
