@@ -13,6 +13,7 @@ _more = {
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["Histories", "Told", "padded"],
     "common.sequences": ["Sequences"],
+    "ensemble": ["Ensemble"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],
