@@ -12,6 +12,8 @@ _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["Histories", "Told", "padded"],
+    "common.sequences": ["Sequences"],
+    "ensemble": ["Ensemble"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],

@@ -15,7 +15,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.models.common.composed import Composed
 from recnb.models.common.liked import counts
-from recnb.models.common.validation import Validation
+from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.recommender import Recommender
 
 SCALES = ("zscore", "rank")
@@ -38,10 +38,12 @@ class Blend(Composed):
         Scores less their mean over their deviation, or their rank among all items from 0 to 1.
     seed : int, optional
         Set on the models that have one.
+    users : int
+        The most users of the validation part who choose the weights.
 
     Notes
     -----
-    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights, among the new
+    Up to `users` users of the validation part (fewer where the catalogue is large) choose the weights, among the new
     items where most of it are new (:class:`~recnb.models.common.validation.Validation`); of equal grid points the
     one nearest to equal weights wins.
 
@@ -58,11 +60,13 @@ class Blend(Composed):
         weights: tuple[float, ...] | None = None,
         scale: str = "zscore",
         seed: int | None = None,
+        users: int = MOST_USERS,
     ) -> None:
         self.models = models
         self.weights = weights
         self.scale = scale
         self.seed = seed
+        self.users = users
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
@@ -85,7 +89,8 @@ class Blend(Composed):
             self.weights_ = self._choose(train, valid)
 
     def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
-        validation = Validation.of(train, valid, cells=_CELLS)
+        cells = max(_CELLS, self.users * train.n_items) if self.users > MOST_USERS else _CELLS
+        validation = Validation.of(train, valid, self.users, cells)
         if not len(validation.users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
         # On one scale over all items, as when they are asked, and then only those that may be listed.

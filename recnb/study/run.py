@@ -188,12 +188,12 @@ def _searched(
                 k=k,
                 protocol=study.protocol,
                 progress=_trials(name, done, len(study.models), progress),
-                journal=kept.with_suffix(".journal"),
+                kept=kept.with_suffix(".sqlite"),
             )
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
-            for journal in kept.parent.glob(f"{kept.stem}.journal*"):
-                journal.unlink()
+            for trials in kept.parent.glob(f"{kept.stem}.sqlite*"):
+                trials.unlink()
         found = json.loads(kept.read_text(encoding="utf-8"))
         models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found
