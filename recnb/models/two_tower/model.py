@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -272,6 +272,24 @@ class TwoTower(Recommender):
         scores = np.zeros((0, len(self.item_ids_)), np.float32)
         if blocks:
             scores = np.concatenate([scores_for(network, facts, block) for block in blocks])
+        return scores + ties(self.state_["items"]["popularity"])
+
+    @available_if(lambda self: self.settings.serves_strangers)
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, the oldest first; where the user's vector pools items."""
+        from recnb.models.two_tower.batches import UserFacts
+
+        latest = [np.asarray(h, int)[-self.settings.users.max_history :] for h in histories]
+        items = np.full((len(latest), max([1, *map(len, latest)])), -1)
+        for row, codes in zip(items, latest):
+            row[: len(codes)] = codes
+        traits = self._state.users.traits
+        traits = None if traits is None else np.zeros((len(items), traits.shape[1]), np.float32)
+        facts = UserFacts(items, None, None, traits, np.zeros(len(items), bool))
+        # the row of the id table does not matter: `known` switches it off
+        batch = facts.batch(np.arange(len(items)))
+        batch["users"] *= 0
+        scores = self.network.score(batch).cpu().numpy()
         return scores + ties(self.state_["items"]["popularity"])
 
     @available_if(lambda self: self.settings.scoring.predicts_ratings)
