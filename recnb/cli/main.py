@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from recnb.cli import audit, check, data, demo, evaluate, export, init, models, run
+from recnb.cli import audit, check, data, demo, evaluate, export, init, models, run, serve
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
 app.command("run")(run.run)
 app.command("export")(export.export)
+app.add_typer(serve.app, name="serve")
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
 app.command("models")(models.models)

@@ -1,4 +1,4 @@
-"""A share of lists drawn at random, with known chances, so that the log can say what another model would have earned."""
+"""A share of lists drawn at random, with known chances: the log can then say what another model would have earned."""
 
 from __future__ import annotations
 

@@ -146,12 +146,12 @@ class Live:
                 out[at] = _tried(job)
         return out
 
-    def _encode(self, texts: list[str]) -> np.ndarray:
+    def _encode(self, texts: list[str]) -> Sequence[np.ndarray]:
         assert self.artefact.encoder is not None
         vectors, counts = self.artefact.encoder.encode_counted(texts)
         self.monitor.tokens.inc(float(counts[:, 0].sum()))
         self.monitor.unknown.inc(float(counts[:, 1].sum()))
-        return vectors
+        return list(vectors)
 
     def _told(self, stage: str) -> Callable[[int, float], None]:
         seconds, batch = self.monitor.seconds.labels(stage), self.monitor.batch.labels(stage)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -42,7 +42,11 @@ class AuditLog:
     """
 
     def __init__(self, path: Path | None, secret: bytes) -> None:
-        self._file = None if path is None else open(path, "a", encoding="utf-8", buffering=1)
+        self._file: TextIO | None = None
+        if path is not None:
+            self._file = path.open(
+                "a", encoding="utf-8", buffering=1
+            )  # open as long as the service
         self._secret, self.lost = secret, 0
 
     def write(self, entry: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ class Strict(BaseModel):
 
 
 class Question(Strict):
-    """Whom a list is for: a known user, a history that is sent along, or a text. A history counts instead of what is known."""
+    """Whom a list is for: a known user, a history sent along (it counts instead of what is known), or a text."""
 
     user: Id | None = Field(None, description="A user that the model was fitted on.")
     history: Annotated[list[Id], Field(max_length=HISTORY)] | None = Field(

@@ -15,6 +15,7 @@ import orjson
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 import recnb
 from recnb.errors import InputError
@@ -165,7 +166,7 @@ class Service:
                 shown["because"] = None if reason is None else ids[reason]
         self.monitor.count(live.name, listed, live.popular, from_cache)
         if self.feedback is not None:
-            pseudonym = None if user is None else self.audit.pseudonym(user)
+            pseudonym = slate if user is None else self.audit.pseudonym(user)
             self.feedback.shown(slate, pseudonym, live.name, [ids[c] for c in codes], chances)
         return {
             "model": live.name,
@@ -264,7 +265,13 @@ def _add_lists(app: FastAPI, service: Service) -> None:
     ) -> Response:
         """A list for a user. A stranger gets what most have, and the answer says so."""
         question = schemas.Question(
-            user=user, k=k, model=model, where=_where(where), reasons=reasons
+            user=user,
+            history=None,
+            text=None,
+            k=k,
+            model=model,
+            where=_where(where),
+            reasons=reasons,
         )
         return Json(await service.answer(question, request))
 
@@ -420,8 +427,11 @@ def _add_errors(app: FastAPI) -> None:
             response.headers["allow"] = allow
         return response
 
+    @app.exception_handler(ValidationError)
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(
+        request: Request, error: RequestValidationError | ValidationError
+    ) -> Response:
         # where and why, never what came: it may be personal
         said = [
             f"{'.'.join(str(p) for p in e['loc'])[:200]}: {e['msg'][:200]}" for e in error.errors()
