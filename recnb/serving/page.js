@@ -66,4 +66,11 @@ field("ask").addEventListener("submit", async (event) => {
     field("problem").textContent = error.message;
   }
 });
-models().catch((error) => { field("problem").textContent = error.message; });
+// what stands behind # never leaves the browser: #user=u1, #text=a%20heist, #key=…
+const given = new URLSearchParams(location.hash.slice(1));
+for (const name of ["user", "history", "text", "key", "k"]) {
+  if (given.has(name)) field(name).value = given.get(name);
+}
+models().then(() => {
+  if (given.has("user") || given.has("history") || given.has("text")) field("ask").requestSubmit();
+}).catch((error) => { field("problem").textContent = error.message; });

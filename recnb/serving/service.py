@@ -396,7 +396,8 @@ def _file(path: Path, kind: str) -> Any:
 def _add_errors(app: FastAPI) -> None:
     def problem(request: Request, status: int, error: str, after: float | None = None) -> Response:
         headers = {} if after is None else {"retry-after": str(max(1, round(after + 0.5)))}
-        body = {"error": error, "request_id": request.state.request_id}
+        said = error.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        body = {"error": said, "request_id": request.state.request_id}
         return Json(body, status_code=status, headers=headers)
 
     @app.exception_handler(Busy)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from recnb.data import Dataset
@@ -77,3 +83,82 @@ def artefact_of(report, encoder, tmp_path_factory):
         return made[name]
 
     return make
+
+
+class Served:
+    """The real process behind a real socket."""
+
+    def __init__(self, folder: Path, *artefacts: Path, options: tuple[str, ...] = ()) -> None:
+        self.state = folder / "state"
+        self.command = [sys.executable, "-m", "recnb.cli.main", "serve", *map(str, artefacts)]
+        self.command += ["--port", "0", "--state", str(self.state), *options]
+        self.log = folder / "serve.log"
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(self.command, stderr=log, stdout=log)
+        self.url = self.said(r"on (https?://\S+)")
+
+    def said(self, pattern: str, seconds: float = 90) -> str:
+        """What the process prints, waited for."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = re.findall(pattern, self.log.read_text())
+            if found:
+                return found[-1]
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+    def worker(self) -> psutil.Process:
+        """The process that answers."""
+        (child,) = psutil.Process(self.process.pid).children()
+        return child
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts a process of its own over some artefacts; ended with the test."""
+    started = []
+
+    def start(*artefacts: Path, options: tuple[str, ...] = ()) -> Served:
+        started.append(Served(tmp_path, *artefacts, options=options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.stop()
+
+
+@pytest.fixture(scope="session")
+def served(artefact_of, tmp_path_factory):
+    """Two models, keys asked for: the process and its keys by scope."""
+    from recnb.serving.keys import KeyFile
+
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "state").mkdir()
+    file = KeyFile(folder / "state/keys.json")
+    keys = {scope: file.add(scope, (scope,), rate=5000) for scope in ("read", "items", "admin")}
+    keys["expired"] = file.add("expired", ("admin",), days=1e-9)
+    keys["slow"] = file.add("slow", ("read",), rate=2)
+    one = Served(
+        folder, artefact_of("ease"), artefact_of("als"), options=("--milliseconds", "5000")
+    )
+    one.keys = keys
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def client(served):
+    import httpx
+
+    headers = {"authorization": f"Bearer {served.keys['admin']}"}
+    with httpx.Client(base_url=served.url, headers=headers, timeout=60) as one:
+        yield one
