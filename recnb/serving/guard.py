@@ -96,6 +96,7 @@ class Guard:
             await self.app(scope, _bounded(receive, headers), sending)
         except Refused as refusal:
             self.monitor.refused.labels(str(refusal.status)).inc()
+            scope["state"]["error"] = refusal.error
             if not began:
                 await _answer(sending, refusal.status, refusal.error, request_id, refusal.after)
         except Exception as error:
@@ -151,6 +152,8 @@ class Guard:
             "status": status,
             "ms": round(1000 * seconds, 2),
         }
+        if state.get("error") is not None:
+            entry["error"] = state["error"]
         if state.get("user") is not None:
             entry["user"] = self.audit.pseudonym(state["user"])
         self.audit.write(entry)

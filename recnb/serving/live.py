@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ from recnb.serving.monitor import Monitor, most_used
 log = logging.getLogger(__name__)
 ITEMS_LOG = "items-{name}.jsonl"
 _TEXTS = 4096  # text vectors that are kept
+
+
+class Retired(Exception):
+    """The artefact was swapped while a change waited for it."""
 
 
 class Live:
@@ -55,7 +59,9 @@ class Live:
         self.encoding = Batcher(self._encode, batch, queue, self._told("encode"), "encode")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="grow")
         self._texts: dict[str, np.ndarray] = {}
-        self._adding = asyncio.Lock()
+        self.changing = asyncio.Lock()  # of the catalogue: one change at a time
+        self.retired = False  # another one has its place
+        self._busy = 0
         monitor.artefacts.labels(artefact.name, artefact.digest[:16]).set(1)
         for name, index in artefact.indexes.items():
             monitor.recall.labels(artefact.name, name).set(index.record.recall)
@@ -77,6 +83,7 @@ class Live:
         kept = self.engine.cached(ask)
         if kept is not None:
             return kept, True
+        self._busy += 1
         try:
             async with asyncio.timeout(self.seconds):
                 if text is not None and self.artefact.encoder is not None:
@@ -85,6 +92,8 @@ class Live:
                 return await self.scoring.do(ask), False
         except TimeoutError:
             return self.engine.popular(ask, "time limit"), False
+        finally:
+            self._busy -= 1
 
     async def vector(self, text: str) -> np.ndarray:
         """The vector of a text."""
@@ -98,7 +107,8 @@ class Live:
 
     async def add(self, item: dict[str, Any]) -> str:
         """List a new item from now on; returns what scores it."""
-        async with self._adding:  # one at a time: each builds on the last
+        async with self.changing:
+            self._check_place()
             if self.artefact.encoder is None:
                 raise InputError(
                     f"artefact '{self.name}' reads no text", mend="export it with an encoder"
@@ -118,14 +128,21 @@ class Live:
 
     async def set_available(self, item: str, available: bool) -> None:
         """Whether an item may be shown."""
-        async with self._adding:
+        async with self.changing:
+            self._check_place()
             self.engine.set_available(item, available)
             change = {"item_id": item, "available": available}
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._slow, self.engine.remember, change)
 
+    def _check_place(self) -> None:
+        if self.retired:
+            raise Retired
+
     async def close(self) -> None:
         """Finish what waits."""
+        while self._busy:  # a text that has been read has still to be scored
+            await asyncio.sleep(0.005)
         await self.encoding.close()
         await self.scoring.close()
         self._slow.shutdown(wait=False)
@@ -195,6 +212,7 @@ class Lives:
         self._folders, self._open, self._trust = list(folders), open_live, trust
         self._monitor = monitor
         self._refused: dict[Path, str] = {}
+        self._reloading = asyncio.Lock()
         self.by_name: dict[str, Live] = {}
         for folder in folders:
             live = open_live(open_artefact(folder, trust))
@@ -213,38 +231,53 @@ class Lives:
             return next(iter(self.by_name.values()))
         return self.by_name.get(name)
 
+    async def change(self, name: str, act: Callable[[Live], Awaitable[Any]]) -> Any:
+        """Change the artefact that answers under a name, also where it is swapped meanwhile."""
+        while True:
+            try:
+                return await act(self.by_name[name])
+            except Retired:
+                continue
+
     async def reload(self) -> list[str]:
         """Take up artefacts that have changed in their folders; returns what happened, a line each.
 
         A faulty folder changes nothing: the artefact that answers goes on.
         """
         said = []
-        for folder in self._folders:
-            old = self._of_folder[folder]
-            try:
-                digest = (await asyncio.to_thread(manifest.read, folder))["digest"]
-                if digest == old.artefact.digest:
+        async with self._reloading:
+            for folder in self._folders:
+                old = self._of_folder[folder]
+                try:
+                    async with old.changing:  # an item that is added meanwhile must not be lost
+                        new = await self._changed(folder, old)
+                        if new is None:
+                            continue
+                        self.by_name[old.name] = self._of_folder[folder] = new
+                        old.retired = True
+                except InputError as error:
+                    if self._refused.get(folder) != str(error):
+                        log.error("kept the earlier artefact: %s", error)
+                        self._monitor.reloads.labels("refused").inc()
+                    self._refused[folder] = str(error)
+                    said.append(str(error))
                     continue
-                artefact = await asyncio.to_thread(open_artefact, folder, self._trust)
-                if artefact.name != old.name:
-                    raise InputError(
-                        f"it is called '{artefact.name}', not '{old.name}'", file=str(folder)
-                    )
-                new = await asyncio.to_thread(self._open, artefact)
-            except InputError as error:
-                if self._refused.get(folder) != str(error):
-                    log.error("kept the earlier artefact: %s", error)
-                    self._monitor.reloads.labels("refused").inc()
-                self._refused[folder] = str(error)
-                said.append(str(error))
-                continue
-            self._refused.pop(folder, None)
-            self.by_name[old.name] = self._of_folder[folder] = new
-            self._monitor.reloads.labels("taken").inc()
-            log.info("'%s' answers from artefact %s", new.name, new.artefact.digest[:16])
-            said.append(f"{new.name}: {new.artefact.digest[:16]}")
-            await old.close()
+                self._refused.pop(folder, None)
+                self._monitor.reloads.labels("taken").inc()
+                log.info("'%s' answers from artefact %s", new.name, new.artefact.digest[:16])
+                said.append(f"{new.name}: {new.artefact.digest[:16]}")
+                await old.close()
         return said
+
+    async def _changed(self, folder: Path, old: Live) -> Live | None:
+        """What the folder holds now, opened; None where nothing has changed."""
+        head = await asyncio.to_thread(manifest.read, folder)
+        if head["digest"] == old.artefact.digest:
+            return None
+        artefact = await asyncio.to_thread(open_artefact, folder, self._trust)
+        if artefact.name != old.name:
+            raise InputError(f"it is called '{artefact.name}', not '{old.name}'", file=str(folder))
+        return await asyncio.to_thread(self._open, artefact)
 
     async def close(self) -> None:
         """Finish what waits."""

@@ -50,12 +50,13 @@ class AuditLog:
         self._secret, self.lost = secret, 0
 
     def write(self, entry: Mapping[str, Any]) -> None:
-        """Append an entry; text in it is masked. A full disk loses the line, counted, and no request."""
+        """Append an entry; its `error` is masked, as it may quote what came. A full disk loses the line, counted."""
         if self._file is None:
             return
-        plain = {key: _masked(value) for key, value in entry.items()}
+        if entry.get("error"):
+            entry = {**entry, "error": mask(str(entry["error"]), None)}
         try:
-            self._file.write(json.dumps(plain, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(entry) + "\n")
         except (OSError, ValueError):
             self.lost += 1
 
@@ -66,12 +67,6 @@ class AuditLog:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def _masked(value: Any) -> Any:
-    if not isinstance(value, str) or (not any(map(str.isdigit, value)) and "@" not in value):
-        return value
-    return mask(value, None)
 
 
 class FeedbackLog:

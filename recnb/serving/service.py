@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from recnb.serving.live import Live, Lives
 from recnb.serving.monitor import Monitor
 from recnb.serving.records import AuditLog, FeedbackLog
 
+log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 KEYS, FEEDBACK, AUDIT, SECRET = "keys.json", "feedback.sqlite", "audit.jsonl", "secret"
 
@@ -183,7 +185,10 @@ class Service:
         """Look for new artefacts for ever."""
         while True:
             await asyncio.sleep(self.settings.watch)
-            await self.lives.reload()
+            try:
+                await self.lives.reload()
+            except Exception:  # whatever is wrong with a folder, the service goes on
+                log.exception("looking for a new artefact failed")
 
     async def close(self) -> None:
         """Finish what waits, and what is to be written."""
@@ -306,9 +311,9 @@ def _add_changes(app: FastAPI, service: Service) -> None:
             **{"item_id": item.item_id, "title": item.title, "text": item.text},
         }
         scored = {}
-        for name, live in service.lives.by_name.items():
+        for name, live in list(service.lives.by_name.items()):
             if live.artefact.encoder is not None:
-                scored[name] = await live.add(plain)
+                scored[name] = await service.lives.change(name, lambda live: live.add(plain))
         if not scored:
             raise Refused(409, "no artefact here reads text: export one with an encoder")
         body = {"item_id": item.item_id, "models": list(scored), "scored_by": scored}
@@ -322,8 +327,10 @@ def _add_changes(app: FastAPI, service: Service) -> None:
         having = [v for v in service.lives.by_name.values() if item_id in v.engine.shelf.codes]
         if not having:
             raise Refused(404, "no such item")
-        for live in having:
-            await live.set_available(item_id, body.available)
+        for one in having:
+            await service.lives.change(
+                one.name, lambda live: live.set_available(item_id, body.available)
+            )
         return Response(status_code=204)
 
     @app.post("/feedback", status_code=204, tags=["feedback"])
@@ -397,6 +404,7 @@ def _add_errors(app: FastAPI) -> None:
     def problem(request: Request, status: int, error: str, after: float | None = None) -> Response:
         headers = {} if after is None else {"retry-after": str(max(1, round(after + 0.5)))}
         said = error.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        request.state.error = said
         body = {"error": said, "request_id": request.state.request_id}
         return Json(body, status_code=status, headers=headers)
 
