@@ -148,3 +148,19 @@ def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision)
         "tokenizer.json",
         "encoder.json",
     }
+
+
+def test_fewer_layers_taught_come_nearer_to_the_whole(encoder, films, tmp_path):
+    from recnb.serving.distil import fewer_layers
+
+    texts = films.items["title"].tolist()
+    full = encoder.encode(texts)
+
+    def nearness(epochs: int) -> float:
+        student = fewer_layers(encoder, 1, texts, tmp_path / str(epochs), epochs, lr=1e-3)
+        assert student.n_layers == 1
+        return float((student.encode(texts) * full).sum(axis=1).mean())
+
+    assert nearness(4) > nearness(0) + 0.02
+    with pytest.raises(InputError, match="n_layers=2 of 2"):
+        fewer_layers(encoder, 2, texts, tmp_path / "x")
