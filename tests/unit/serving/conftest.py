@@ -39,7 +39,7 @@ def report(films, tmp_path_factory) -> Path:
     from recnb import Protocol, splits
 
     folder = tmp_path_factory.mktemp("serving") / "report"
-    models = parse_models("popularity,ease,als,ease+tfidf")
+    models = parse_models("popularity,ease,als")
     run(Plan(splits.random(films), models, Protocol(draws=1000)), folder, save_models=True)
     return folder
 

@@ -123,7 +123,9 @@ def test_a_new_item_stands_at_once_and_what_was_acknowledged_survives_a_kill(cli
     event = {"slate_id": shown["slate_id"], "item_id": "new-1", "event": "click"}
     assert client.post("/feedback", json=event).status_code == 204
 
-    served.worker().kill()  # the next request waits in the socket for the new process
+    worker = served.worker()
+    worker.kill()
+    worker.wait(20)  # the next request waits in the socket for the new process
     again = client.post("/recommend", json={"text": title, "k": 5})
     assert "new-1" in ids(again)
     table = read_feedback(served.state / "feedback.sqlite")
