@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "batches": ["FRESH", "HEAD", "LIVE", "BatchPlan", "Batches"],
         "checkpoint": ["forget"],
         "loop": ["Trained", "train"],
+        "learning_rates": ["RangeTest", "range_test"],
         "memory": ["SavedBytes", "state_bytes"],
         "regularisation": ["Regularisation", "Regularised"],
         "settings": ["Training"],
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from recnb.training.batches import Batches as Batches
     from recnb.training.batches import BatchPlan as BatchPlan
     from recnb.training.checkpoint import forget as forget
+    from recnb.training.learning_rates import RangeTest as RangeTest
+    from recnb.training.learning_rates import range_test as range_test
     from recnb.training.loop import Trained as Trained
     from recnb.training.loop import train as train
     from recnb.training.memory import SavedBytes as SavedBytes

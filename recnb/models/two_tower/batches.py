@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -177,6 +178,7 @@ class BatchMaker:
     own_only: bool = False
     context: int = 1024
     seed: int = 0
+    teacher: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self._used, counts = np.unique(self.items, return_counts=True)
@@ -223,6 +225,12 @@ class BatchMaker:
         taken[np.arange(len(rows)), at] |= candidates[at] == items
         batch["candidates"] = torch.from_numpy(candidates.astype(np.int64))
         batch["open"] = torch.from_numpy(~taken)
+        if self.teacher is not None:
+            distinct, place = np.unique(users, return_inverse=True)
+            scores = self.teacher(distinct)
+            own_scores = scores[place, items][:, None]
+            both = np.concatenate([own_scores, scores[place][:, candidates]], axis=1)
+            batch["teacher"] = torch.from_numpy(both.astype(np.float32))
         return batch
 
     def _with_context(

@@ -16,7 +16,7 @@ import pytest
 from recnb.data import Dataset
 from recnb.encoders import TextEncoder
 from recnb.models import parse_models
-from recnb.study.run import Plan, run
+from recnb.study.run import Study, run
 from recnb.world.sample import sample_world
 
 
@@ -40,7 +40,7 @@ def report(films, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("serving") / "report"
     models = parse_models("popularity,ease,als")
-    run(Plan(splits.random(films), models, Protocol(draws=1000)), folder, save_models=True)
+    run(Study(splits.random(films), models, Protocol(draws=1000)), folder, save_models=True)
     return folder
 
 

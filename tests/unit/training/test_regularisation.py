@@ -173,7 +173,7 @@ def test_smoothing_is_torchs_for_classes_and_the_same_for_two():
 
 @pytest.mark.parametrize("average", ["ema", "swa"])
 def test_averages_are_what_is_left(quick, average):
-    settings = Regularisation(average=average, decay=0.6, swa_start=2)
+    settings = Regularisation(average=average, average_decay=0.6, swa_start=2)
     shell, seen = Regularised(Reader(), settings), []
     step = shell.after_step
     shell.after_step = lambda: (seen.append(shell.module.head.weight.detach().clone()), step())
