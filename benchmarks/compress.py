@@ -31,9 +31,9 @@ from recnb.encoders import TextEncoder
 from recnb.evaluation import Protocol
 from recnb.metrics import equivalence
 from recnb.models.content.meaning import TextFrozen
-from recnb.serving.compress import save_encoder
-from recnb.serving.distil import fewer_layers
-from recnb.serving.encoder import OnnxEncoder
+from recnb.serving.encoder.compress import save_encoder
+from recnb.serving.encoder.distil import fewer_layers
+from recnb.serving.encoder.onnx import OnnxEncoder
 from recnb.versions import versions
 
 KEPT = Path(".benchmarks") / "compress"

@@ -7,7 +7,8 @@ import sys
 
 import typer
 
-from recnb.cli import audit, check, data, demo, evaluate, export, init, models, run, serve
+from recnb.cli import audit, check, data, demo, evaluate, init, models, run
+from recnb.cli.serving import export, serve
 from recnb.errors import InputError
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ from recnb.data import Text
 from recnb.errors import InputError
 from recnb.recommender import Recommender, load_model
 from recnb.serving import manifest
-from recnb.serving.encoder import EncoderSettings, OnnxEncoder
+from recnb.serving.encoder.onnx import EncoderSettings, OnnxEncoder
 from recnb.serving.index import IndexRecord, ItemIndex
 
 MODEL, ITEMS, KNOWN, ENCODER = "model", "items.parquet", "known.safetensors", "encoder"

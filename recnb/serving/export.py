@@ -241,8 +241,8 @@ def _encoded(
         encoder = TextEncoder()
     if encoder is None:
         return None
-    from recnb.serving.compress import save_encoder
-    from recnb.serving.encoder import OnnxEncoder
+    from recnb.serving.encoder.compress import save_encoder
+    from recnb.serving.encoder.onnx import OnnxEncoder
 
     tell("writing the encoder", 0, 1)
     settings = save_encoder(encoder, part / ENCODER, precision, texts)

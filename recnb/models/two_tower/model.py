@@ -308,16 +308,10 @@ class TwoTower(Recommender):
         """Scores for people by what they like alone, the oldest first; where the user's vector pools items."""
         from recnb.models.two_tower.batches import UserFacts
 
-        latest = [np.asarray(h, int)[-self.settings.users.max_history :] for h in histories]
-        items = np.full((len(latest), max([1, *map(len, latest)])), -1)
-        for row, codes in zip(items, latest):
-            row[: len(codes)] = codes
-        traits = self._state.users.traits
-        traits = None if traits is None else np.zeros((len(items), traits.shape[1]), np.float32)
-        facts = UserFacts(items, None, None, traits, np.zeros(len(items), bool))
-        # the row of the id table does not matter: `known` switches it off
-        batch = facts.batch(np.arange(len(items)))
-        batch["users"] *= 0
+        most = self.settings.users.max_history
+        facts = UserFacts.of_strangers(histories, most, self._state.users.traits)
+        batch = facts.batch(np.arange(len(histories)))
+        batch["users"].zero_()  # any row of the id table: `known` switches it off
         scores = self.network.score(batch).cpu().numpy()
         return scores + ties(self.state_["items"]["popularity"])
 

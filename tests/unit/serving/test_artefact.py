@@ -133,8 +133,8 @@ def test_a_fault_is_refused_in_one_line(artefact_of, tmp_path, fault):
 
 @pytest.mark.parametrize("precision", ["int8", "int8_static"])
 def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision):
-    from recnb.serving.compress import save_encoder
-    from recnb.serving.encoder import OnnxEncoder
+    from recnb.serving.encoder.compress import save_encoder
+    from recnb.serving.encoder.onnx import OnnxEncoder
 
     texts = films.items["title"].tolist()
     settings = save_encoder(encoder, tmp_path / "q", precision, texts)
@@ -151,7 +151,7 @@ def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision)
 
 
 def test_fewer_layers_taught_come_nearer_to_the_whole(encoder, films, tmp_path):
-    from recnb.serving.distil import fewer_layers
+    from recnb.serving.encoder.distil import fewer_layers
 
     texts = films.items["title"].tolist()
     full = encoder.encode(texts)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from recnb.errors import InputError
-from recnb.serving.batcher import Batcher, Busy
 from recnb.serving.explore import Explorer
+from recnb.serving.http.batcher import Batcher, Busy
+from recnb.serving.http.supervisor import bound
 from recnb.serving.keys import KeyFile
 from recnb.serving.records import FeedbackLog, read_feedback
-from recnb.serving.supervisor import bound
 
 
 def ask(served, key, path="/recommend?user=u0018", method="GET", **more):
@@ -68,7 +68,7 @@ def test_a_key_is_kept_as_a_salted_hash_and_shown_once(served, tmp_path):
 def test_a_key_made_while_serving_opens_at_once(served):
     from typer.testing import CliRunner
 
-    from recnb.cli.serve import app
+    from recnb.cli.serving.serve import app
 
     made = CliRunner().invoke(app, ["keys", "add", "--state", str(served.state), "--name", "late"])
     assert ask(served, made.stdout.strip()).status_code == 200
@@ -240,7 +240,8 @@ def test_a_full_queue_refuses_and_a_bad_job_spoils_no_other():
 
 @pytest.mark.parametrize(("queue", "status"), [(256, 200), (1, 503)])
 def test_too_slow_falls_back_and_too_full_says_when_to_come_again(artefact_of, queue, status):
-    from recnb.serving.service import Settings, create_app
+    from recnb.serving.http.app import create_app
+    from recnb.serving.http.service import Settings
 
     async def run():
         folder = artefact_of("popularity")

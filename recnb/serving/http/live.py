@@ -14,8 +14,8 @@ import numpy as np
 from recnb.errors import InputError
 from recnb.serving import manifest
 from recnb.serving.artefact import Artefact, open_artefact
-from recnb.serving.batcher import Batcher
 from recnb.serving.engine import Ask, Engine, Listed
+from recnb.serving.http.batcher import Batcher
 from recnb.serving.monitor import Monitor, most_used
 
 log = logging.getLogger(__name__)

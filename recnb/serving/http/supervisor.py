@@ -46,7 +46,7 @@ def supervise(told: dict[str, Any], listening: socket.socket) -> int:
     Parameters
     ----------
     told : dict
-        What :func:`recnb.serving.worker.main` reads, but for the socket.
+        What :func:`recnb.serving.http.worker.main` reads, but for the socket.
     listening : socket
 
     Returns
@@ -56,7 +56,7 @@ def supervise(told: dict[str, Any], listening: socket.socket) -> int:
     """
     listening.set_inheritable(True)
     text = json.dumps({**told, "socket": listening.fileno()})
-    command = [sys.executable, "-m", "recnb.serving.worker", text]
+    command = [sys.executable, "-m", "recnb.serving.http.worker", text]
     stopping, child, wait = False, None, 0.5
 
     def stop(*_: object) -> None:

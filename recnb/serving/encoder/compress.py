@@ -17,7 +17,7 @@ from recnb.encoders.cache import cache_folder
 from recnb.errors import InputError
 from recnb.files import whole, write_json
 from recnb.optional import check_installed, need
-from recnb.serving.encoder import MODEL, SETTINGS, TOKENIZER, EncoderSettings, OnnxEncoder
+from recnb.serving.encoder.onnx import MODEL, SETTINGS, TOKENIZER, EncoderSettings, OnnxEncoder
 
 PRECISIONS = ("float32", "int8", "int8_static")
 _TEXTS = 256  # that static quantisation is calibrated on, at most

@@ -88,8 +88,8 @@ def serve(
         curl 'localhost:8000/recommend?user=u0018'
     """
     from recnb.optional import check_installed
+    from recnb.serving.http.supervisor import bound, supervise
     from recnb.serving.keys import KeyFile
-    from recnb.serving.supervisor import bound, supervise
 
     check_installed(
         "recnb serve", "fastapi", "uvicorn", "httptools", "orjson", "faiss", "prometheus_client"

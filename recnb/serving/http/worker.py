@@ -1,4 +1,4 @@
-"""The process that answers: `python -m recnb.serving.worker SETTINGS`, on a socket that its parent holds."""
+"""The process that answers: `python -m recnb.serving.http.worker SETTINGS`, on a socket that its parent holds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recnb.errors import InputError
-from recnb.serving.live import Lives
-from recnb.serving.service import Settings, create_app
+from recnb.serving.http.app import create_app
+from recnb.serving.http.live import Lives
+from recnb.serving.http.service import Settings
 
 HEADER_SECONDS = 10.0  # for the head of a request to arrive
 GRACE_SECONDS = 15
