@@ -12,6 +12,7 @@ _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["Histories", "Told", "padded"],
+    "common.sequences": ["Sequences"],
     "ensemble": ["Ensemble"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
