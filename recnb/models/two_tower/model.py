@@ -312,8 +312,7 @@ class TwoTower(Recommender):
         facts = UserFacts.of_strangers(histories, most, self._state.users.traits)
         batch = facts.batch(np.arange(len(histories)))
         batch["users"].zero_()  # any row of the id table: `known` switches it off
-        scores = self.network.score(batch).cpu().numpy()
-        return scores + ties(self.state_["items"]["popularity"])
+        return self.network.score(batch).cpu().numpy() + ties(self.state_["items"]["popularity"])
 
     @available_if(lambda self: self.settings.scoring.predicts_ratings)
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
