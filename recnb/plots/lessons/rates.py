@@ -55,7 +55,8 @@ def plot_rates(frame: pd.DataFrame, frozen: float | None = None, ax: Axes | None
     ax.set_xscale("log")
     ax.set_xlabel("learning rate of the language model (log scale)")
     ax.legend(fontsize=8)
-    return quiet(ax)
+    quiet(ax)
+    return ax
 
 
 def plot_range_test(
@@ -82,7 +83,8 @@ def plot_range_test(
     ax.set_xlabel("learning rate (log scale)")
     ax.set_ylabel("loss")
     ax.legend(fontsize=8)
-    return quiet(ax)
+    quiet(ax)
+    return ax
 
 
 def plot_schedules(schedules: Mapping[str, ArrayLike], ax: Axes | None = None) -> Axes:
@@ -101,4 +103,5 @@ def plot_schedules(schedules: Mapping[str, ArrayLike], ax: Axes | None = None) -
     ax.set_xlabel("share of the training")
     ax.set_ylabel("factor of the learning rate")
     ax.legend(fontsize=8)
-    return quiet(ax)
+    quiet(ax)
+    return ax
