@@ -37,6 +37,7 @@ _M = "recnb.models."
 _POPULARITY, _NEIGHBOURS = _M + "classical.popularity:", _M + "classical.neighbours:"
 _FACTORS, _VARIATIONAL = _M + "classical.factorisation:", _M + "ratings.variational:"
 _CONTENT, _LANGUAGE = _M + "content.", _M + "language."
+_SEQUENCE = _M + "sequential.sasrec:"
 _TOWER = _M + "two_tower.model:"
 
 TABLE: dict[str, Entry] = {
@@ -58,6 +59,9 @@ TABLE: dict[str, Entry] = {
     "attributes": Entry(_CONTENT + "attributes:Attributes", ("green", ">", "--")),
     "text_frozen": Entry(_CONTENT + "meaning:TextFrozen", ("orange", "o", "--")),
     "text_joint": Entry(_CONTENT + "meaning:TextJoint", ("orange", "D", "-")),
+    "sasrec": Entry(_SEQUENCE + "SASRec", ("vermilion", "o", "-")),
+    "hstu": Entry(_SEQUENCE + "HSTU", ("vermilion", "d", "--")),
+    "gru4rec": Entry(_SEQUENCE + "GRU4Rec", ("vermilion", "v", ":")),
     "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
     "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
     "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),
