@@ -8,6 +8,7 @@ import torch
 
 CELLS = 2**20  # scores held at once on a CPU: 4 MB, which stay near the processor
 CELLS_GPU = 2**26
+BOUND = 40.0  # e^-80 is a number in float32
 
 
 def catalogue_softmax(
@@ -64,6 +65,8 @@ class _CatalogueSoftmax(torch.autograd.Function):
         item_gradient = torch.zeros_like(items, dtype=torch.float32)
         loss = torch.zeros((), dtype=torch.float32, device=states.device)
         # items by rows: matrix products write this form faster than rows by items
+        lengths = rows.float().norm(dim=1) * items.float().norm(dim=1).max()
+        exact = bool((lengths > BOUND).any())
         held = rows.new_empty(len(items) * min(size, n)) if low == torch.float32 else None
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
@@ -72,7 +75,10 @@ class _CatalogueSoftmax(torch.autograd.Function):
             out = None if held is None else held[: shape[0] * shape[1]].view(shape)
             scores = torch.mm(items, part.T, out=out)
             of_target = scores.gather(0, wanted[None])[0].float()
-            top = scores.amax(0)
+            # no score is above this; where it is small, exponentials of scores less it are exact enough
+            top = lengths[start : start + size]
+            if exact:
+                top = scores.amax(0)
             scores = scores.sub_(top).exp_() if out is not None else (scores.float() - top).exp_()
             total = scores.sum(0)
             loss += (total.log() + top - of_target).sum()

@@ -68,7 +68,7 @@ class AttentionLayer(nn.Module):
             read.append(block.flat(seen.transpose(1, 2)))
         x = x + self.dropout(self.out(torch.cat(read).flatten(1)))
         wide = F.gelu(self.wide(self.between(x)))
-        return x + self.dropout(self.narrow(self.dropout(wide)))
+        return x + self.dropout(self.narrow(wide))
 
 
 class GatedLayer(nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-GRAIN_GPU = 16  # lengths that share a block there: few larger products instead of many small ones
+GRAIN_CPU, GRAIN_GPU = 1, 16  # lengths that share a block: there few large products, not many small ones
 
 
 def windows(offsets: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,18 +123,18 @@ class Layout:
     sizes : sequence of int
         Lengths, longest first.
     device : torch.device
-        On a graphics card sequences of similar length share a block, and attention alone is padded, behind the
-        shorter ones, where a causal layer does not look; on a CPU only equal lengths do, and nothing is padded.
+        On a CPU only equal lengths share a block, and nothing is padded. On a graphics card 16 lengths do: attention
+        alone is padded, behind the shorter ones, where a causal layer does not look.
     """
 
     def __init__(self, sizes: tuple[int, ...], device: torch.device) -> None:
         self.sizes, self.device = np.asarray(sizes, dtype=np.int64), device
+        self.grain = GRAIN_CPU if device.type == "cpu" else GRAIN_GPU
 
     @cached_property
     def blocks(self) -> list[Block]:
         sizes = self.sizes
-        grain = 1 if self.device.type == "cpu" else GRAIN_GPU
-        edges = np.flatnonzero(np.diff(-(-sizes // grain))) + 1
+        edges = np.flatnonzero(np.diff(-(-sizes // self.grain))) + 1
         out, start = [], 0
         for part in np.split(sizes, edges):
             n, length, stop = len(part), int(part[0]), start + int(part.sum())
