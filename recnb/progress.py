@@ -12,6 +12,7 @@ from typing import Any
 Progress = Callable[[str, int, int], None]
 Said = Callable[[str], None]
 
+LONG = 10.0  # seconds from which a step's time is said before it starts
 log = logging.getLogger(__name__)
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 _said: ContextVar[Said | None] = ContextVar("said", default=None)
@@ -59,6 +60,22 @@ def note(line: str) -> None:
         listener(line)
     else:
         log.info(line)
+
+
+def say_time(what: str, seconds: float) -> None:
+    """Note what is about to be done and how long it will take, where that is :data:`LONG` or more.
+
+    Examples
+    --------
+    >>> heard = []
+    >>> with listening(said=heard.append):
+    ...     say_time("40 pairs to judge", 9.0)
+    ...     say_time("4,000 pairs to judge", 900.0)
+    >>> heard
+    ['4,000 pairs to judge, about 15 minutes']
+    """
+    if seconds >= LONG:
+        note(f"{what}, about {duration(seconds)}")
 
 
 def duration(seconds: float) -> str:

@@ -132,7 +132,7 @@ def evaluate(
     from recnb.cli.terminal import Steps, console, show
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
-    from recnb.study.run import Plan, choose_models, run
+    from recnb.study.run import Study, choose_models, run
 
     protocol = Protocol(
         k=tuple(_numbers(k, int, "--k")),
@@ -182,10 +182,12 @@ def evaluate(
         for note in notes:
             console.print(f"note: {note}", soft_wrap=True, markup=False)
         command = " ".join(["recnb", *sys.argv[1:]])
-        plan = Plan(chosen, every, protocol, seed_list, trials, command, notes)
+        study = Study(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
-        ev = run(plan, output, save_models, steps, lambda line: console.print(line, soft_wrap=True))
+        ev = run(
+            study, output, save_models, steps, lambda line: console.print(line, soft_wrap=True)
+        )
     show(ev, output)
 
 

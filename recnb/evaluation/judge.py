@@ -106,7 +106,7 @@ def judge(
     if fitted is not None:
         costs |= fitted.costs()
     values = _measured(name, judgeable, task, lists)
-    reach = ceilings(fitted, task)
+    reach = ceilings(fitted, task, {shelf: items for shelf, (items, _) in lists.items()})
     record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown(), reach)
     findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
     for remark in fitted.remarks() if fitted is not None else ():

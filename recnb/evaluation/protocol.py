@@ -12,7 +12,7 @@ from scipy import sparse
 
 from recnb.data import Dataset, Split
 from recnb.errors import InputError
-from recnb.metrics import METRICS, Metric, Truth, resolve
+from recnb.metrics import METRICS, Metric, RelevantItems, resolve
 from recnb.metrics.intervals import check_interval
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
@@ -172,9 +172,9 @@ class Task:
         return n - np.diff((barred if codes is None else barred[:, codes].tocsr()).indptr)
 
     @cached_property
-    def truth(self) -> Truth:
+    def truth(self) -> RelevantItems:
         """The relevant items, made ready once to be looked up by the lists of every model."""
-        return Truth(self.relevant)
+        return RelevantItems(self.relevant)
 
     @cached_property
     def history(self) -> Dataset | None:

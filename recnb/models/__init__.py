@@ -11,7 +11,7 @@ from recnb.models.table import classes
 _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
-    "common.histories": ["padded"],
+    "common.histories": ["Histories", "Told", "padded"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],

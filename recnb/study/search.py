@@ -18,7 +18,7 @@ from recnb.data import Split
 from recnb.errors import InputError
 from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
-from recnb.models.blends import Hybrid
+from recnb.models.common.composed import Composed
 from recnb.models.common.validation import Validation
 from recnb.optional import need
 from recnb.progress import Progress
@@ -91,7 +91,7 @@ def search(
     judge.check(model)
     if trials < 1:
         return clone(model)
-    if isinstance(model, Hybrid):
+    if isinstance(model, Composed):
         numbers = count()
         model = model.map_parts(
             lambda part: search(
@@ -134,7 +134,7 @@ def search(
     found = clone(model).set_params(**done[best].settings)
     found.set_params(**{k: v for k, v in done[best].chosen.items() if k == "n_epochs"})
     found.searched = Search(tuple(done), best, judge.label, seed)
-    if isinstance(model, Hybrid):  # a clone does not carry what was searched for its parts
+    if isinstance(model, Composed):  # a clone does not carry what was searched for its parts
         for before, after in zip(model.given(), found.given()):
             if hasattr(before, "searched"):
                 after.searched = before.searched  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Models that read the order of events."""
+"""Models that read the order of a user's events."""

@@ -14,10 +14,11 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models.common.liked import ties
 from recnb.models.common.new_items import new_items
+from recnb.models.common.settings import flat
 from recnb.models.common.validation import Validation, unused_items
 from recnb.models.two_tower.items import ItemReader
 from recnb.models.two_tower.language import reads_of
-from recnb.models.two_tower.settings import Settings, flat
+from recnb.models.two_tower.settings import GROUPS, Settings
 from recnb.recommender import Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from recnb.models.two_tower.batches import UserFacts
     from recnb.models.two_tower.network import TwoTowerNetwork
     from recnb.models.two_tower.state import TowerState
-    from recnb.models.two_tower.training import Plan
+    from recnb.models.two_tower.training import BatchRows
     from recnb.tuning.bank import Adapter
 
 
-@flat
+@flat(*GROUPS)
 class TwoTower(Recommender):
     """Item texts through a pretrained language model, users from their history, a head between them.
 
@@ -131,7 +132,7 @@ class TwoTower(Recommender):
 
         return TowerState.start(reader, train, history, n_in_sentence, self.open_encoder)
 
-    def _plan(self, items: np.ndarray) -> Plan:
+    def _plan(self, items: np.ndarray) -> BatchRows:
         """Which rows, of these items, are in which batch of an epoch."""
         from recnb.models.two_tower.training import plan_of
 

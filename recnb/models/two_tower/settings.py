@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
+from recnb.models.common.settings import at_least_one, group_of, not_negative, one_of
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
-T = TypeVar("T")
 POOLINGS = ("mean", "additive", "multihead", "target")  # ways to pool a history
 STARTS = ("pretrained", "random")
 USER_PARTS = ("id", *POOLINGS, "text")
@@ -44,7 +43,7 @@ class Reading:
     words: int = 0
 
     def check(self) -> None:
-        _not_negative(self, "words")
+        not_negative(self, "words")
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,10 @@ class Scoring:
         from recnb.models.two_tower.heads import HEADS
         from recnb.training.losses import LOSSES
 
-        _one_of(self, "head", HEADS)
-        _one_of(self, "loss", LOSSES)
-        _one_of(self, "start", STARTS)
-        _at_least_one(self, "width")
+        one_of(self, "head", HEADS)
+        one_of(self, "loss", LOSSES)
+        one_of(self, "start", STARTS)
+        at_least_one(self, "width")
         if not self.temperature > 0:
             raise InputError(f"temperature={self.temperature!r}", mend="above 0")
 
@@ -127,7 +126,7 @@ class Users:
         return "text" in self.parts
 
     def check(self) -> None:
-        _at_least_one(self, "max_history")
+        at_least_one(self, "max_history")
         several = len([part for part in self.parts if part in POOLINGS]) > 1
         if not set(self.parts) <= set(USER_PARTS) or several:
             raise InputError(
@@ -189,8 +188,8 @@ class Tuning:
         return lambda network: change(quantise(network, kind))
 
     def check(self) -> None:
-        _one_of(self, "method", tuple(METHODS))
-        _at_least_one(self, "n_layers", "size")
+        one_of(self, "method", tuple(METHODS))
+        at_least_one(self, "n_layers", "size")
         if self.quantise is not None and self.method in UNQUANTISED:
             raise InputError(
                 f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
@@ -226,7 +225,7 @@ class Fusion:
     def check(self) -> None:
         from recnb.models.two_tower.fusion import FUSIONS
 
-        _one_of(self, "fusion", FUSIONS)
+        one_of(self, "fusion", FUSIONS)
         for name in ("image_encoder", "audio_encoder"):
             value = getattr(self, name)
             miscased = str(value) != "cnn" and str(value).lower() == "cnn"
@@ -275,10 +274,10 @@ class Optimisation:
     seed: int = 0
 
     def check(self) -> None:
-        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
-        _not_negative(self, "l2", "head_epochs", "live_epochs")
+        at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
+        not_negative(self, "l2", "head_epochs", "live_epochs")
         if self.n_epochs is not None:
-            _not_negative(self, "n_epochs")
+            not_negative(self, "n_epochs")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
 
@@ -297,10 +296,7 @@ class Settings:
     @classmethod
     def of(cls, model: Any) -> Settings:
         """Those that a model has under their names."""
-        groups: list[Any] = [
-            group(**{part.name: getattr(model, part.name) for part in fields(group)})
-            for group in GROUPS
-        ]
+        groups: list[Any] = [group_of(model, group) for group in GROUPS]
         return cls(*groups)
 
     @property
@@ -379,54 +375,3 @@ class Settings:
 
 
 GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation)
-
-
-def flat(cls: type[T]) -> type[T]:
-    """Give a class the fields of :data:`GROUPS` as settings of its own, as scikit-learn expects them.
-
-    ``__init__`` takes each by name and keeps it under that name, unchanged; the class's docstring says what each is.
-    """
-    parts: list[Field] = [part for group in GROUPS for part in fields(group)]
-
-    def __init__(self: Any, **settings: Any) -> None:
-        unknown = [name for name in settings if name not in names]
-        if unknown:
-            raise TypeError(f"{cls.__name__} has no setting '{unknown[0]}'")
-        for part in parts:
-            setattr(self, part.name, settings.get(part.name, part.default))
-
-    names = {part.name for part in parts}
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    given = [
-        inspect.Parameter(
-            part.name, inspect.Parameter.KEYWORD_ONLY, default=part.default, annotation=part.type
-        )
-        for part in parts
-    ]
-    __init__.__signature__ = inspect.Signature([own, *given])  # type: ignore[attr-defined]
-    cls.__init__ = __init__  # type: ignore[method-assign, misc]
-    docs = [inspect.cleandoc(group.__doc__ or "").partition("----------\n")[2] for group in GROUPS]
-    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("{settings}", "\n".join(docs).strip())
-    return cls
-
-
-def _one_of(group: Any, name: str, known: tuple[str, ...]) -> None:
-    if getattr(group, name) not in known:
-        raise InputError(f"{name}={getattr(group, name)!r}", mend=f"one of {', '.join(known)}")
-
-
-def _at_least_one(group: Any, *names: str) -> None:
-    optional = {part.name for part in fields(group) if part.default is None}
-    for name in names:
-        value = getattr(group, name)
-        if name in optional:
-            if value is not None and not value >= 1:
-                raise InputError(f"{name}={value!r}", mend="at least 1, or None")
-        elif not value >= 1:
-            raise InputError(f"{name}={value!r}", mend="at least 1")
-
-
-def _not_negative(group: Any, *names: str) -> None:
-    for name in names:
-        if not getattr(group, name) >= 0:
-            raise InputError(f"{name}={getattr(group, name)!r}", mend="0 or more")

@@ -21,7 +21,9 @@ from recnb.training import HEAD, LIVE, Batches, BatchPlan, Trained, Training, tr
 BLOCK = 256  # users scored at once
 SAMPLE = 4096  # training rows by which the start is set
 
-Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
+BatchRows = Callable[
+    [int], list[tuple[int, np.ndarray]]
+]  # of an epoch: kind and rows of each batch
 Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
 
 
@@ -44,7 +46,7 @@ def fit_network(
     rows: Rows,
     users: UserFacts,
     data: Dataset,
-    plan: Plan,
+    plan: BatchRows,
     value: Callable[[Any], float] | None = None,
 ) -> Trained:
     """Train a network in place.

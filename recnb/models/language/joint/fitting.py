@@ -13,8 +13,8 @@ import torch
 from recnb.encoders.text.joint import JointTower
 from recnb.models.language.joint.drawing import Draws
 from recnb.models.language.joint.network import JointNetwork
-from recnb.progress import duration, note, tell
-from recnb.recommender.candidates import LONG
+from recnb.models.language.joint.settings import JointSettings
+from recnb.progress import say_time, tell
 from recnb.training import Batches, Trained, Training, train
 from recnb.tuning.methods import counts, method_of, tune
 
@@ -23,7 +23,7 @@ WHOLE = ("full", "top_layers")  # train whole layers, and put nothing into the n
 
 def opened(
     encoder: Any,
-    settings: Any,
+    settings: JointSettings,
     texts: Sequence[str],
     sees: str,
     loss: str,
@@ -36,8 +36,7 @@ def opened(
     Parameters
     ----------
     encoder : TextEncoder
-    settings : JointReader
-        Read for `n_layers`, `method`, `size`, `max_history`, `dropout`, `lr` and `seed`.
+    settings : JointSettings
     texts : sequence of str
     sees, loss, slots, mean
         As :class:`JointNetwork` takes them.
@@ -67,7 +66,8 @@ def opened(
 
 def train_network(
     network: JointNetwork,
-    settings: Any,
+    name: str,
+    settings: JointSettings,
     draws: Draws,
     batch: Callable[..., Any],
     data: str,
@@ -78,8 +78,9 @@ def train_network(
     Parameters
     ----------
     network : JointNetwork
-    settings : JointReader
-        Read for `n_epochs`, `lr`, `lr_encoder`, `method`, `weight_decay`, `patience`, `seed` and `checkpoint`.
+    name : str
+        Of the model, in what is said of the time.
+    settings : JointSettings
     draws : Draws
     batch : callable
         ``batch(epoch, kind, rows, number)`` makes a batch of drawn rows.
@@ -103,7 +104,7 @@ def train_network(
     def batches(epoch: int) -> Batches:
         return Batches(draws.plan(epoch), partial(batch, epoch))
 
-    heard = Announced(type(settings).__name__, settings.n_epochs)
+    heard = Announced(name, settings.n_epochs)
     return train(network, batches, how, value, heard, data=data)
 
 
@@ -121,9 +122,6 @@ class Announced:
             self.since = time.perf_counter()
         if self.steps == 4:
             seconds = (time.perf_counter() - self.since) / 3 * (total - self.steps)
-            if seconds >= LONG:
-                note(
-                    f"{self.name}: training, at most {self.n_epochs} epochs of {n_steps} steps, about "
-                    f"{duration(seconds)}"
-                )
+            what = f"{self.name}: training, at most {self.n_epochs} epochs of {n_steps} steps"
+            say_time(what, seconds)
         tell(f"{self.name}: training", (epoch - 1) * n_steps + step - 1, total)

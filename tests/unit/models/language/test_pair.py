@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -16,8 +14,7 @@ from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
-from recnb.models.language.histories import Histories  # noqa: E402
-from recnb.models.language.joint import fitting  # noqa: E402
+from recnb.models.common.histories import Histories  # noqa: E402
 from recnb.models.language.joint import model as joint  # noqa: E402
 from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.joint.drawing import Draws, ratings_of  # noqa: E402
@@ -28,18 +25,7 @@ from recnb.recommender import load_model  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 from tests.unit.models.two_tower.test_two_tower import world  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def small(**settings) -> TextPair:
@@ -300,7 +286,7 @@ def test_one_pass_over_a_history_serves_its_candidates():
 
 
 def test_the_time_is_said_while_the_first_steps_run(monkeypatch):
-    monkeypatch.setattr(fitting, "LONG", 0.0)
+    monkeypatch.setattr("recnb.progress.LONG", 0.0)
     lines: list[str] = []
     with listening(said=lines.append):
         small(n_epochs=2, batch_users=4).fit(world())
