@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,10 @@ from recnb.models.common.sequences import FromSequences, Sequences
 from recnb.models.common.validation import Validation
 from recnb.recommender import Reads
 
+if TYPE_CHECKING:
+    from recnb.models.sequential.batches import Windows
+    from recnb.models.sequential.network import SequenceNetwork
+
 BLOCK = 512  # users whose sequences are read at once
 DAMPING = 0.75  # negatives are drawn by popularity to this power
 
@@ -29,8 +33,8 @@ class Learned(FromSequences):
     Parameters
     ----------
     items : {"free", "text", "both"}
-        An item's vector: learned for the item, projected from what a frozen language model says of its text, or the sum.
-        With text, items without training rows are scored, and new ones after fitting.
+        An item's vector: learned for the item, projected from what a frozen language model says of its text, or the
+        sum. With text, items without training rows are scored, and new ones after fitting.
     start : {"random", "text"}
         Free vectors at the start; "text": the leading whitened directions of the texts.
     whitening : bool
@@ -147,27 +151,11 @@ class Learned(FromSequences):
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        from recnb.models.sequential.batches import Windows
         from recnb.training import Training
         from recnb.training import train as train_network
 
-        self._check()
         self.__dict__.pop("_network", None)  # of an earlier fit
-        self.__dict__.pop("_histories", None)
-        sequences = self._learn_sequences(train)
-        self._learn_items(train, sequences)
-        users = by_id(train)[0]
-        ordered = sequences.take(users)
-        source = Windows(
-            self.row_[ordered.items], ordered.offsets, self.length, self.batch_size, self.seed
-        )
-        if not len(source):
-            raise InputError(
-                "no user has two events to learn an order from",
-                file=train.name,
-                mend="give longer histories, or take a model without order (itemknn, ease)",
-            )
-        network = self._build()
+        source, network = self.prepared(train)
         how = Training(
             epochs=self.n_epochs,
             lr=self.lr,
@@ -178,13 +166,32 @@ class Learned(FromSequences):
             seed=self.seed,
             checkpoint=self.checkpoint,
         )
-        value = None if valid is None else self._value(train, valid, sequences)
+        value = None if valid is None else self._value(train, valid)
         trained = train_network(network, source.epoch, how, value, data=train.digest)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.weights_ = {
             name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()
         }
         self._network = network
+
+    def prepared(self, train: Dataset) -> tuple[Windows, SequenceNetwork]:
+        """What a fit trains: the windows of the users' sequences, and the network at its start."""
+        from recnb.models.sequential.batches import Windows
+
+        self._check()
+        sequences = self._learn_sequences(train)
+        self._learn_items(train, sequences)
+        # users in the order of their ids: the order of the tables decides nothing
+        ordered = sequences.take(by_id(train)[0])
+        rows = self.row_[ordered.items]
+        source = Windows(rows, ordered.offsets, self.length, self.batch_size, self.seed)
+        if not len(source):
+            raise InputError(
+                "no user has two events to learn an order from",
+                file=train.name,
+                mend="give longer histories, or take a model without order (itemknn, ease)",
+            )
+        return source, self._build()
 
     def _check(self) -> None:
         from recnb.models.sequential.losses import LOSSES
@@ -197,7 +204,9 @@ class Learned(FromSequences):
             ("loss", LOSSES),
         ):
             if getattr(self, name) not in known:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}")
+                raise InputError(
+                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
+                )
         if self.start == "text" and self.items == "text":
             raise InputError("start='text' without free vectors", mend="set items='free' or 'both'")
         for name in ("width", "n_layers", "length", "n_negatives", "batch_size", "n_epochs"):
@@ -230,7 +239,7 @@ class Learned(FromSequences):
         self.n_parameters_ = encoder.n_parameters
         return encoder.encode(sentences(self.text, self.columns_, items)).astype(np.float32)
 
-    def _build(self) -> Any:
+    def _build(self) -> SequenceNetwork:
         """The network at its start, the same for equal seeds."""
         import torch
 
@@ -275,7 +284,7 @@ class Learned(FromSequences):
                 shares,
             )
 
-    def _value(self, train: Dataset, valid: Dataset, sequences: Sequences) -> Any:
+    def _value(self, train: Dataset, valid: Dataset) -> Any:
         """What the best epoch is chosen by: NDCG@10 of the validation part."""
         validation = Validation.of(train, valid)
         if not len(validation.users):
@@ -284,8 +293,7 @@ class Learned(FromSequences):
                 file=train.name,
                 mend="enlarge it, lower relevant_from, or fit without",
             )
-        if validation.told is not None:
-            sequences = self._made(validation.told)
+        sequences = self._made(validation.history)
 
         def value(network: Any) -> float:
             return validation.value_of(lambda users: self._scores(network, sequences.take(users)))
@@ -295,7 +303,7 @@ class Learned(FromSequences):
     # ---------------------------------------------------------------- scoring
 
     @property
-    def network(self) -> Any:
+    def network(self) -> SequenceNetwork:
         """The torch module behind the model; of one that was read from disk it is built from its arrays."""
         import torch
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-GRAIN_CPU, GRAIN_GPU = 1, 16  # lengths that share a block: there few large products, not many small ones
+GRAIN_CPU, GRAIN_GPU = (
+    1,
+    16,
+)  # lengths that share a block: there few large products, not many small ones
 
 
 def windows(offsets: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:

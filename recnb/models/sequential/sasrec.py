@@ -67,9 +67,7 @@ class _Attentive(Learned):
 
         super()._check()
         if self.positions not in POSITIONS:
-            raise InputError(
-                f"positions={self.positions!r}", mend=f"one of {', '.join(POSITIONS)}"
-            )
+            raise InputError(f"positions={self.positions!r}", mend=f"one of {', '.join(POSITIONS)}")
         if not self.n_heads >= 1 or self.width % (2 * self.n_heads):
             raise InputError(
                 f"width={self.width} with n_heads={self.n_heads}",
@@ -80,17 +78,18 @@ class _Attentive(Learned):
 class SASRec(_Attentive):
     """Self-attention over a user's events predicts the next one.
 
-    Parameters
-    ----------
-    n_heads : int
-    positions : {"rope", "learned", "none"}
-        How attention tells events apart by their place: by turning queries and keys, by learned vectors from the oldest
-        event on, or not at all.
-{settings}
+        Parameters
+        ----------
+        n_heads : int
+        positions : {"rope", "learned", "none"}
+            How attention tells events apart by their place: by turning queries and keys, by learned vectors from the oldest
+            event on, or not at all.
+    {settings}
 
-    References
-    ----------
-    W.-C. Kang & J. McAuley (2018), "Self-attentive sequential recommendation", ICDM; J. Su et al. (2021), "RoFormer".
+        References
+        ----------
+        W.-C. Kang & J. McAuley (2018), "Self-attentive sequential recommendation", ICDM; J. Su et al. (2021),
+    "RoFormer".
     """
 
     reader = "attention"
@@ -99,21 +98,21 @@ class SASRec(_Attentive):
 class HSTU(_Attentive):
     """Gated pointwise attention over a user's events predicts the next one.
 
-    Parameters
-    ----------
-    n_heads : int
-    positions : {"rope", "learned", "none"}
-        Beside the learned bias of distances that it always has.
-{settings}
+        Parameters
+        ----------
+        n_heads : int
+        positions : {"rope", "learned", "none"}
+            Beside the learned bias of distances that it always has.
+    {settings}
 
-    Notes
-    -----
-    The layer of the paper without its bias of times and without actions among the tokens.
+        Notes
+        -----
+        The layer of the paper without its bias of times and without actions among the tokens.
 
-    References
-    ----------
-    J. Zhai et al. (2024), "Actions speak louder than words: trillion-parameter sequential transducers for generative
-    recommendations", ICML, section 3.
+        References
+        ----------
+        J. Zhai et al. (2024), "Actions speak louder than words: trillion-parameter sequential transducers for generative
+        recommendations", ICML, section 3.
     """
 
     reader = "gated"
@@ -122,14 +121,14 @@ class HSTU(_Attentive):
 class GRU4Rec(Learned):
     """A recurrent network over a user's events predicts the next one.
 
-    Parameters
-    ----------
-{settings}
+        Parameters
+        ----------
+    {settings}
 
-    References
-    ----------
-    B. Hidasi et al. (2016), "Session-based recommendations with recurrent neural networks", ICLR; A. Petrov & C.
-    Macdonald (2022), "A systematic review and replicability study of BERT4Rec" (with a full softmax it is strong).
+        References
+        ----------
+        B. Hidasi et al. (2016), "Session-based recommendations with recurrent neural networks", ICLR; A. Petrov & C.
+        Macdonald (2022), "A systematic review and replicability study of BERT4Rec" (with a full softmax it is strong).
     """
 
     reader = "recurrent"

@@ -15,7 +15,9 @@ def test_blocks_change_neither_the_loss_nor_its_gradients():
     for loss_of in (
         lambda s, t: F.cross_entropy(s @ t.T, targets),
         lambda s, t: catalogue_softmax(s, t, targets),
-        lambda s, t: catalogue_softmax(s, t, targets, cells=31 * 20),  # three blocks, the last short
+        lambda s, t: catalogue_softmax(
+            s, t, targets, cells=31 * 20
+        ),  # three blocks, the last short
     ):
         torch.manual_seed(1)
         states = (3 * torch.randn(53, 8)).requires_grad_()

@@ -10,7 +10,7 @@ import pytest
 
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
-from recnb.models import GRU4Rec, HSTU, SASRec, make
+from recnb.models import HSTU, GRU4Rec, SASRec, make
 from recnb.models.common.validation import Validation
 from recnb.recommender import load_model, top_k
 
@@ -24,10 +24,15 @@ def ring(n_users: int = N_USERS, n_events: int = 7, seed: int = 0) -> Dataset:
     rng = np.random.default_rng(seed)
     first = rng.integers(0, N_ITEMS, n_users)
     rows = [
-        (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t) for u in range(n_users) for t in range(n_events)
+        (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t)
+        for u in range(n_users)
+        for t in range(n_events)
     ]
     items = pd.DataFrame(
-        {"item_id": [f"i{i:02d}" for i in range(N_ITEMS)], "title": [f"part {i} of the tale" for i in range(N_ITEMS)]}
+        {
+            "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
+            "title": [f"part {i} of the tale" for i in range(N_ITEMS)],
+        }
     )
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
     return Dataset.from_frames(frame, items)
@@ -78,12 +83,16 @@ def test_the_history_told_when_scoring_is_read(model, fitted, split):
     np.testing.assert_array_equal(one.score(users), one.score(users, split.train))
     assert np.abs(known - one.score(users)).max() > 0.1
     # blocks of users do not change what one is given
-    np.testing.assert_allclose(one.score(users[5:6], split.known)[0], known[5], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        one.score(users[5:6], split.known)[0], known[5], rtol=1e-4, atol=1e-5
+    )
     # of a longer history the newest events count alone
     short = copy.copy(one)
     short.length = 2
     shorter = split.known.rows(split.known.interactions["position"].to_numpy() >= 4)
-    np.testing.assert_allclose(short.score(users, split.known), short.score(users, shorter), rtol=1e-5)
+    np.testing.assert_allclose(
+        short.score(users, split.known), short.score(users, shorter), rtol=1e-5
+    )
 
 
 def test_a_planted_later_event_changes_no_score(split):
@@ -96,13 +105,22 @@ def test_a_planted_later_event_changes_no_score(split):
     last = ds.interactions.groupby("user").cumcount(ascending=False).to_numpy()
     told = ds.rows(last >= 2)  # without the judged event and the marker
     plain = SASRec(**SMALL, n_epochs=2).fit(split.known).score(np.arange(N_USERS))
-    np.testing.assert_array_equal(SASRec(**SMALL, n_epochs=2).fit(told).score(np.arange(N_USERS)), plain)
+    np.testing.assert_array_equal(
+        SASRec(**SMALL, n_epochs=2).fit(told).score(np.arange(N_USERS)), plain
+    )
 
 
 def test_equal_rows_in_another_order_and_other_codes_train_the_same_model():
-    ds, users, items = ring(), np.arange(N_USERS)[::-1], np.random.default_rng(1).permutation(N_ITEMS)
+    ds, users, items = (
+        ring(),
+        np.arange(N_USERS)[::-1],
+        np.random.default_rng(1).permutation(N_ITEMS),
+    )
     other = ds.in_order(users, items)
-    one, two = (SASRec(**SMALL, n_epochs=3, items="both").fit(d).score(np.arange(N_USERS)) for d in (ds, other))
+    one, two = (
+        SASRec(**SMALL, n_epochs=3, items="both").fit(d).score(np.arange(N_USERS))
+        for d in (ds, other)
+    )
     np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-5, atol=1e-6)
     assert one.std() > 0.01
 
@@ -112,7 +130,9 @@ def test_a_saved_model_scores_the_same(model, fitted, split, tmp_path):
     fitted[model].save(tmp_path / "model")
     again = load_model(tmp_path / "model")
     users = np.arange(N_USERS)
-    np.testing.assert_array_equal(again.score(users, split.known), fitted[model].score(users, split.known))
+    np.testing.assert_array_equal(
+        again.score(users, split.known), fitted[model].score(users, split.known)
+    )
     states, vectors = again.factors()
     np.testing.assert_allclose(states @ vectors.T, fitted[model].score(users), atol=1e-5)
 
@@ -145,13 +165,17 @@ def test_an_item_is_known_by_its_text(split):
     model = SASRec(**SMALL, n_epochs=3, items="text").fit(train)
     scores = model.score(np.arange(N_USERS))
     assert scores[:, 5].std() > 0.01
-    new = pd.DataFrame({"item_id": ["n1", "n2"], "title": [ds.items["title"].iloc[5], "part 3 of the tale"]})
+    new = pd.DataFrame(
+        {"item_id": ["n1", "n2"], "title": [ds.items["title"].iloc[5], "part 3 of the tale"]}
+    )
     more = model.with_items(new).score(np.arange(N_USERS))
     np.testing.assert_allclose(more[:, :N_ITEMS], scores, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(more[:, N_ITEMS:], scores[:, [5, 3]], rtol=1e-4, atol=1e-5)
     free = SASRec(**SMALL, n_epochs=3).fit(train)
     assert not hasattr(free, "with_items")
-    assert (free.score(np.arange(N_USERS)).argmin(1) == 5).all()  # what is known of no row stands below
+    assert (
+        free.score(np.arange(N_USERS)).argmin(1) == 5
+    ).all()  # what is known of no row stands below
 
 
 def test_what_the_models_say_that_they_read():
