@@ -82,8 +82,8 @@ class SASRec(_Attentive):
         ----------
         n_heads : int
         positions : {"rope", "learned", "none"}
-            How attention tells events apart by their place: by turning queries and keys, by learned vectors from the oldest
-            event on, or not at all.
+            How attention tells events apart by their place: by turning queries and keys, by learned vectors from the
+            oldest event on, or not at all.
     {settings}
 
         References
@@ -111,8 +111,8 @@ class HSTU(_Attentive):
 
         References
         ----------
-        J. Zhai et al. (2024), "Actions speak louder than words: trillion-parameter sequential transducers for generative
-        recommendations", ICML, section 3.
+        J. Zhai et al. (2024), "Actions speak louder than words: trillion-parameter sequential transducers for
+        generative recommendations", ICML, section 3.
     """
 
     reader = "gated"
