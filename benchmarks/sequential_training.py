@@ -4,8 +4,8 @@
     RECNB_DATA=folder python benchmarks/sequential_training.py --part quality [--rows beauty,movies] [--seeds 0,1,2]
 
 speed: Amazon Beauty 2014, each user's events but the last two; 64 dimensions, 2 layers and heads, dropout .5, one
-thread. Two usual loops, written plainly here, beside ours with the same loss and batch; some steps of each in alternation,
-scaled to an epoch.
+thread. Two usual loops, written plainly here, beside ours with the same loss and batch; some steps of each in
+alternation, scaled to an epoch.
  - padded: the loop of the original model (W.-C. Kang & J. McAuley 2018, as in its PyTorch port): every user padded to
    50 events, binary cross-entropy of every position with one drawn negative; 128 users a step.
  - prefixes: the loop of RecBole: every prefix of every user a row of its own, padded to 50, cross-entropy over the
