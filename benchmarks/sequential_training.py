@@ -42,7 +42,7 @@ from recnb import evaluate
 from recnb.data import Dataset, Split, splits
 from recnb.evaluation import Protocol
 from recnb.models import SASRec, make
-from recnb.models.sequential.batches import Windows
+from recnb.models.common.reading.batches import Windows
 from recnb.versions import versions
 
 FILE = "sequential_training.json"

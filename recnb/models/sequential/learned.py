@@ -20,7 +20,7 @@ from recnb.models.common.validation import Validation
 from recnb.recommender import Reads
 
 if TYPE_CHECKING:
-    from recnb.models.sequential.batches import Windows
+    from recnb.models.common.reading.batches import Windows
     from recnb.models.sequential.network import SequenceNetwork
 
 BLOCK = 512  # users whose sequences are read at once
@@ -176,7 +176,7 @@ class Learned(FromSequences):
 
     def prepared(self, train: Dataset) -> tuple[Windows, SequenceNetwork]:
         """What a fit trains: the windows of the users' sequences, and the network at its start."""
-        from recnb.models.sequential.batches import Windows
+        from recnb.models.common.reading.batches import Windows
 
         self._check()
         sequences = self._learn_sequences(train)
@@ -335,7 +335,7 @@ class Learned(FromSequences):
         import torch
         from accelerate.utils import send_to_device
 
-        from recnb.models.sequential.packed import pack
+        from recnb.models.common.reading.packed import pack
 
         rows = self.row_[sequences.items]
         seen = rows >= 0

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from recnb.models.sequential.layers import AttentionLayer, GatedLayer, Recurrent
+from recnb.models.common.reading.layers import AttentionLayer, GatedLayer, Recurrent
+from recnb.models.common.reading.packed import Layout
 from recnb.models.sequential.losses import NextItem
-from recnb.models.sequential.packed import Layout
 from recnb.models.sequential.vectors import SCALE, ItemVectors
 
 READERS = ("attention", "gated", "recurrent")
@@ -78,7 +78,7 @@ class SequenceNetwork(nn.Module):
         return self.last(x), layout
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
-        """The loss of a batch of :func:`recnb.models.sequential.packed.pack`, with targets."""
+        """The loss of a batch of :func:`recnb.models.common.reading.packed.pack`, with targets."""
         table = self.vectors()
         states, _ = self.states(batch, table)
         return self.loss(states, table[: self.n_used], batch["targets"], self.shares)

@@ -63,7 +63,7 @@ class _Attentive(Learned):
         self.positions = positions
 
     def _check(self) -> None:
-        from recnb.models.sequential.layers import POSITIONS
+        from recnb.models.common.reading.layers import POSITIONS
 
         super()._check()
         if self.positions not in POSITIONS:

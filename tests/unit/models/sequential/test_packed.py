@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from recnb.models.common.reading.packed import Layout, pack, windows
 from recnb.models.sequential.losses import NextItem
 from recnb.models.sequential.network import READERS, SequenceNetwork
-from recnb.models.sequential.packed import Layout, pack, windows
 from recnb.models.sequential.vectors import ItemVectors
 
 SIZES = np.array([3, 1, 7, 3, 5, 7, 2])
@@ -38,7 +38,7 @@ def stream() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("positions", ["rope", "learned"])
 @pytest.mark.parametrize("grain", [1, 4])
 def test_packed_sequences_are_read_as_each_alone(reader, positions, grain, monkeypatch):
-    monkeypatch.setattr("recnb.models.sequential.packed.GRAIN_CPU", grain)
+    monkeypatch.setattr("recnb.models.common.reading.packed.GRAIN_CPU", grain)
     built, (items, starts) = network(reader, positions), stream()
     table = built.vectors()
     together = built.newest(pack(items, starts, SIZES), table)

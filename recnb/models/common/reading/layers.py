@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recnb.models.sequential.packed import Layout
+from recnb.models.common.reading.packed import Layout
 
 POSITIONS = ("rope", "learned", "none")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recnb.models.sequential.packed import pack, windows
+from recnb.models.common.reading.packed import pack, windows
 
 
 @dataclass(frozen=True, eq=False)
