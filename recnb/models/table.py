@@ -71,6 +71,7 @@ TABLE: dict[str, Entry] = {
     "sasrec": Entry(_SEQUENTIAL + "sasrec:SASRec", ("black", "o", "--")),
     "hstu": Entry(_SEQUENTIAL + "sasrec:HSTU", ("black", "d", "--")),
     "gru4rec": Entry(_SEQUENTIAL + "sasrec:GRU4Rec", ("black", "v", "-.")),
+    "tiger": Entry(_M + "generative.tiger:Tiger", ("black", "X", "-.")),
     "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
     "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
     "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),

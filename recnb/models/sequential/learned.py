@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
 from recnb.models.common.item_tables import sentences
-from recnb.models.common.liked import by_id, sink, ties
+from recnb.models.common.liked import sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.sequences import FromSequences, Sequences
 from recnb.models.common.validation import Validation
@@ -176,21 +176,14 @@ class Learned(FromSequences):
 
     def prepared(self, train: Dataset) -> tuple[Windows, SequenceNetwork]:
         """What a fit trains: the windows of the users' sequences, and the network at its start."""
-        from recnb.models.common.reading.batches import Windows
+        from recnb.models.common.reading.batches import training_windows
 
         self._check()
         sequences = self._learn_sequences(train)
         self._learn_items(train, sequences)
-        # users in the order of their ids: the order of the tables decides nothing
-        ordered = sequences.take(by_id(train)[0])
-        rows = self.row_[ordered.items]
-        source = Windows(rows, ordered.offsets, self.length, self.batch_size, self.seed)
-        if not len(source):
-            raise InputError(
-                "no user has two events to learn an order from",
-                file=train.name,
-                mend="give longer histories, or take a model without order (itemknn, ease)",
-            )
+        source = training_windows(
+            train, sequences, self.row_, self.length, self.batch_size, self.seed
+        )
         return source, self._build()
 
     def _check(self) -> None:
@@ -217,20 +210,14 @@ class Learned(FromSequences):
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="from 0 to 1")
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
-        """Rows of the table: items with events by their ids, then, where text is read, the others."""
-        used = np.bincount(sequences.items, minlength=train.n_items) > 0
-        order = by_id(train)[1]
-        known, others = order[used[order]], order[~used[order]]
-        if self.items == "free":
-            others = others[:0]
-        self.row_ = np.full(train.n_items, -1, np.int64)
-        self.row_[np.concatenate([known, others])] = np.arange(len(known) + len(others))
-        self.n_used_ = len(known)
+        from recnb.models.common.reading.batches import item_rows
+
+        self.row_, self.n_used_ = item_rows(train, sequences, self.items != "free")
         self.popularity_ = np.bincount(sequences.items, minlength=train.n_items).astype(np.float32)
         if self.reads_text:
             self.columns_ = (self.text or Text()).chosen(train.items)
-            rows = np.concatenate([known, others])
-            self.text_ = self._encoded(train.items.iloc[rows])
+            order = np.argsort(self.row_, kind="stable")[(self.row_ < 0).sum() :]
+            self.text_ = self._encoded(train.items.iloc[order])
 
     def _encoded(self, items: pd.DataFrame) -> np.ndarray:
         from recnb.encoders import TextEncoder
@@ -335,21 +322,15 @@ class Learned(FromSequences):
         import torch
         from accelerate.utils import send_to_device
 
-        from recnb.models.common.reading.packed import pack
+        from recnb.models.common.reading.batches import newest
 
-        rows = self.row_[sequences.items]
-        seen = rows >= 0
-        counts = np.bincount(sequences.users[seen], minlength=len(sequences))
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        sizes = np.minimum(counts, self.length)
-        some = np.flatnonzero(sizes)
         states = np.zeros((len(sequences), self.width), np.float32)
+        some, batch = newest(sequences, self.row_, self.length)
         with torch.no_grad():
             table = network.vectors()
-            if len(some):
-                batch = pack(rows[seen], (offsets[1:] - sizes)[some], sizes[some])
-                newest = network.newest(send_to_device(batch, table.device), table)
-                states[some] = newest.float().cpu().numpy()
+            if batch is not None:
+                read = network.newest(send_to_device(batch, table.device), table)
+                states[some] = read.float().cpu().numpy()
             return states, table.float().cpu().numpy()
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:

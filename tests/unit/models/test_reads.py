@@ -52,6 +52,7 @@ READS = {
     ),
     **dict.fromkeys(["pair", "tagger"], ("none", ("text",), True)),
     **dict.fromkeys(["lm_yes", "lm_likelihood", "lm_list", "lm_embed"], ("none", ("text",), True)),
+    "tiger": ("none", ("text",), True),
     "bfm_text": ("pairs", ("text",), True),
     "hybrid": ("pairs", ("text",), True),
     "fusion": ("none", ("text", "media"), True),
