@@ -76,7 +76,7 @@ def test_the_search_with_enough_beams_is_exact_and_gives_ids_that_exist(n_items)
 
     def log_shares(prefixes: np.ndarray) -> np.ndarray:
         """Random shares for each user and prefix, the same when asked again."""
-        n, beams, known = prefixes.shape
+        n, beams = prefixes.shape[:2]
         out = np.zeros((n, beams, 9), np.float32)
         for user, beam in np.ndindex(n, beams):
             key = (user, *prefixes[user, beam].tolist())
