@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "batches": ["FRESH", "HEAD", "LIVE", "BatchPlan", "Batches"],
+        "catalogue": ["catalogue_softmax"],
         "checkpoint": ["forget"],
         "loop": ["Trained", "train"],
         "memory": ["SavedBytes", "state_bytes"],
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from recnb.training.batches import LIVE as LIVE
     from recnb.training.batches import Batches as Batches
     from recnb.training.batches import BatchPlan as BatchPlan
+    from recnb.training.catalogue import catalogue_softmax as catalogue_softmax
     from recnb.training.checkpoint import forget as forget
     from recnb.training.loop import Trained as Trained
     from recnb.training.loop import train as train
