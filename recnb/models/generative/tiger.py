@@ -13,11 +13,15 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.models.common.item_tables import sentences
-from recnb.models.common.liked import ties
+from recnb.models.common.liked import by_id, ties
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.common.sequences import FromSequences, Sequences
-from recnb.models.common.validation import Validation
+from recnb.models.common.reading.trained import (
+    TrainedOnSequences,
+    check_at_least_one,
+    check_heads,
+    check_one_of,
+)
+from recnb.models.common.sequences import EVENTS, Sequences
 from recnb.recommender import Reads
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ FACTORS = 64  # of the interactions, where ids come from them
 BLOCK = 128  # users for whom ids are generated at once
 
 
-class Tiger(FromSequences):
+class Tiger(TrainedOnSequences):
     """An encoder and a decoder that generate the id of the next item, a token of its code after the other.
 
     Parameters
@@ -72,10 +76,6 @@ class Tiger(FromSequences):
     ----------
     S. Rajput et al. (2023), "Recommender systems with generative retrieval", NeurIPS, sections 3 and 4.
     """
-
-    seeded = True
-    uses_valid = True
-    packages = ("torch", "transformers")
 
     def __init__(
         self,
@@ -145,76 +145,32 @@ class Tiger(FromSequences):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        from recnb.models.common.reading.batches import training_windows
-        from recnb.training import Training
-        from recnb.training import train as train_network
-
-        self._check()
-        for held in ("_network", "_trie"):  # of an earlier fit
-            self.__dict__.pop(held, None)
-        sequences = self._learn_sequences(train)
-        self._learn_ids(train, sequences)
-        source = training_windows(
-            train, sequences, self.row_, self.length, self.batch_size, self.seed
-        )
-        network = self._build()
-        how = Training(
-            epochs=self.n_epochs,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            warmup=0.0,
-            schedule="constant",
-            patience=self.patience,
-            seed=self.seed,
-            checkpoint=self.checkpoint,
-        )
-        value = None if valid is None else self._value(train, valid)
-        trained = train_network(network, source.epoch, how, value, data=train.digest)
-        self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
-        self.weights_ = {
-            name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()
-        }
-        self._network = network
-
     def _check(self) -> None:
         from recnb.models.generative.identifiers import QUANTISERS
 
-        for name, known in (
-            ("ids", IDS),
-            ("quantiser", QUANTISERS),
-            ("events", ("liked", "all")),
-        ):
-            if getattr(self, name) not in known:
-                mend = f"one of {', '.join(known)}"
-                raise InputError(f"{name}={getattr(self, name)!r}", mend=mend)
-        for name in ("n_codes", "n_levels", "n_layers", "n_decoder_layers", "length", "n_beams"):
-            if not getattr(self, name) >= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
-        if not self.n_heads >= 1 or self.width % (2 * self.n_heads):
-            raise InputError(
-                f"width={self.width} with n_heads={self.n_heads}",
-                mend="a width that two times the heads divide",
-            )
+        check_one_of(self, ids=IDS, quantiser=QUANTISERS, events=EVENTS)
+        check_at_least_one(
+            self, "n_codes", "n_levels", "n_layers", "n_decoder_layers", "length", "batch_size",
+            "n_epochs", "n_beams",
+        )  # fmt: skip
+        check_heads(self)
 
-    def _learn_ids(self, train: Dataset, sequences: Sequences) -> None:
+    def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
         """An id for each item: with text for all, else for those that have events."""
         from recnb.models.common.reading.batches import item_rows
         from recnb.models.generative.identifiers import interaction_vectors, random_codes
 
         self.row_, n_known = item_rows(train, sequences, self.ids == "text")
-        self.popularity_ = np.bincount(sequences.items, minlength=train.n_items).astype(np.float32)
-        order = np.argsort(self.row_, kind="stable")[(self.row_ < 0).sum() :]
         self.coder_: dict[str, np.ndarray] = {}
         if self.ids == "random":
             found = random_codes(n_known, self.n_codes, self.n_levels, self.seed)
         elif self.ids == "interactions":
-            users = np.argsort(train.user_ids, kind="stable")
-            pairs = train.positives()[users][:, order]
+            pairs = train.positives()[by_id(train)[0]]
+            order = np.argsort(self.row_, kind="stable")[-n_known:]
+            pairs = pairs[:, order]
             found = self._coded(interaction_vectors(pairs, FACTORS, self.seed))
         else:
-            self.columns_ = (self.text or Text()).chosen(train.items)
-            found = self._coded(self._encoded(train.items.iloc[order]))
+            found = self._coded(self._encoded(self._in_rows(train.items), learn=True))
         self._keep(found)
 
     def _coded(self, vectors: np.ndarray) -> Identifiers:
@@ -226,13 +182,6 @@ class Tiger(FromSequences):
 
         found, self.coder_ = rqvae_codes(vectors, self.n_codes, self.n_levels, seed=self.seed)
         return found
-
-    def _encoded(self, items: pd.DataFrame) -> np.ndarray:
-        from recnb.encoders import TextEncoder
-
-        encoder = TextEncoder() if self.encoder is None else TextEncoder(self.encoder)
-        self.n_parameters_ = encoder.n_parameters
-        return encoder.encode(sentences(self.text, self.columns_, items)).astype(np.float32)
 
     def _keep(self, found: Identifiers) -> None:
         self.tokens_ = found.tokens
@@ -265,39 +214,7 @@ class Tiger(FromSequences):
                 self.dropout,
             )
 
-    def _value(self, train: Dataset, valid: Dataset) -> Any:
-        """What the best epoch is chosen by: NDCG@10 of the validation part."""
-        validation = Validation.of(train, valid)
-        if not len(validation.users):
-            raise InputError(
-                "no user has a relevant row in the validation part",
-                file=train.name,
-                mend="enlarge it, lower relevant_from, or fit without",
-            )
-        sequences = self._made(validation.history)
-        trie = self._trie_of(validation.allowed)
-
-        def value(network: Any) -> float:
-            return validation.value_of(
-                lambda users: self._scores(network, sequences.take(users), trie)
-            )
-
-        return value
-
     # ---------------------------------------------------------------- scoring
-
-    @property
-    def network(self) -> IdNetwork:
-        """The torch module behind the model; of one that was read from disk it is built from its arrays."""
-        import torch
-
-        if "weights_" not in vars(self):
-            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        if "_network" not in vars(self):
-            network = self._build()
-            network.load_state_dict({k: torch.from_numpy(v) for k, v in self.weights_.items()})
-            self._network = network.eval()
-        return self._network
 
     def _trie_of(self, allowed: np.ndarray | None) -> Trie:
         from recnb.models.generative.trie import Trie
@@ -309,9 +226,6 @@ class Tiger(FromSequences):
         rows = self.row_[allowed]
         return Trie(self.tokens_, rows[rows >= 0])
 
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        return self.score_among(users, history=history)
-
     def score_among(
         self,
         users: np.ndarray,
@@ -320,11 +234,14 @@ class Tiger(FromSequences):
         history: Dataset | None = None,
     ) -> np.ndarray:
         """As :meth:`score`; only ids of items that may be listed are generated, where `allowed` names them."""
-        return self._scores(self.network, self.sequences(users, history), self._trie_of(allowed))
+        return self._scores(self.network, self.sequences(users, history), allowed)
 
-    def _scores(self, network: IdNetwork, sequences: Sequences, trie: Trie) -> np.ndarray:
+    def _scores(
+        self, network: Any, sequences: Sequences, allowed: np.ndarray | None = None
+    ) -> np.ndarray:
         """Log-probabilities of the generated items; all others stand below, the more popular first."""
         out = np.zeros((len(sequences), len(self.row_)), np.float32)
+        trie = self._trie_of(allowed)
         item_of = np.full(len(self.tokens_), -1)
         item_of[self.row_[self.row_ >= 0]] = np.flatnonzero(self.row_ >= 0)
         popular = ties(self.popularity_) * 1e8  # at most 0.1
@@ -361,11 +278,6 @@ class Tiger(FromSequences):
 
             return some, *best_ids(log_shares, trie, len(some), self.n_beams)
 
-    def parameters(self) -> tuple[int, int]:
-        """Numbers that training changed, and all that the model holds, the language model among them."""
-        trained = sum(p.numel() for p in self.network.parameters())
-        return trained, trained + getattr(self, "n_parameters_", 0)
-
     # ---------------------------------------------------------------- new items
 
     @available_if(lambda self: self.ids == "text")
@@ -384,8 +296,7 @@ class Tiger(FromSequences):
 
         table = new_items(items, self.item_ids_)
         out = copy.copy(self)
-        for held in ("_network", "_trie", "_histories"):
-            out.__dict__.pop(held, None)
+        out._drop_caches()
         vectors = self._encoded(table)
         if self.coder_:
             vectors = encoded(vectors, self.coder_)

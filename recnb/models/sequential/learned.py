@@ -12,22 +12,24 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.models.common.item_tables import sentences
 from recnb.models.common.liked import sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.common.sequences import FromSequences, Sequences
-from recnb.models.common.validation import Validation
+from recnb.models.common.reading.trained import (
+    TrainedOnSequences,
+    check_at_least_one,
+    check_one_of,
+)
+from recnb.models.common.sequences import EVENTS, Sequences
 from recnb.recommender import Reads
 
 if TYPE_CHECKING:
-    from recnb.models.common.reading.batches import Windows
     from recnb.models.sequential.network import SequenceNetwork
 
 BLOCK = 512  # users whose sequences are read at once
 DAMPING = 0.75  # negatives are drawn by popularity to this power
 
 
-class Learned(FromSequences):
+class Learned(TrainedOnSequences):
     """What the trained sequence models share.
 
     Parameters
@@ -73,9 +75,6 @@ class Learned(FromSequences):
     events get the most popular items.
     """
 
-    seeded = True
-    uses_valid = True
-    packages = ("torch", "transformers")
     reader = ""
 
     def __init__(
@@ -150,81 +149,27 @@ class Learned(FromSequences):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(self, train: Dataset, valid: Dataset | None) -> None:
-        from recnb.training import Training
-        from recnb.training import train as train_network
-
-        self.__dict__.pop("_network", None)  # of an earlier fit
-        source, network = self.prepared(train)
-        how = Training(
-            epochs=self.n_epochs,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            warmup=0.0,
-            schedule="constant",
-            patience=self.patience,
-            seed=self.seed,
-            checkpoint=self.checkpoint,
-        )
-        value = None if valid is None else self._value(train, valid)
-        trained = train_network(network, source.epoch, how, value, data=train.digest)
-        self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
-        self.weights_ = {
-            name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()
-        }
-        self._network = network
-
-    def prepared(self, train: Dataset) -> tuple[Windows, SequenceNetwork]:
-        """What a fit trains: the windows of the users' sequences, and the network at its start."""
-        from recnb.models.common.reading.batches import training_windows
-
-        self._check()
-        sequences = self._learn_sequences(train)
-        self._learn_items(train, sequences)
-        source = training_windows(
-            train, sequences, self.row_, self.length, self.batch_size, self.seed
-        )
-        return source, self._build()
-
     def _check(self) -> None:
         from recnb.models.sequential.losses import LOSSES
         from recnb.models.sequential.vectors import ITEMS, STARTS
 
-        for name, known in (
-            ("items", ITEMS),
-            ("start", STARTS),
-            ("events", ("liked", "all")),
-            ("loss", LOSSES),
-        ):
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
-                )
+        check_one_of(self, items=ITEMS, start=STARTS, events=EVENTS, loss=LOSSES)
         if self.start == "text" and self.items == "text":
             raise InputError("start='text' without free vectors", mend="set items='free' or 'both'")
-        for name in ("width", "n_layers", "length", "n_negatives", "batch_size", "n_epochs"):
-            if not getattr(self, name) >= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
-        for name, most in (("dropout", 1.0), ("calibration", 1.0)):
-            if not 0 <= getattr(self, name) <= most:
+        check_at_least_one(
+            self, "width", "n_layers", "length", "n_negatives", "batch_size", "n_epochs"
+        )
+        for name in ("dropout", "calibration"):
+            if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="from 0 to 1")
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
+        """Rows of the table: items with events by their ids, then, where text is read, the others."""
         from recnb.models.common.reading.batches import item_rows
 
         self.row_, self.n_used_ = item_rows(train, sequences, self.items != "free")
-        self.popularity_ = np.bincount(sequences.items, minlength=train.n_items).astype(np.float32)
         if self.reads_text:
-            self.columns_ = (self.text or Text()).chosen(train.items)
-            order = np.argsort(self.row_, kind="stable")[(self.row_ < 0).sum() :]
-            self.text_ = self._encoded(train.items.iloc[order])
-
-    def _encoded(self, items: pd.DataFrame) -> np.ndarray:
-        from recnb.encoders import TextEncoder
-
-        encoder = TextEncoder() if self.encoder is None else TextEncoder(self.encoder)
-        self.n_parameters_ = encoder.n_parameters
-        return encoder.encode(sentences(self.text, self.columns_, items)).astype(np.float32)
+            self.text_ = self._encoded(self._in_rows(train.items), learn=True)
 
     def _build(self) -> SequenceNetwork:
         """The network at its start, the same for equal seeds."""
@@ -271,41 +216,11 @@ class Learned(FromSequences):
                 shares,
             )
 
-    def _value(self, train: Dataset, valid: Dataset) -> Any:
-        """What the best epoch is chosen by: NDCG@10 of the validation part."""
-        validation = Validation.of(train, valid)
-        if not len(validation.users):
-            raise InputError(
-                "no user has a relevant row in the validation part",
-                file=train.name,
-                mend="enlarge it, lower relevant_from, or fit without",
-            )
-        sequences = self._made(validation.history)
-
-        def value(network: Any) -> float:
-            return validation.value_of(lambda users: self._scores(network, sequences.take(users)))
-
-        return value
-
     # ---------------------------------------------------------------- scoring
 
-    @property
-    def network(self) -> SequenceNetwork:
-        """The torch module behind the model; of one that was read from disk it is built from its arrays."""
-        import torch
-
-        if "weights_" not in vars(self):
-            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        if "_network" not in vars(self):
-            network = self._build()
-            network.load_state_dict({k: torch.from_numpy(v) for k, v in self.weights_.items()})
-            self._network = network.eval()
-        return self._network
-
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        return self._scores(self.network, self.sequences(users, history))
-
-    def _scores(self, network: Any, sequences: Sequences) -> np.ndarray:
+    def _scores(
+        self, network: Any, sequences: Sequences, allowed: np.ndarray | None = None
+    ) -> np.ndarray:
         """Scores of all items after each sequence: (n, n_items), float32."""
         out = np.zeros((len(sequences), len(self.row_)), np.float32)
         known = self.row_ >= 0
@@ -342,11 +257,6 @@ class Learned(FromSequences):
         vectors[known] = table[self.row_[known]]
         return states, vectors
 
-    def parameters(self) -> tuple[int, int]:
-        """Numbers that training changed, and all that the model holds, the language model among them."""
-        trained = sum(p.numel() for p in self.network.parameters())
-        return trained, trained + getattr(self, "n_parameters_", 0)
-
     # ---------------------------------------------------------------- new items
 
     @available_if(lambda self: self.items != "free")
@@ -360,8 +270,7 @@ class Learned(FromSequences):
         """
         table = new_items(items, self.item_ids_)
         out = copy.copy(self)
-        for held in ("_network", "_histories"):
-            out.__dict__.pop(held, None)
+        out._drop_caches()
         n = len(table)
         out.item_ids_ = grown_ids(self.item_ids_, table)
         out.text_ = np.concatenate([self.text_, self._encoded(table)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recnb.data import Text
-from recnb.errors import InputError
+from recnb.models.common.reading.trained import check_heads, check_one_of
 from recnb.models.sequential.learned import Learned
 
 
@@ -66,13 +66,8 @@ class _Attentive(Learned):
         from recnb.models.common.reading.layers import POSITIONS
 
         super()._check()
-        if self.positions not in POSITIONS:
-            raise InputError(f"positions={self.positions!r}", mend=f"one of {', '.join(POSITIONS)}")
-        if not self.n_heads >= 1 or self.width % (2 * self.n_heads):
-            raise InputError(
-                f"width={self.width} with n_heads={self.n_heads}",
-                mend="a width that two times the heads divide",
-            )
+        check_one_of(self, positions=POSITIONS)
+        check_heads(self)
 
 
 class SASRec(_Attentive):
