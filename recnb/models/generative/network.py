@@ -62,6 +62,8 @@ class IdNetwork(nn.Module):
     it: a window costs one pass of the encoder instead of one for each of its targets.
     """
 
+    tokens: torch.Tensor
+
     def __init__(
         self,
         tokens: torch.Tensor,
@@ -118,6 +120,7 @@ class IdNetwork(nn.Module):
             x = x + F.pad(torch.stack(told, dim=1), (0, 0, 1, 0))
         x = self.dropout(self.start(x))
         for layer in self.decoder:
+            assert isinstance(layer, DecoderLayer)
             pairs = layer.memory(memory).view(*memory.shape[:-1], 2, layer.n_heads, -1)
             x = layer(x, lambda queries, pairs=pairs: read(queries, pairs))
         return self.last(x)

@@ -33,6 +33,8 @@ class SequenceNetwork(nn.Module):
         How often each item is drawn as a negative.
     """
 
+    shares: torch.Tensor | None
+
     def __init__(
         self,
         vectors: ItemVectors,
