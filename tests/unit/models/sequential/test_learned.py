@@ -72,7 +72,7 @@ def test_what_follows_what_is_learned(model, fitted, split):
     ids=str,
 )
 def test_every_way_to_train_learns_it(settings, split):
-    model = SASRec(**{**SMALL, "n_epochs": 25, **settings})
+    model = SASRec(**{**SMALL, "n_epochs": 15, **settings})
     assert hit(model.fit(split.known), split) > 0.75
 
 
