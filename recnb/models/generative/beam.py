@@ -39,8 +39,8 @@ def best_ids(
     >>> trie = Trie(np.array([[0, 0], [0, 1], [1, 0]]))
     >>> steps = [np.log([[[0.4, 0.6]]]), np.log([[[0.9, 0.1], [0.5, 0.5]]])]
     >>> items, scores = best_ids(lambda prefixes: steps[prefixes.shape[2]], trie, 1, 2)
-    >>> items.tolist(), np.exp(scores).round(2).tolist()
-    ([[0, 2]], [[0.36000001430511475, 0.30000001192092896]])
+    >>> items.tolist(), (100 * np.exp(scores)).round().tolist()
+    ([[2, 0]], [[54.0, 20.0]])
     """
     prefixes = np.zeros((n_users, 1, 0), np.int64)
     nodes = np.zeros((n_users, 1), np.int64)

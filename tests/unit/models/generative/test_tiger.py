@@ -18,7 +18,7 @@ from recnb.recommender import load_model, top_k
 N_ITEMS, N_USERS = 20, 60
 SMALL = {
     "n_codes": 6, "n_levels": 2, "width": 16, "n_heads": 2, "n_layers": 1, "n_decoder_layers": 1,
-    "dropout": 0.0, "lr": 2e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 15,
+    "dropout": 0.0, "lr": 2e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 40,
 }  # fmt: skip
 
 
