@@ -80,6 +80,13 @@ def evaluate(
         str,
         Option(help="exclude or include known items in the lists (include: buying again counts)."),
     ] = "exclude",
+    next_event: Annotated[
+        bool,
+        Option(
+            "--next-event",
+            help="Judge each test event on its own, told everything before it; a user's value is the mean over them.",
+        ),
+    ] = False,
     feedback: Feedback = None,
     scale: Annotated[
         str | None, Option(help="Lowest and highest rating, such as 1,5.", show_default=False)
@@ -110,7 +117,11 @@ def evaluate(
         str, Option(help="Of values: percentile, or bca where most users have no hit.")
     ] = "percentile",
     save_models: Annotated[
-        bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
+        bool,
+        Option(
+            "--save-models",
+            help="Keep the fitted models in OUTPUT/models: recnb export takes them from there.",
+        ),
     ] = False,
     fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -141,6 +152,7 @@ def evaluate(
         repeats=repeats,
         draws=draws,
         interval=interval,
+        next_event=next_event,
     )
     declared = {
         "feedback": feedback,

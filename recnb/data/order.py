@@ -104,3 +104,17 @@ def session_numbers(ds: Dataset, gap_minutes: float = GAP_MINUTES) -> np.ndarray
         times = rows["timestamp"].to_numpy(dtype=np.float64)
         new = new | (np.diff(times) > 60 * gap_minutes)
     return np.concatenate([[0], np.cumsum(new)]).astype(np.int64)
+
+
+def liked_events(ds: Dataset) -> np.ndarray:
+    """Whether each event's own rating reaches the threshold of relevance, (n_interactions,), bool.
+
+    All events where there is no threshold; without a rating a count is 1, and a rated event is not liked.
+    """
+    rows = ds.interactions
+    if ds.threshold is None or "rating" not in rows:
+        return np.ones(len(rows), bool)
+    ratings = rows["rating"].to_numpy(dtype=np.float32)
+    if ds.feedback == "count":
+        ratings = np.nan_to_num(ratings, nan=1.0)
+    return ratings >= np.float32(ds.threshold)

@@ -56,7 +56,8 @@ def ceilings(
         best = _followed(best, lists[shelf][:, : max(task.protocol.ks)], task.dataset.n_items)
         caught = float(relevant.sum() / task.truth.counts.sum())
         for k in task.protocol.ks if metrics else ():
-            for metric, values in evaluate_lists(best, task.truth, metrics, k).items():
+            for metric, each in evaluate_lists(best, task.truth, metrics, k).items():
+                values = task.per_user(each)[1]
                 low, high = bootstrap(values, draws=task.protocol.draws, seed=task.protocol.seed)
                 n = int((items >= 0).sum(axis=1).max(initial=0))
                 row = (metric, k, shelf, n, float(values.mean()), low, high, caught, len(values))
@@ -110,9 +111,11 @@ def _candidates(offered: Any, task: Task, codes: np.ndarray | None) -> np.ndarra
     if codes is not None:
         allowed = np.zeros(task.dataset.n_items, bool)
         allowed[codes] = True
-    blocks = []
-    for start, stop in user_blocks(len(task.users), task.dataset.n_items):
-        users = task.users[start:stop]
-        barred = None if task.excluded is None else task.excluded[users]
-        blocks.append(offered(users, allowed, barred, task.history))
-    return np.concatenate(blocks)
+    rows, blocks = [], []
+    for asked in task.asked():
+        for start, stop in user_blocks(len(asked.users), task.dataset.n_items):
+            users = asked.users[start:stop]
+            barred = None if asked.excluded is None else asked.excluded[users]
+            blocks.append(offered(users, allowed, barred, asked.history))
+            rows.append(asked.rows[start:stop])
+    return np.concatenate(blocks)[np.argsort(np.concatenate(rows))]

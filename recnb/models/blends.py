@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.models.common.composed import Composed
 from recnb.models.common.liked import counts
-from recnb.models.common.validation import Validation
+from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.recommender import Recommender
 
 SCALES = ("zscore", "rank")
@@ -38,10 +39,12 @@ class Blend(Composed):
         Scores less their mean over their deviation, or their rank among all items from 0 to 1.
     seed : int, optional
         Set on the models that have one.
+    users : int
+        The most users of the validation part who choose the weights.
 
     Notes
     -----
-    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights, among the new
+    Up to `users` users of the validation part (fewer where the catalogue is large) choose the weights, among the new
     items where most of it are new (:class:`~recnb.models.common.validation.Validation`); of equal grid points the
     one nearest to equal weights wins.
 
@@ -58,11 +61,13 @@ class Blend(Composed):
         weights: tuple[float, ...] | None = None,
         scale: str = "zscore",
         seed: int | None = None,
+        users: int = MOST_USERS,
     ) -> None:
         self.models = models
         self.weights = weights
         self.scale = scale
         self.seed = seed
+        self.users = users
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
@@ -85,7 +90,8 @@ class Blend(Composed):
             self.weights_ = self._choose(train, valid)
 
     def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
-        validation = Validation.of(train, valid, cells=_CELLS)
+        cells = max(_CELLS, self.users * train.n_items) if self.users > MOST_USERS else _CELLS
+        validation = Validation.of(train, valid, self.users, cells)
         if not len(validation.users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
         # On one scale over all items, as when they are asked, and then only those that may be listed.
@@ -106,7 +112,9 @@ class Blend(Composed):
         return {"weights": tuple(round(float(w), 6) for w in self.weights_), "models": parts}
 
     def _scaled(self, model: Recommender, users: np.ndarray, history: Dataset | None) -> np.ndarray:
-        scores = model.score(users, history)
+        return self._on_scale(model.score(users, history))
+
+    def _on_scale(self, scores: np.ndarray) -> np.ndarray:
         return by_rank(scores, hash_ids(self.item_ids_)) if self.scale == "rank" else zscore(scores)
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
@@ -115,6 +123,15 @@ class Blend(Composed):
         for weight, model in zip(self.weights_, self.parts()):
             if weight:
                 out += weight * self._scaled(model, users, history)
+        return out
+
+    @available_if(lambda self: all(hasattr(m, "score_histories") for m in self.parts()))
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, where every part can."""
+        out = np.zeros((len(histories), len(self.item_ids_)), np.float32)
+        for weight, model in zip(self.weights_, self.parts()):
+            if weight:
+                out += weight * self._on_scale(model.score_histories(histories))  # type: ignore[attr-defined]
         return out
 
     def with_items(self, items: pd.DataFrame) -> Recommender:

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
-from recnb.evaluation.files import write_json
+from recnb.evaluation.files import write_json, write_parquet
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.models.common.composed import Composed
@@ -124,6 +124,9 @@ def run(
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
+    if models_folder is not None:  # what recnb export needs beside them
+        items = study.split.dataset.items.rename_axis("item_id").reset_index()
+        write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
 
 
@@ -188,12 +191,12 @@ def _searched(
                 k=k,
                 protocol=study.protocol,
                 progress=_trials(name, done, len(study.models), progress),
-                journal=kept.with_suffix(".journal"),
+                kept=kept.with_suffix(".sqlite"),
             )
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
-            for journal in kept.parent.glob(f"{kept.stem}.journal*"):
-                journal.unlink()
+            for trials in kept.parent.glob(f"{kept.stem}.sqlite*"):
+                trials.unlink()
         found = json.loads(kept.read_text(encoding="utf-8"))
         models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found

@@ -53,7 +53,7 @@ def binary(
     True
     """
     zeros = F.softplus(others).masked_fill(~open_, 0).sum(1) / open_.sum(1).clamp(min=1)
-    return _mean(F.softplus(-own) + weight * zeros, shares)
+    return weighted_mean(F.softplus(-own) + weight * zeros, shares)
 
 
 def bpr(
@@ -72,7 +72,7 @@ def bpr(
     Rendle et al. (2009), "BPR: Bayesian personalized ranking from implicit feedback", section 4.1.
     """
     loss = F.softplus(others - own[:, None]).masked_fill(~open_, 0).sum(1)
-    return _mean(loss / open_.sum(1).clamp(min=1), shares)
+    return weighted_mean(loss / open_.sum(1).clamp(min=1), shares)
 
 
 def softmax(
@@ -104,8 +104,9 @@ def softmax(
         own, others = own - own_log_q, others - log_q
     others = others.masked_fill(~open_, float("-inf"))
     loss = torch.logsumexp(torch.cat([own[:, None], others], dim=1), dim=1) - own
-    return _mean(loss, shares)
+    return weighted_mean(loss, shares)
 
 
-def _mean(loss: torch.Tensor, shares: torch.Tensor | None) -> torch.Tensor:
+def weighted_mean(loss: torch.Tensor, shares: torch.Tensor | None) -> torch.Tensor:
+    """Mean over rows of shape (n,), by their weights where there are any."""
     return loss.mean() if shares is None else (loss * shares).sum() / shares.sum()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recnb.data import Dataset
-from recnb.data.order import session_numbers
+from recnb.data.order import liked_events, session_numbers
 from recnb.errors import InputError
 from recnb.recommender import Reads, Recommender
 
@@ -80,7 +80,7 @@ class Sequences:
             )
         order = ds.in_time
         if liked:
-            order = order[_liked(ds)[order]]
+            order = order[liked_events(ds)[order]]
         rows = ds.interactions
         users = rows["user"].to_numpy()[order]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=ds.n_users))])
@@ -172,17 +172,6 @@ class Sequences:
 
 def _picked(values: np.ndarray | None, at: np.ndarray) -> np.ndarray | None:
     return None if values is None else values[at]
-
-
-def _liked(ds: Dataset) -> np.ndarray:
-    """Whether each event's own rating reaches the threshold; all events where there is none."""
-    rows = ds.interactions
-    if ds.threshold is None or "rating" not in rows:
-        return np.ones(len(rows), bool)
-    ratings = rows["rating"].to_numpy(dtype=np.float32)
-    if ds.feedback == "count":
-        ratings = np.nan_to_num(ratings, nan=1.0)
-    return ratings >= np.float32(ds.threshold)  # no rating given: not liked
 
 
 class FromSequences(Recommender):

@@ -45,7 +45,7 @@ def flat(*groups: type) -> Callable[[type[T]], type[T]]:
         )
         for part in parts
     ]
-    docs = [inspect.cleandoc(group.__doc__ or "").partition("----------\n")[2] for group in groups]
+    docs = [_settings_of(group.__doc__ or "") for group in groups]
 
     def decorated(cls: type[T]) -> type[T]:
         def __init__(self: Any, **settings: Any) -> None:
@@ -62,6 +62,11 @@ def flat(*groups: type) -> Callable[[type[T]], type[T]]:
         return cls
 
     return decorated
+
+
+def _settings_of(doc: str) -> str:
+    """The part of a docstring that says what the parameters are."""
+    return inspect.cleandoc(doc).partition("----------\n")[2].partition("\n\nRaises\n")[0]
 
 
 def group_of(model: Any, group: type[G]) -> G:

@@ -10,12 +10,14 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
+from recnb.errors import InputError
 from recnb.models.common.histories import Told
 from recnb.models.common.settings import flat, group_of, one_of
 from recnb.models.language.calibration import Calibration, Platt
 from recnb.models.language.joint.asked import Asked
 from recnb.models.language.joint.model import JointReader
 from recnb.models.language.joint.settings import JointSettings
+from recnb.training.regularisation.settings import Regularisation
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.sequences import Layout
@@ -57,7 +59,7 @@ class PairSettings:
         one_of(self, "sees", SEES)
 
 
-@flat(PairSettings, JointSettings)
+@flat(PairSettings, JointSettings, Regularisation)
 class TextPair(JointReader):
     """A cross-encoder on the texts of a user's history and of a candidate, for clicks or ratings.
 
@@ -71,6 +73,8 @@ class TextPair(JointReader):
     number of tokens. The best epoch has the highest mean area under the curve of what 200 validation users liked
     against drawn items, or the lowest error of ratings. An item with a text longer than `item_tokens` is cut there, a
     history at `max_history` items and names of 12 words.
+
+    Against overfitting, noise on words needs all layers (`n_layers`), noise on labels the loss "bce" of clicks.
 
     References
     ----------
@@ -104,6 +108,10 @@ class TextPair(JointReader):
         return "mse" if self._rated else self.loss
 
     @property
+    def _against(self) -> Regularisation:  # type: ignore[override]
+        return group_of(self, Regularisation)
+
+    @property
     def _sees(self) -> str:
         return "own" if self.sees == "history" else "all"
 
@@ -135,6 +143,16 @@ class TextPair(JointReader):
     def _check_settings(self) -> None:
         super()._check_settings()
         group_of(self, PairSettings).check()
+        if self._against.changes_labels and self._loss != "bce":
+            raise InputError(
+                "label_smoothing and r_drop take a candidate for wanted or not",
+                mend="use loss='bce' and target='click'",
+            )
+        if self._against.back_translation is not None:
+            raise InputError(
+                "back_translation: the pair model reads no other texts than the items'",
+                mend="use it with text_dot",
+            )
 
     def _learn_valid(self, asked: Asked | None) -> None:
         """Calibrate what is said of clicks."""

@@ -11,6 +11,7 @@ from typing import Any
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
 from recnb.models.common.settings import at_least_one, group_of, not_negative, one_of
+from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
 POOLINGS = ("mean", "additive", "multihead", "target")  # ways to pool a history
@@ -242,7 +243,7 @@ class Optimisation:
 
     Parameters
     ----------
-    n_epochs, lr, lr_encoder, weight_decay, dropout, patience
+    n_epochs, lr, lr_encoder, optimizer, weight_decay, layer_decay, warmup, schedule, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
         usual for the method. `n_epochs` None: 20 where the language model is frozen, 5 where it is tuned.
         0: it stays as it starts. `dropout` is that of item vectors; the language model runs without, as its states are
@@ -261,7 +262,11 @@ class Optimisation:
     n_epochs: int | None = None
     lr: float = 1e-3
     lr_encoder: float | None = None
+    optimizer: str = "adamw"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    warmup: float = 0.0
+    schedule: str = "constant"
     l2: float = 0.02
     dropout: float = 0.1
     patience: int = 3
@@ -292,6 +297,7 @@ class Settings:
     tuning: Tuning = field(default_factory=Tuning)
     fusion: Fusion = field(default_factory=Fusion)
     optimisation: Optimisation = field(default_factory=Optimisation)
+    regularisation: Regularisation = field(default_factory=Regularisation)
 
     @classmethod
     def of(cls, model: Any) -> Settings:
@@ -304,6 +310,11 @@ class Settings:
         """An epoch in which the language model is trained costs many in which it is not."""
         asked = self.optimisation.n_epochs
         return (20 if self.tuning.frozen else 5) if asked is None else asked
+
+    @property
+    def serves_strangers(self) -> bool:
+        """Whether a list of liked items says all that the network needs of a person."""
+        return self.users.pools and not self.users.in_words and not self.scoring.predicts_ratings
 
     @property
     def starts_pretrained(self) -> bool:
@@ -344,10 +355,30 @@ class Settings:
             )
         if set(modalities) - {"text", "id"}:
             self._check_fused(modalities)
+        self._check_regularised(modalities)
         if self.scoring.predicts_ratings and train.feedback != "explicit":
             raise InputError(
                 f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
                 mend="declare feedback='explicit' or use loss='softmax'",
+            )
+
+    def _check_regularised(self, modalities: tuple[str, ...]) -> None:
+        """What cannot be done against overfitting here."""
+        asked = self.regularisation
+        if asked.back_translation is not None and not self.tuning.frozen:
+            raise InputError(
+                f"back_translation with method={self.tuning.method!r}: texts are paraphrased once, and read once",
+                mend="use method='head_only'",
+            )
+        if asked.label_smoothing and self.scoring.predicts_ratings:
+            raise InputError(
+                "label_smoothing spreads a label over classes, a rating has none",
+                mend="use another loss than 'mse', or leave it out",
+            )
+        if asked.has_views and "text" not in (modalities or ("text",)):
+            raise InputError(
+                "word_dropout, synonyms and back_translation change words, and no text is read",
+                mend="add text to the modalities",
             )
 
     def _check_fused(self, modalities: tuple[str, ...]) -> None:
@@ -374,4 +405,4 @@ class Settings:
             raise InputError("words are those of a text", mend="add text to the modalities")
 
 
-GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation)
+GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation, Regularisation)

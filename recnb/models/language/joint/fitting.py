@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from recnb.encoders.text.joint import JointTower
+from recnb.encoders.text.views import vocabulary_of
+from recnb.errors import InputError
 from recnb.models.language.joint.drawing import Draws
 from recnb.models.language.joint.network import JointNetwork
 from recnb.models.language.joint.settings import JointSettings
 from recnb.progress import say_time, tell
-from recnb.training import Batches, Trained, Training, train
+from recnb.training import Batches, Regularisation, Regularised, Trained, Training, train
 from recnb.tuning.methods import counts, method_of, tune
 
 WHOLE = ("full", "top_layers")  # train whole layers, and put nothing into the network
@@ -30,6 +32,7 @@ def opened(
     slots: int,
     mean: float,
     tuned: dict[str, np.ndarray] | None,
+    against: Regularisation,
 ) -> tuple[JointNetwork, int]:
     """A network over texts, as pretrained or with tuned weights; and the numbers that the method added.
 
@@ -41,15 +44,29 @@ def opened(
     sees, loss, slots, mean
         As :class:`JointNetwork` takes them.
     tuned : dict of str to ndarray, optional
+    against : Regularisation
+
+    Raises
+    ------
+    InputError
+        Words are to change that frozen layers have read already.
     """
     depth = min(settings.n_layers, encoder.n_layers)
     adapt = None
     if settings.method not in WHOLE:
         adapt = partial(tune, method=settings.method, size=settings.size, n_layers=depth)
+    words = None
+    if against.changes_words and depth < encoder.n_layers:
+        raise InputError(
+            f"word_dropout and synonyms change words that the lower {encoder.n_layers - depth} layers have read once",
+            mend=f"let all layers read the pair: n_layers={encoder.n_layers}",
+        )
+    if against.changes_words and tuned is None:
+        words = vocabulary_of(encoder, bool(against.synonyms))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         tower = JointTower(
-            encoder, texts, depth, dropout=settings.dropout, tuned=tuned, adapt=adapt
+            encoder, texts, depth, dropout=settings.dropout, tuned=tuned, adapt=adapt, words=words
         )
         network = JointNetwork(
             tower,
@@ -72,6 +89,7 @@ def train_network(
     batch: Callable[..., Any],
     data: str,
     value: Callable[[Any], float] | None,
+    against: Regularisation,
 ) -> Trained:
     """Train a network in place; how long it takes at most is said once a few steps are measured.
 
@@ -88,6 +106,8 @@ def train_network(
         What the data are known by.
     value : callable, optional
         What the best epoch is chosen by.
+    against : Regularisation
+        What is done against overfitting.
     """
     how = Training(
         epochs=settings.n_epochs,
@@ -105,7 +125,9 @@ def train_network(
         return Batches(draws.plan(epoch), partial(batch, epoch))
 
     heard = Announced(name, settings.n_epochs)
-    return train(network, batches, how, value, heard, data=data)
+    shell = Regularised(network, against, network.tower.words)
+    of_shell = None if value is None else lambda shell: value(shell.module)
+    return train(shell, batches, how, of_shell, heard, data=data)
 
 
 class Announced:

@@ -24,6 +24,7 @@ from recnb.models.language.joint.drawing import Draws, ratings_of, shown
 from recnb.models.language.joint.settings import JOINT_METHODS, JointSettings
 from recnb.recommender import LanguageModel, Reads
 from recnb.recommender.candidates import CandidateScorer
+from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import PEFT
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class JointReader(CandidateScorer):
     needs_text = True
     uses_history = True
     methods = JOINT_METHODS
+    _against: Any = Regularisation()  # nothing is done against overfitting
 
     if TYPE_CHECKING:  # settings by name
         language_: dict[str, Any]  # the language model's name, checksum and numbers
@@ -185,9 +187,8 @@ class JointReader(CandidateScorer):
                 mend="give the same encoder",
             )
         texts = [*self.sentences_, *self.titles_]
-        network, added = opened(
-            encoder, self.settings, texts, self._sees, self._loss, self._slots, self.mean_, tuned
-        )
+        how = (self._sees, self._loss, self._slots, self.mean_, tuned, self._against)
+        network, added = opened(encoder, self.settings, texts, *how)
         if tuned is None:
             self.language_ = {**facts, "added": added}
         return network
@@ -203,9 +204,8 @@ class JointReader(CandidateScorer):
 
         layout = self._layout(network)
         batch = partial(self._batch, draws, layout)
-        done = train_network(
-            network, type(self).__name__, self.settings, draws, batch, train.digest, value
-        )
+        on = (draws, batch, train.digest, value, self._against)
+        done = train_network(network, type(self).__name__, self.settings, *on)
         self.n_epochs_, self.learning_ = done.n_epochs, list(done.history)
         state = network.state_dict().items()
         self.weights_ = {

@@ -329,3 +329,42 @@ def test_behind_ease_with_the_real_encoder(monkeypatch):
     assert ev.costs.set_index("model").loc["ease>pair", "total_parameters"] > 22_000_000
     values = ev.rows().set_index("model")["value"]
     assert values["ease>pair"] <= ev.ceilings["value"].max()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"r_drop": 1.0, "dropout": 0.2, "label_smoothing": 0.1, "average": "ema"},
+        {"adversarial": "fgm", "epsilon": 0.3},
+        {
+            "word_dropout": 0.3,
+            "synonyms": 0.3,
+            "n_layers": 2,
+            "method": "full",
+            "adversarial": "pgd",
+        },
+    ],
+    ids=str,
+)
+def test_what_is_done_against_overfitting_changes_what_is_learned(settings, tmp_path):
+    ds = world()
+    base = {k: v for k, v in settings.items() if k in ("dropout", "n_layers", "method")}
+    plain = small(n_epochs=2, **base).fit(ds)
+    model = small(n_epochs=2, **settings).fit(ds)
+    users = np.arange(4)
+    assert np.abs(model.score(users) - plain.score(users)).max() > 1e-4
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").score(users), model.score(users))
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"word_dropout": 0.1}, "let all layers read the pair"),
+        ({"r_drop": 1.0, "loss": "softmax"}, "loss='bce'"),
+        ({"back_translation": "a,b"}, "use it with text_dot"),
+    ],
+)
+def test_what_cannot_be_done_there_is_one_line(settings, words):
+    with pytest.raises(InputError, match=words):
+        small(**settings).fit(world())
