@@ -11,10 +11,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "batches": ["FRESH", "HEAD", "LIVE", "BatchPlan", "Batches"],
-        "catalogue": ["catalogue_softmax"],
         "checkpoint": ["forget"],
         "loop": ["Trained", "train"],
         "learning_rates": ["RangeTest", "range_test"],
+        "losses": ["catalogue_softmax"],
         "memory": ["SavedBytes", "state_bytes"],
         "optimiser": ["rate"],
         "regularisation": ["Regularisation", "Regularised", "divergence", "smoothed_loss"],
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from recnb.training.batches import LIVE as LIVE
     from recnb.training.batches import Batches as Batches
     from recnb.training.batches import BatchPlan as BatchPlan
-    from recnb.training.catalogue import catalogue_softmax as catalogue_softmax
     from recnb.training.checkpoint import forget as forget
     from recnb.training.learning_rates import RangeTest as RangeTest
     from recnb.training.learning_rates import range_test as range_test
     from recnb.training.loop import Trained as Trained
     from recnb.training.loop import train as train
+    from recnb.training.losses import catalogue_softmax as catalogue_softmax
     from recnb.training.memory import SavedBytes as SavedBytes
     from recnb.training.memory import state_bytes as state_bytes
     from recnb.training.optimiser import rate as rate

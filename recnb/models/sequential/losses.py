@@ -1,4 +1,4 @@
-"""Losses of the next item over drawn negatives; the whole catalogue's is in :mod:`recnb.training.catalogue`."""
+"""Losses of the next item over drawn negatives; the whole catalogue's is in :mod:`recnb.training.losses`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from recnb.training.catalogue import catalogue_softmax
+from recnb.training.losses import catalogue_softmax
 
 LOSSES = ("auto", "softmax", "sampled", "gbce")
 FEW = 8  # negatives that each target draws for itself; more are drawn for the batch as a whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from recnb.training.catalogue import catalogue_softmax
+from recnb.training.losses import catalogue_softmax
 
 
 def test_blocks_change_neither_the_loss_nor_its_gradients():
