@@ -15,21 +15,22 @@ from recnb.models.generative.identifiers import random_codes
 from recnb.models.generative.network import IdNetwork, Memory
 from recnb.recommender import load_model, top_k
 
-N_ITEMS, N_USERS = 20, 60
+N_ITEMS, N_USERS = 20, 80
 SMALL = {
     "n_codes": 6, "n_levels": 2, "width": 16, "n_heads": 2, "n_layers": 1, "n_decoder_layers": 1,
-    "dropout": 0.0, "lr": 2e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 40,
+    "dropout": 0.0, "lr": 1e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 30,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def split():
     """Item i is followed by item i + 1, and the last by the first."""
-    first = np.random.default_rng(0).integers(0, N_ITEMS, N_USERS)
+    rng = np.random.default_rng(0)
+    first, lengths = rng.integers(0, N_ITEMS, N_USERS), rng.integers(3, 9, N_USERS)
     rows = [
         (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t)
         for u in range(N_USERS)
-        for t in range(7)
+        for t in range(lengths[u])
     ]
     words = ("red", "blue", "green", "white")
     items = pd.DataFrame(
