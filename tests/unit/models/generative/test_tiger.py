@@ -100,6 +100,16 @@ def test_the_epoch_is_chosen_and_the_history_is_read(split):
     np.testing.assert_allclose(alone, model.score(users, split.known)[3], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("ids", ["text", "interactions", "random"])
+def test_equal_rows_in_another_order_and_other_codes_train_the_same_model(ids, split):
+    users, items = np.arange(N_USERS)[::-1], np.random.default_rng(1).permutation(N_ITEMS)
+    one, two = (
+        Tiger(**{**SMALL, "n_epochs": 2, "ids": ids}).fit(ds).score(np.arange(N_USERS))
+        for ds in (split.known, split.known.in_order(users, items))
+    )
+    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-3, atol=1e-4)
+
+
 def test_a_saved_model_scores_the_same(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     again, users = load_model(tmp_path / "model"), np.arange(N_USERS)
