@@ -182,9 +182,11 @@ def _too_often(log: Log) -> tuple[str, ...]:
     inverse = 1 / p
     sums = np.bincount(log.item, inverse, n_items)
     # Sums of each (item, unit) once, so that rows of one user are not taken as independent.
-    pair, place = np.unique(log.item * np.int64(n_units) + log.unit, return_inverse=True)
-    of_unit = np.bincount(place, inverse)
-    squares = np.bincount(pair // n_units, of_unit**2, n_items)
+    of_pair, whose = inverse, log.item
+    if n_units < log.n:
+        pair, place = np.unique(log.item * np.int64(n_units) + log.unit, return_inverse=True)
+        of_pair, whose = np.bincount(place, inverse), pair // n_units
+    squares = np.bincount(whose, of_pair**2, n_items)
     variance = np.maximum(squares - sums**2 / n_units, 1e-12)
     counts = np.bincount(log.item, minlength=n_items)
     z = (sums - log.n) / np.sqrt(variance)
