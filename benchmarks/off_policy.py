@@ -7,8 +7,8 @@ random scores, clicks with known chances; each row is a unit. Timed is everythin
 the shown items, cross-fitted means of items as the reward model, weights, three estimates, 1,000 bootstrap draws,
 diagnostics.
 
-The peer is the plain way in NumPy over the same weights: for each draw, draw a million row numbers, take the rows, compute
-the three estimates; percentiles at the end. It is timed over some draws and scaled to 1,000. The same is timed with
+The peer is the plain way in NumPy over the same weights: for each draw, draw a million row numbers, take the rows,
+compute the three estimates; percentiles at the end. It is timed over some draws and scaled. The same is timed with
 200,000 users of five rows as units. Results go to `results/benchmark_off_policy.json`; the last line is `ratio: X`, the
 peer's time of all draws over ours, in which reading the policy is included.
 """

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from recnb.cli import audit, check, data, demo, evaluate, init, models, run
+from recnb.cli import audit, check, data, demo, evaluate, experiment, init, models, policy, run
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
+app.command("policy")(policy.policy)
+app.command("experiment")(experiment.experiment)
 app.command("run")(run.run)
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
