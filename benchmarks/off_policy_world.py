@@ -7,9 +7,9 @@ The world is generated (films, 2,000 users, 100 items); nothing in it is real. A
 with replacement, one visit each, three places, shown by the logging policy, propensities kept. The judged policy is a
 softmax over a blurred guess of taste. The true value is computed from the truth, over all users evenly.
 
-*Overlaps*: "good", the logging policy is a softmax over another, independent guess with a share of exploration; "poor",
-the same, more peaked and with less exploration. *Outcomes*: click (0 or 1), and satisfaction in stars of every shown
-item, which has less noise for its size. *Reward model*: logistic or linear regression on the guess that the
+*Overlaps*: "good", the logging policy is a softmax over another, independent guess with a share of exploration;
+"moderate" and "poor", the same, more peaked and with less exploration. *Outcomes*: click (0 or 1), and satisfaction in
+stars of every shown item, which has less noise for its size. *Reward model*: logistic or linear regression on the guess that the
 judged policy itself has, on the item's level and the place, cross-fitted by visitor.
 
 *Failures*: "no overlap" (each user is never shown half of the items), "both wrong" (propensities replaced by the shares
@@ -51,7 +51,7 @@ from recnb.world import World, generate
 SEED, VISITORS, CARDS = 0, 2000, 3
 N_USERS, N_ITEMS = 2000, 100
 OUTCOMES = ("click", "satisfaction")
-OVERLAPS = ("good", "poor")
+OVERLAPS = ("good", "moderate", "poor")
 FAILURES = ("no overlap", "both wrong", "propensities wrong", "rewards wrong")
 INTERVALS = ("studentised", "percentile")
 
@@ -72,7 +72,7 @@ def guesses(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 def logging_policy(guess: np.ndarray, case: str) -> np.ndarray:
     """Chances of the policy that makes the log."""
-    sharp, explored = {"poor": (2.0, 0.1)}.get(case, (1.0, 0.3))
+    sharp, explored = {"moderate": (1.5, 0.2), "poor": (2.0, 0.1)}.get(case, (1.0, 0.3))
     chances = softmax(sharp * guess)
     if case == "no overlap":
         barred = np.random.default_rng([SEED, 2]).random(guess.shape) < 0.5
@@ -102,7 +102,7 @@ def cell(world: World, case: str, outcome: str, trials: int) -> list[dict[str, A
     held: dict[tuple[str, str], list[bool]] = {}
     values: dict[str, list[float]] = {}
     widths: dict[str, list[float]] = {}
-    flagged, effective, largest, mean_weight = [], [], [], []
+    flagged, effective, largest, mean_weight, skewness, slates = [], [], [], [], [], []
     for trial in range(trials):
         rng = np.random.default_rng([SEED, 3, (*OVERLAPS, *FAILURES).index(case), trial])
         log = spoiled(draw_log(world, behaviour, VISITORS, rng, cards=CARDS, stars=True), case)
@@ -121,6 +121,8 @@ def cell(world: World, case: str, outcome: str, trials: int) -> list[dict[str, A
         effective.append(d["effective_share"])
         largest.append(d["largest_share"])
         mean_weight.append(d["mean_weight"])
+        skewness.append(d["skewness"])
+        slates.append(not d["slates_can_answer"])
     head = {
         "metric": "off_policy",
         "case": case,
@@ -132,6 +134,8 @@ def cell(world: World, case: str, outcome: str, trials: int) -> list[dict[str, A
         "effective_share": float(np.median(effective)),
         "largest_share": float(np.median(largest)),
         "mean_weight": float(np.mean(mean_weight)),
+        "skewness": float(np.median(skewness)),
+        "slates_flagged": float(np.mean(slates)),
     }
     out = []
     for name, found in values.items():
@@ -193,7 +197,7 @@ def content(records: list[dict[str, Any]], spent: float) -> dict[str, Any]:
     kept = [
         r["value"]
         for r in records
-        if r["case"] in OVERLAPS
+        if r["case"] in OVERLAPS[:2]
         and r["interval"] == INTERVALS[0]
         and r["model"] in ("ips", "snips", "dr")
     ]

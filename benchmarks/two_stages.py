@@ -32,7 +32,7 @@ from recnb.data import Dataset, Split, splits
 from recnb.data.catalog import find
 from recnb.evaluation import Protocol
 from recnb.models import SlateTagger, TextPair, parse_models
-from recnb.models.language.histories import Histories
+from recnb.models.common.histories import Histories
 from recnb.models.language.joint.drawing import Draws
 from recnb.progress import listening
 from recnb.study.store import DiskStore

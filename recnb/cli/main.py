@@ -8,6 +8,7 @@ import sys
 import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, experiment, init, models, policy, run
+from recnb.cli.serving import export, serve
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app.command("audit")(audit.audit)
 app.command("policy")(policy.policy)
 app.command("experiment")(experiment.experiment)
 app.command("run")(run.run)
+app.command("export")(export.export)
+app.add_typer(serve.app, name="serve")
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
 app.command("models")(models.models)
@@ -81,3 +84,7 @@ def main() -> None:
 def _end(line: str, code: int) -> None:
     print(line, file=sys.stderr)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -120,7 +120,7 @@ def run_policies(
             progress(name, at, len(policies))
         kept = None
         if identities is not None:
-            key = [
+            key: list[Any] = [
                 recnb.__version__,
                 log.digest,
                 name,

@@ -1,6 +1,6 @@
 """The findings of the README and of the site: one line each, every number looked up in `results/`.
 
-python -m tools.site.findings      # writes them into README.md and README.zh-CN.md
+python -m tools.site.readme      # writes them into README.md and README.zh-CN.md
 """
 
 from __future__ import annotations
@@ -34,22 +34,39 @@ def findings(template: str, link: str) -> str:
     return page.from_string((ROOT / "docs" / template).read_text(encoding="utf-8")).render()
 
 
-def notebooks() -> str:
-    """The table of notebooks: number, the question that its title asks, minutes of reading."""
+HEADS = {
+    "README.md": ("notebook", "question", "reading", "min"),
+    "README.zh-CN.md": ("笔记本", "问题", "阅读", "分钟"),
+}
+
+
+def notebooks(name: str) -> str:
+    """The table of notebooks in a README: number, the question that its title asks, minutes of reading.
+
+    Raises
+    ------
+    LookupError
+        A notebook without a Chinese question.
+    """
     path = yaml.safe_load((ROOT / "notebooks" / "path.yaml").read_text(encoding="utf-8"))
-    lines = ["| notebook | question | reading |", "|---|---|---|"]
+    *head, unit = HEADS[name]
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|"]
     for file in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = "".join(json.loads(file.read_text(encoding="utf-8"))["cells"][0]["source"])
         number, _, question = first.splitlines()[0].removeprefix("# ").partition(". ")
+        if name != "README.md":
+            if "zh" not in path[number]:
+                raise LookupError(f"notebooks/path.yaml: notebook {number} has no question as zh")
+            question = path[number]["zh"]
         minutes = path[number]["minutes"]
-        lines.append(f"| [{number}](notebooks/{file.name}) | {question} | {minutes} min |")
+        lines.append(f"| [{number}](notebooks/{file.name}) | {question} | {minutes} {unit} |")
     return "\n".join(lines) + "\n"
 
 
 def made(name: str) -> dict[str, str]:
     """The blocks of a README by their names."""
-    blocks = {"findings": findings(TEMPLATES[name], "results/{}.json")}
-    return blocks | ({"notebooks": notebooks()} if name == "README.md" else {})
+    lines = findings(TEMPLATES[name], "results/{}.json")
+    return {"findings": lines, "notebooks": notebooks(name)}
 
 
 def filled(text: str, blocks: Mapping[str, str]) -> str:

@@ -175,6 +175,7 @@ def _trust(result: PolicyEstimates) -> Section:
                 f"{policy}, {outcome}",
                 f"{d['effective_rows']:,.0f} ({fixed(100 * d['effective_share'], 1)} %)",
                 f"{d['largest_weight']:,.1f} ({fixed(100 * d['largest_share'], 1)} %)",
+                fixed(d["skewness"], 2),
                 f"{fixed(d['mean_weight'], 3)} ± {fixed(d['mean_weight_error'], 3)}",
                 f"{fixed(100 * d['unseen_mass'], 1)} %",
                 f"{d['events']:,}",
@@ -183,6 +184,14 @@ def _trust(result: PolicyEstimates) -> Section:
         )
         severity = "note" if d["can_answer"] else "warning"
         findings.append((severity, f"{policy}, {outcome}: {d['verdict']}"))
+        if d["can_answer"] and not d.get("slates_can_answer", True):
+            told = f"the products of the weights of a slate tell as much as {d['slate_effective']:,.0f} slates"
+            findings.append(
+                (
+                    "warning",
+                    f"{policy}, {outcome}: not by the estimates of whole slates, as {told}.",
+                )
+            )
     table = Table(
         "What the weights say. The mean weight is 1 where propensities are right and the log could show all that the "
         "policy shows.",
@@ -190,6 +199,7 @@ def _trust(result: PolicyEstimates) -> Section:
             "Question",
             "Effective rows",
             "Largest weight (of all)",
+            "Skewness",
             "Mean weight",
             "Never shown",
             "Rows with an outcome",

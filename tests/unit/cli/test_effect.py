@@ -237,7 +237,7 @@ def test_a_saved_model_is_a_policy(logged, tmp_path, monkeypatch, capsys):
     )
     make("popularity").fit(every).save(tmp_path / "saved")
     line = "policy log.csv --policies popular=saved --as top:1 --rewards scores -q --output out"
-    code, printed, error = run(line, tmp_path, monkeypatch, capsys, log=logged)
+    code, _, error = run(line, tmp_path, monkeypatch, capsys, log=logged)
     assert code == 0, error
     written = json.loads((tmp_path / "out" / "estimates.json").read_text())
     ips = next(r for r in written["records"] if r["estimator"] == "snips")

@@ -12,7 +12,8 @@ from recnb.errors import InputError
 def sample(n, seed=0):
     rng = np.random.default_rng(seed)
     w = rng.lognormal(0, 1, n)
-    return np.column_stack([w * (rng.random(n) < 0.2), w]), np.column_stack([np.ones(n), w])
+    clicks = w * (rng.random(n) < 0.2)
+    return np.column_stack([clicks, clicks]), np.column_stack([np.ones(n), w])
 
 
 def test_percentiles_are_those_of_a_plain_loop():
@@ -31,29 +32,29 @@ def test_percentiles_are_those_of_a_plain_loop():
 
 
 def test_groups_give_what_units_give(monkeypatch):
-    a, b = sample(60_000)
-    grouped = ratio_intervals(a, b, draws=2000, seed=1)
-    assert (grouped.n_units, grouped.n_groups) == (60_000, 20_000)
+    a, b = sample(40_000)
+    grouped = ratio_intervals(a, b, draws=1000, seed=1)
+    assert (grouped.n_units, grouped.n_groups) == (40_000, 20_000)
     monkeypatch.setattr(resampling, "MOST_UNITS", 10**9)
-    whole = ratio_intervals(a, b, draws=2000, seed=1)
+    whole = ratio_intervals(a, b, draws=1000, seed=1)
     width = whole.high - whole.low
     assert np.allclose(grouped.value, whole.value, rtol=1e-12)
     assert np.allclose(grouped.error, whole.error, rtol=0.02)
-    assert (np.abs(grouped.low - whole.low) < 0.06 * width).all()
-    assert (np.abs(grouped.high - whole.high) < 0.06 * width).all()
+    assert (np.abs(grouped.low - whole.low) < 0.1 * width).all()
+    assert (np.abs(grouped.high - whole.high) < 0.1 * width).all()
 
 
 def test_studentised_intervals_cover_skewed_means():
-    """Lognormal weights, 60 units: percentiles miss the mean more often."""
+    """Lognormal values, 25 units: percentiles miss the mean more often."""
     held = dict.fromkeys(resampling.INTERVALS, 0)
     rng = np.random.default_rng(4)
-    for trial in range(300):
-        values = rng.lognormal(0, 1, (60, 1))
+    for trial in range(100):
+        values = rng.lognormal(0, 1.25, (25, 1))
         for kind in held:
-            r = ratio_intervals(values, np.ones((60, 1)), draws=1000, seed=trial, interval=kind)
-            held[kind] += bool(r.low[0] <= np.exp(0.5) <= r.high[0])
-    assert held["studentised"] > held["percentile"] + 5
-    assert held["studentised"] / 300 > 0.9
+            r = ratio_intervals(values, np.ones((25, 1)), draws=1000, seed=trial, interval=kind)
+            held[kind] += bool(r.low[0] <= np.exp(1.25**2 / 2) <= r.high[0])
+    assert held["studentised"] > held["percentile"] + 3
+    assert held["studentised"] / 100 > 0.83
 
 
 def test_few_units_have_no_interval():
