@@ -2,23 +2,22 @@
 
     python benchmarks/off_policy_world.py --trials 500
 
-
 The world is generated (films, 2,000 users, 100 items); nothing in it is real. A log: 2,000 visitors drawn evenly and
 with replacement, one visit each, three places, shown by the logging policy, propensities kept. The judged policy is a
 softmax over a blurred guess of taste. The true value is computed from the truth, over all users evenly.
 
 *Overlaps*: "good", the logging policy is a softmax over another, independent guess with a share of exploration;
-"moderate" and "poor", the same, more peaked and with less exploration. *Outcomes*: click (0 or 1), and satisfaction in
-stars of every shown item, which has less noise for its size. *Reward model*: logistic or linear regression on the guess that the
-judged policy itself has, on the item's level and the place, cross-fitted by visitor.
+"moderate" and "poor", the same, more peaked and with less exploration. *Outcomes*: click (0 or 1), and satisfaction
+in stars of every shown item, which has less noise for its size. *Reward model*: logistic or linear regression on the
+guess that the judged policy itself has, on the item's level and the place, cross-fitted by visitor.
 
-*Failures*: "no overlap" (each user is never shown half of the items), "both wrong" (propensities replaced by the shares
-of the items, reward model a constant), and for comparison one of the two wrong. `flagged` is the share of logs whose
-diagnostics say that they cannot answer.
+*Failures*: "no overlap" (each user is never shown half of the items), "both wrong" (propensities replaced by the
+shares of the items, reward model a constant), and for comparison one of the two wrong. `flagged` is the share of logs
+whose diagnostics say that they cannot answer.
 
 Each log is drawn anew; each cell (overlap or failure, outcome) has its own seeds. Results go to
-`results/off_policy.json` after each cell, and finished cells are kept when it is run again. The last line is
-`ratio: X`: RMSE of IPS over that of DR, stars, good overlap.
+`results/off_policy.json` after each cell, and finished cells are kept when it is run again. The last line is `ratio:
+X`: RMSE of IPS over that of DR, stars, good overlap.
 """
 
 from __future__ import annotations
