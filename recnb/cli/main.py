@@ -7,7 +7,8 @@ import sys
 
 import typer
 
-from recnb.cli import audit, check, data, demo, evaluate, experiment, init, models, policy, run
+from recnb.cli import audit, check, data, demo, evaluate, init, models, run
+from recnb.cli.effect import experiment, policy
 from recnb.cli.serving import export, serve
 from recnb.errors import InputError
 
