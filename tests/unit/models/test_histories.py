@@ -58,7 +58,7 @@ def test_user_neighbours_of_a_stranger_may_be_anybody(dataset):
 def test_a_two_tower_knows_a_stranger_by_the_history(dataset, with_tiny_bert, user):
     pytest.importorskip("torch")
     ds = dataset(feedback="implicit")
-    model = TwoTower(user=user, n_epochs=1).fit(ds)
+    model = TwoTower(user=user, n_epochs=1, max_tokens=32).fit(ds)
     users = np.array([0, 7])
     got = model.score_histories([*liked_codes(ds, users), np.array([], int)])
     if user == "mean":
