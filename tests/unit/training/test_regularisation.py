@@ -116,6 +116,29 @@ def test_the_adversary_raises_the_loss_within_its_ball(how):
     assert worst > clean and worst > max(at_random)
 
 
+def test_vectors_without_words_have_a_ball_each():
+    torch.manual_seed(0)
+    vectors, weights = torch.randn(5, 3), torch.randn(3)
+    labels = torch.tensor([1.0, 0, 1, 0, 0])
+
+    class Line(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.given = nn.Embedding.from_pretrained(vectors)
+
+        def entry(self):
+            return self.given
+
+        def forward(self, rows):
+            return smoothed_loss(self.given(rows) @ weights, labels)
+
+    found = Regularised(Line(), Regularisation(adversarial="fgm", epsilon=0.2))(torch.arange(5))
+    signs = torch.where(labels == 1, -1.0, 1.0)[:, None]  # the loss grows against the label
+    far = vectors + 0.2 * vectors.norm(dim=1, keepdim=True) * signs * weights / weights.norm()
+    wanted = (smoothed_loss(vectors @ weights, labels) + smoothed_loss(far @ weights, labels)) / 2
+    torch.testing.assert_close(found, wanted)
+
+
 def test_more_steps_find_a_worse_place():
     batch = batches_of(3)[0]
     one = Regularised(Reader(4), Regularisation(adversarial="fgm", epsilon=0.8))(batch)
