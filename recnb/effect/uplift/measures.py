@@ -48,12 +48,20 @@ def qini_curve(
     ----------
     Radcliffe, Using control groups to target on predicted lift, Direct Marketing Analytics Journal, 2007.
     """
-    order = np.lexsort((mix(np.arange(len(score), dtype=np.uint64)), -score))
-    w = np.ones(len(score)) if weights is None else weights
-    gains = (w * _gain(treated, outcome, propensity))[order]
+    order = _best_first(score)
+    gains = _gain(treated, outcome, propensity)[order]
+    w = np.ones(len(score)) if weights is None else np.asarray(weights, np.float64)[order]
+    return _curve(gains, w)
+
+
+def _best_first(score: Floats) -> np.ndarray:
+    return np.lexsort((mix(np.arange(len(score), dtype=np.uint64)), -score))
+
+
+def _curve(gains: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """The curve of rows that are in order."""
     total = w.sum()
-    share = np.append(0.0, np.cumsum(w[order]) / total)
-    return share, np.append(0.0, np.cumsum(gains) / total)
+    return np.append(0.0, np.cumsum(w) / total), np.append(0.0, np.cumsum(w * gains) / total)
 
 
 def qini(
@@ -78,8 +86,11 @@ def qini(
     (0.126, True)
     """
 
+    order = _best_first(score)
+    gains = _gain(treated, outcome, propensity)[order]
+
     def area(weights: Floats | None) -> float:
-        share, gain = qini_curve(score, treated, outcome, propensity, weights)
+        share, gain = _curve(gains, np.ones(len(score)) if weights is None else weights[order])
         steps = np.diff(share)
         return float(((gain[1:] + gain[:-1]) / 2 * steps).sum() - gain[-1] / 2)
 
@@ -99,8 +110,7 @@ def uplift_at(
     """
     if not 0 < share <= 1:
         raise InputError(f"share={share}", mend="give a share above 0, at most 1")
-    order = np.lexsort((mix(np.arange(len(score), dtype=np.uint64)), -score))
-    first = order[: max(1, round(share * len(score)))]
+    first = _best_first(score)[: max(1, round(share * len(score)))]
     gains = _gain(treated, outcome, propensity)
 
     def mean(weights: Floats | None) -> float:
