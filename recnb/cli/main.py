@@ -8,6 +8,7 @@ import sys
 import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, init, models, run
+from recnb.cli.effect import experiment, policy
 from recnb.cli.serving import export, serve
 from recnb.errors import InputError
 
@@ -25,6 +26,8 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
+app.command("policy")(policy.policy)
+app.command("experiment")(experiment.experiment)
 app.command("run")(run.run)
 app.command("export")(export.export)
 app.add_typer(serve.app, name="serve")

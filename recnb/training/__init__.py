@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint": ["forget"],
         "loop": ["Trained", "train"],
         "learning_rates": ["RangeTest", "range_test"],
+        "losses": ["catalogue_softmax"],
         "memory": ["SavedBytes", "state_bytes"],
         "optimiser": ["rate"],
         "regularisation": ["Regularisation", "Regularised", "divergence", "smoothed_loss"],
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from recnb.training.learning_rates import range_test as range_test
     from recnb.training.loop import Trained as Trained
     from recnb.training.loop import train as train
+    from recnb.training.losses import catalogue_softmax as catalogue_softmax
     from recnb.training.memory import SavedBytes as SavedBytes
     from recnb.training.memory import state_bytes as state_bytes
     from recnb.training.optimiser import rate as rate

