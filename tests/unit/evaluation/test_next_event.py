@@ -160,6 +160,8 @@ def test_what_is_written_can_be_counted_again(tmp_path):
     first = again.lists_for(user)
     assert first.lists["rank"].tolist() == list(range(1, len(first.lists) + 1))
     assert json.loads((tmp_path / "run.json").read_text())["protocol"]["next_event"] is True
+    page = ev.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{len(targets):,} test events of {len(by_user):,} users" in page
 
 
 def test_kept_work_and_searches_know_the_protocol(tmp_path):
