@@ -176,6 +176,8 @@ def test_kept_work_and_searches_know_the_protocol(tmp_path):
     assert DiskStore(tmp_path, split, plain).get("transitions", make("transitions"), 0) is None
     found = search(make("transitions"), split, trials=4, protocol=NEXT)
     values = [trial.value for trial in found.searched.trials]
+    few = search(make("transitions"), split, trials=1, protocol=NEXT, users=3)
+    assert few.searched.trials[0].value != values[0]  # three users are not all
     inner = evaluate({"given": make("transitions")}, split.inner, NEXT).table()
     assert values[0] == pytest.approx(inner["value"].iloc[0]) and max(values) > 0
 
