@@ -1,9 +1,9 @@
 """What learning rate, warm-up and optimiser do: the language model's top layer tuned on new films, three seeds.
 
-    RECNB_DATA=folder python benchmarks/learning_rates.py [--seeds 0,1,2] [--items 300]
+    RECNB_DATA=folder python benchmarks/learning_rates.py [--seeds 0,1,2] [--users 120] [--items 200]
 
-MovieLens-100K, 300 of its users and the so many most used films, `cold_item` split, text: title, year, genres. The two
-tower of `benchmarks/tuning_methods.py` (random start, mean of the history, softmax); only the highest layer of the
+MovieLens-100K, so many of its users and the so many most used films, `cold_item` split, text: title, year, genres. The
+two tower of `benchmarks/tuning_methods.py` (random start, mean of the history, softmax); only the highest layer of the
 language model is tuned, the states below are computed once, so a fit takes seconds. The head learns at 1e-3; the rate
 of the language model is what varies. NDCG@10 of new films among themselves after the last of three epochs, no early
 stopping: a run that diverges is shown as it ended. The range test (Smith 2017) runs on the same network and batches,
@@ -54,9 +54,9 @@ BASE: dict[str, Any] = {
 }
 
 
-def split_of(seed: int, n_items: int) -> Split:
-    """New films among the `n_items` most used ones."""
-    ds = load("ml-100k").sample_users(300, seed=0)
+def split_of(seed: int, n_users: int, n_items: int) -> Split:
+    """New films among the `n_items` most used ones of some users."""
+    ds = load("ml-100k").sample_users(n_users, seed=0)
     if 0 < n_items < ds.n_items:
         used = np.sort(np.asarray(ds.pairs().sum(axis=0)).ravel())
         ds = ds.k_core(user=1, item=int(used[-n_items]))
@@ -80,8 +80,12 @@ def value_of(split: Split, **settings: Any) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--items", type=int, default=300)
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--users", type=int, default=120)
     parser.add_argument("--ways", default=",".join(w for w in WAYS).replace(", ", ";"))
+    parser.add_argument(
+        "--others", default=",".join(map(str, RATES)), help="rates of all but AdamW"
+    )
     parser.add_argument("--keep", type=Path, default=Path(".benchmarks") / "learning_rates")
     parser.add_argument("--output", type=Path, default=Path("results") / "learning_rates.json")
     args = parser.parse_args()
@@ -91,13 +95,18 @@ def main() -> None:
     records: list[dict[str, Any]] = []
     frozen: list[dict[str, Any]] = []
     for way in [w.replace(";", ", ") for w in args.ways.split(",")]:
-        for rate in RATES:
+        for rate in RATES if way == "AdamW" else [float(r) for r in args.others.split(",")]:
             held = []
             for seed in seeds:
-                file = args.keep / f"{args.items}-{way.replace(', ', '_')}-{rate}-{seed}.json"
+                file = (
+                    args.keep
+                    / f"{args.users}-{args.items}-{way.replace(', ', '_')}-{rate}-{seed}.json"
+                )
                 if not file.is_file():
                     settings = {**WAYS[way], "lr_encoder": rate, "seed": seed}
-                    file.write_text(json.dumps(value_of(split_of(seed, args.items), **settings)))
+                    file.write_text(
+                        json.dumps(value_of(split_of(seed, args.users, args.items), **settings))
+                    )
                 held.append(json.loads(file.read_text()))
                 print(way, rate, seed, held[-1]["value"], round(held[-1]["seconds"], 1), flush=True)
             values = [h["value"] for h in held]
@@ -112,27 +121,31 @@ def main() -> None:
                 }
             )  # fmt: skip
     for seed in seeds:
-        file = args.keep / f"{args.items}-frozen-{seed}.json"
+        file = args.keep / f"{args.users}-{args.items}-frozen-{seed}.json"
         if not file.is_file():
             settings = {"method": "head_only", "n_layers": None, "seed": seed}
-            file.write_text(json.dumps(value_of(split_of(seed, args.items), **settings)))
+            file.write_text(
+                json.dumps(value_of(split_of(seed, args.users, args.items), **settings))
+            )
         frozen.append(json.loads(file.read_text()))
     content = {
         "records": records,
         "frozen": {"by_seed": [h["value"] for h in frozen], "value": float(np.mean([h["value"] for h in frozen]))},
-        "range_test": tested(seeds[0], args.items),
-        "data": "ml-100k", "items": args.items, "split": "cold_item", "metric": "ndcg", "k": 10,
-        "candidates": "shelf", "seeds": seeds, "dataset_digest": split_of(seeds[0], args.items).dataset.digest,
+        "data": "ml-100k", "items": args.items, "users": args.users, "split": "cold_item", "metric": "ndcg", "k": 10,
+        "candidates": "shelf", "seeds": seeds,
+        "dataset_digest": split_of(seeds[0], args.users, args.items).dataset.digest,
         "settings": {k: v for k, v in BASE.items() if k != "text"}, "ways": WAYS,
         "spread": "standard deviation over the seeds, which draw new films, too",
         "device": "cpu", "versions": versions(), "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
     args.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content["range_test"] = tested(seeds[0], args.users, args.items)
+    args.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     for row in records:
         print(row["way"], row["rate"], row["value"], row["spread"])
 
 
-def tested(seed: int, n_items: int) -> dict[str, Any]:
+def tested(seed: int, n_users: int, n_items: int) -> dict[str, Any]:
     """The range test on the same network, head and language model at one rate."""
     from functools import partial
 
@@ -140,7 +153,7 @@ def tested(seed: int, n_items: int) -> dict[str, Any]:
     from recnb.models.two_tower.items import ItemReader
     from recnb.training import LIVE, Batches, BatchPlan, Training, range_test
 
-    split = split_of(seed, n_items)
+    split = split_of(seed, n_users, n_items)
     model = TwoTower(**BASE, seed=seed)
     train = split.train.in_order(*order_of_ids(split.train))
     reader = ItemReader.for_data(model.settings, train, model.open_encoder)

@@ -36,7 +36,6 @@ from recnb.data import Dataset, Split, Text, splits
 from recnb.metrics import evaluate_lists
 from recnb.metrics.intervals import bootstrap, holm
 from recnb.metrics.over_splits import over_splits
-from recnb.metrics.ranking.truth import Truth
 from recnb.models import Ensemble, TwoTower
 from recnb.models.common.validation import Validation
 from recnb.versions import versions
@@ -97,7 +96,7 @@ def judged(model: Any, split: Split) -> dict[str, Any]:
         split.known, split.test, split.candidates, most_users=split.dataset.n_users
     )
     lists = asked.lists(model.score(asked.users, split.known)[:, asked.items])
-    values = evaluate_lists(lists, Truth(asked.relevant), ["ndcg"], 10)["ndcg"]
+    values = evaluate_lists(lists, asked.relevant, ["ndcg"], 10)["ndcg"]
     users = split.dataset.user_ids[asked.users].astype(str)
     return {"users": users.tolist(), "values": np.asarray(values).round(7).tolist()}
 

@@ -188,8 +188,8 @@ def tuned(row: Row, name: str, place: Path, split: Split, trials: int, users: in
     kept = place / f"search-{name}-{n}-{users}.json"
     if not kept.is_file():
         start = time.perf_counter()
-        journal = kept.with_suffix(".journal")
-        best = search(model, split, n, seed=0, protocol=headline, users=users, journal=journal)
+        storage = kept.with_suffix(".sqlite")
+        best = search(model, split, n, seed=0, protocol=headline, users=users, kept=storage)
         record = best.searched  # type: ignore[attr-defined]
         values = [trial.value for trial in record.trials]
         found = {

@@ -117,7 +117,11 @@ def evaluate(
         str, Option(help="Of values: percentile, or bca where most users have no hit.")
     ] = "percentile",
     save_models: Annotated[
-        bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
+        bool,
+        Option(
+            "--save-models",
+            help="Keep the fitted models in OUTPUT/models: recnb export takes them from there.",
+        ),
     ] = False,
     fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,

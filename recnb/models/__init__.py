@@ -13,6 +13,7 @@ _more = {
     "classical.factorisation": ["solve_rows"],
     "common.histories": ["Histories", "Told", "padded"],
     "common.sequences": ["Sequences"],
+    "common.unlabelled": ["choose_items", "disagreement", "with_pseudo_labels"],
     "ensemble": ["Ensemble"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
@@ -111,7 +112,9 @@ class Blend(Composed):
         return {"weights": tuple(round(float(w), 6) for w in self.weights_), "models": parts}
 
     def _scaled(self, model: Recommender, users: np.ndarray, history: Dataset | None) -> np.ndarray:
-        scores = model.score(users, history)
+        return self._on_scale(model.score(users, history))
+
+    def _on_scale(self, scores: np.ndarray) -> np.ndarray:
         return by_rank(scores, hash_ids(self.item_ids_)) if self.scale == "rank" else zscore(scores)
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
@@ -120,6 +123,15 @@ class Blend(Composed):
         for weight, model in zip(self.weights_, self.parts()):
             if weight:
                 out += weight * self._scaled(model, users, history)
+        return out
+
+    @available_if(lambda self: all(hasattr(m, "score_histories") for m in self.parts()))
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, where every part can."""
+        out = np.zeros((len(histories), len(self.item_ids_)), np.float32)
+        for weight, model in zip(self.weights_, self.parts()):
+            if weight:
+                out += weight * self._on_scale(model.score_histories(histories))  # type: ignore[attr-defined]
         return out
 
     def with_items(self, items: pd.DataFrame) -> Recommender:

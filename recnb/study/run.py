@@ -15,7 +15,7 @@ from sklearn.base import clone
 from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
-from recnb.evaluation.files import write_json
+from recnb.evaluation.files import write_json, write_parquet
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.models.common.composed import Composed
@@ -124,6 +124,9 @@ def run(
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
+    if models_folder is not None:  # what recnb export needs beside them
+        items = study.split.dataset.items.rename_axis("item_id").reset_index()
+        write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
 
 

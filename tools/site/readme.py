@@ -34,14 +34,39 @@ def findings(template: str, link: str) -> str:
     return page.from_string((ROOT / "docs" / template).read_text(encoding="utf-8")).render()
 
 
-HEADS = {
-    "README.md": ("notebook", "question", "reading", "min"),
-    "README.zh-CN.md": ("笔记本", "问题", "阅读", "分钟"),
+# Heads of the table, the unit of reading time, and the chapters by the first digit of their notebooks.
+TABLE = {
+    "README.md": (
+        ("chapter", "notebooks: each asks one question"),
+        "min",
+        {
+            "0": "Data, people, baselines",
+            "1": "Reading text, training, cost",
+            "2": "Tuning the encoder",
+            "3": "Pictures and sounds",
+            "4": "Judging, and the effect",
+            "5": "Judges, sequences, wishes",
+            "6": "Serving",
+        },
+    ),
+    "README.zh-CN.md": (
+        ("章节", "笔记本：每本回答一个问题"),
+        "分钟",
+        {
+            "0": "数据、用户、基线",
+            "1": "读文本、训练、代价",
+            "2": "微调编码器",
+            "3": "图片与声音",
+            "4": "评判与效果",
+            "5": "评判者、序列、愿望",
+            "6": "部署",
+        },
+    ),
 }
 
 
 def notebooks(name: str) -> str:
-    """The table of notebooks in a README: number, the question that its title asks, minutes of reading.
+    """The table of notebooks in a README: a row a chapter; number, the question of the title, minutes of reading.
 
     Raises
     ------
@@ -49,8 +74,8 @@ def notebooks(name: str) -> str:
         A notebook without a Chinese question.
     """
     path = yaml.safe_load((ROOT / "notebooks" / "path.yaml").read_text(encoding="utf-8"))
-    *head, unit = HEADS[name]
-    lines = [f"| {' | '.join(head)} |", "|---|---|---|"]
+    head, unit, chapters = TABLE[name]
+    rows: dict[str, list[str]] = {}
     for file in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = "".join(json.loads(file.read_text(encoding="utf-8"))["cells"][0]["source"])
         number, _, question = first.splitlines()[0].removeprefix("# ").partition(". ")
@@ -58,8 +83,10 @@ def notebooks(name: str) -> str:
             if "zh" not in path[number]:
                 raise LookupError(f"notebooks/path.yaml: notebook {number} has no question as zh")
             question = path[number]["zh"]
-        minutes = path[number]["minutes"]
-        lines.append(f"| [{number}](notebooks/{file.name}) | {question} | {minutes} {unit} |")
+        line = f"[{number}](notebooks/{file.name}) {question} ({path[number]['minutes']} {unit})"
+        rows.setdefault(chapters[number[0]], []).append(line)
+    lines = [f"| {' | '.join(head)} |", "|---|---|"]
+    lines += [f"| {chapter} | {'<br>'.join(cells)} |" for chapter, cells in rows.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from recnb.effect.logs.log import Log
 from recnb.errors import InputError
-from recnb.world import World
-from recnb.world.exposure import examination
+from recnb.world import World, exposure
 
 Floats = np.ndarray
 
@@ -51,6 +51,7 @@ def draw_log(
     rng: np.random.Generator,
     visits: int = 1,
     cards: int = 1,
+    stars: bool = False,
 ) -> Log:
     """Draw a fresh log from the truth at the end of the world's time.
 
@@ -65,6 +66,9 @@ def draw_log(
     rng : numpy.random.Generator
     visits, cards : int
         Visits of each visitor (slates), and places in each.
+    stars : bool
+        Whether everybody rates what is shown: `satisfaction` is then 1 to 5 stars of every row. Else it is 1 where
+        an item was taken and satisfied.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def draw_log(
     item = np.minimum(drawn - user * p.shape[1], p.shape[1] - 1)
     position = np.tile(np.arange(1, cards + 1), n_users * visits)
     luck = rng.random((3, len(user)))
-    click = luck[0] < truth.click[user, item] * examination(cards)[position - 1]
+    click = luck[0] < truth.click[user, item] * exposure.examination(cards)[position - 1]
     taken = click & (luck[1] < truth.conversion[user, item])
     visitor = np.repeat(np.arange(n_users), visits * cards)
     frame = pd.DataFrame(
@@ -104,7 +108,11 @@ def draw_log(
             "propensity": p[user, item],
             "click": click.astype(float),
             "conversion": taken.astype(float),
-            "satisfaction": (taken & (luck[2] < truth.satisfaction[user, item])).astype(float),
+            "satisfaction": (
+                _stars(truth.satisfaction[user, item], rng)
+                if stars
+                else (taken & (luck[2] < truth.satisfaction[user, item])).astype(float)
+            ),
         }
     )
     if "price" in world.items:
@@ -114,12 +122,21 @@ def draw_log(
     return Log(frame, truth.item_ids, truth.user_ids, f"generated-{world.domain}")
 
 
-def true_values(world: World, policy: Shows | Floats, cards: int = 1) -> dict[str, float]:
+def _stars(satisfaction: Floats, rng: np.random.Generator) -> Floats:
+    """Ratings whose chance of 4 or more is given."""
+    return exposure.stars(3.5 + exposure.RATING_NOISE * ndtri(satisfaction), rng)
+
+
+def true_values(
+    world: World, policy: Shows | Floats, cards: int = 1, stars: bool = False
+) -> dict[str, float]:
     """What a policy earns a card, over all users of the world evenly.
 
     Parameters
     ----------
     policy : with ``probabilities(contexts, position)``, or ndarray of shape (n_users, n_items)
+    cards, stars
+        As in :func:`draw_log`.
 
     Returns
     -------
@@ -133,10 +150,15 @@ def true_values(world: World, policy: Shows | Floats, cards: int = 1) -> dict[st
     if "price" in world.items:
         chance["revenue"] = chance["conversion"] * world.items["price"].to_numpy()
     totals = dict.fromkeys(chance, 0.0)
-    for position, look in enumerate(examination(cards).tolist(), start=1):
+    if stars:
+        del chance["satisfaction"]
+        totals["satisfaction"] = 0.0
+    for position, look in enumerate(exposure.examination(cards).tolist(), start=1):
         shows = (
             policy if isinstance(policy, np.ndarray) else policy.probabilities(everyone, position)
         )
         for name, values in chance.items():
             totals[name] += look * float((shows * values).sum(axis=1).mean()) / cards
+        if stars:  # everybody rates, wherever it stands
+            totals["satisfaction"] += float((shows * truth.rating).sum(axis=1).mean()) / cards
     return totals

@@ -17,6 +17,8 @@ LEAST_EFFECTIVE = 200
 """Below so many effective rows, intervals of weighted outcomes miss the truth too often."""
 LARGEST_SHARE = 0.05
 """One row with more than this share of all weight decides the estimate."""
+MOST_SKEWED = 0.1
+"""Above this skewness of the weights, intervals cover less than they promise (`results/off_policy.json`)."""
 MOST_UNSEEN = 0.05
 """The share of the policy's showings that the log has nothing to say about."""
 MEAN_OFF = 0.05
@@ -38,6 +40,9 @@ class Diagnostics:
     largest_weight : float
     largest_share : float
         Share of the largest weight in the sum of all.
+    skewness : float
+        sum w^3 / (sum w^2)^(3/2): how far the estimate is from normal because rare weights are large. A bound of the
+        normal approximation's error is in proportion to it (Berry and Esseen).
     mean_weight, mean_weight_error : float
         1 where propensities are right and the log could show all that the policy shows. Less where it could not; more
         where the propensities are wrong.
@@ -61,6 +66,7 @@ class Diagnostics:
     effective_share: float
     largest_weight: float
     largest_share: float
+    skewness: float
     mean_weight: float
     mean_weight_error: float
     unseen_mass: float
@@ -125,6 +131,7 @@ def diagnose(log: Log, weight: Floats, outcome: Floats, unseen_mass: float) -> D
         "effective_share": effective / n,
         "largest_weight": float(weight.max()),
         "largest_share": float(weight.max()) / total if total else 1.0,
+        "skewness": float((weight**3).sum()) / square**1.5 if square else 1.0,
         "mean_weight": mean,
         "mean_weight_error": error,
         "unseen_mass": unseen_mass,
@@ -145,6 +152,11 @@ def _reasons(d: dict[str, Any]) -> tuple[str, ...]:
         )
     if d["largest_share"] > LARGEST_SHARE:
         out.append(f"one row holds {d['largest_share']:.0%} of all weight")
+    if d["skewness"] > MOST_SKEWED:
+        out.append(
+            f"few rows hold much of the weight (skewness {d['skewness']:.2f}, at most {MOST_SKEWED:g}), and such "
+            "intervals are too narrow"
+        )
     if d["unseen_mass"] > MOST_UNSEEN:
         out.append(f"{d['unseen_mass']:.0%} of what the policy shows was never shown")
     far = abs(d["mean_weight"] - 1)
@@ -182,9 +194,12 @@ def _too_often(log: Log) -> tuple[str, ...]:
     inverse = 1 / p
     sums = np.bincount(log.item, inverse, n_items)
     # Sums of each (item, unit) once, so that rows of one user are not taken as independent.
-    pair, place = np.unique(log.item * np.int64(n_units) + log.unit, return_inverse=True)
-    of_unit = np.bincount(place, inverse)
-    squares = np.bincount(pair // n_units, of_unit**2, n_items)
+    whose: np.ndarray = log.item
+    of_pair: Floats = inverse
+    if n_units < log.n:
+        pair, place = np.unique(log.item * np.int64(n_units) + log.unit, return_inverse=True)
+        of_pair, whose = np.bincount(place, inverse), pair // n_units
+    squares = np.bincount(whose, of_pair**2, n_items)
     variance = np.maximum(squares - sums**2 / n_units, 1e-12)
     counts = np.bincount(log.item, minlength=n_items)
     z = (sums - log.n) / np.sqrt(variance)

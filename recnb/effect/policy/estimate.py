@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recnb.effect.logs import Log
-from recnb.effect.policy.diagnostics import diagnose
+from recnb.effect.policy.diagnostics import LEAST_EFFECTIVE, MOST_SKEWED, diagnose
 from recnb.effect.policy.estimators import ESTIMATORS, MODELLED, Rows, parts
 from recnb.effect.policy.policies import Policy
 from recnb.effect.policy.propensities import estimate_propensities
@@ -165,7 +165,7 @@ def row_pairs(
     rows = Rows(shown.chance / p, outcome, shown.expected, shown.value)
     clip, switch = settings.clip or root, settings.switch or root
     out = {name: parts(name, rows, clip, switch) for name in settings.estimators}
-    if not ("slate_id" in log.table and "position" in log.table and log.position.max() > 1):
+    if not _has_slates(log):
         return out
     # Values are per item shown, so a slate counts its places.
     first = np.zeros(log.n, bool)
@@ -183,6 +183,10 @@ def row_pairs(
         numerator[first], denominator[first] = whole[log.slate[first]], sizes[log.slate[first]]
         out[name] = numerator, denominator
     return out
+
+
+def _has_slates(log: Log) -> bool:
+    return "slate_id" in log.table and "position" in log.table and bool(log.position.max() > 1)
 
 
 def _later(value: Floats, slate: np.ndarray, order: np.ndarray) -> Floats:
@@ -233,6 +237,19 @@ def _verdict(log: Log, shown: Showings, outcome: Floats) -> dict[str, Any]:
     assert p is not None
     weight = shown.chance / p
     out = diagnose(log, weight, outcome, shown.unseen_mass).to_dict()
+    if _has_slates(log):
+        whole = slate_parts("standard", Rows(weight, np.full(log.n, 1.0)), log.slate, log.position)[
+            0
+        ]
+        product = whole / np.bincount(log.slate)
+        square = float((product**2).sum())
+        out["slate_effective"] = float(product.sum()) ** 2 / square if square else 0.0
+        out["slate_skewness"] = float((product**3).sum()) / square**1.5 if square else 1.0
+        out["slates_can_answer"] = bool(
+            out["can_answer"]
+            and out["slate_effective"] >= LEAST_EFFECTIVE
+            and out["slate_skewness"] <= MOST_SKEWED
+        )
     if shown.expected is not None:
         spread = float(((outcome - outcome.mean()) ** 2).mean())
         rest = float(((outcome - shown.expected) ** 2).mean())

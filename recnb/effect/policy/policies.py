@@ -131,13 +131,20 @@ def softmax(scores: Floats) -> Floats:
     >>> softmax(np.array([[0.0, 0.0, -np.inf]])).tolist()
     [[0.5, 0.5, 0.0]]
     """
-    out = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return out / out.sum(axis=1, keepdims=True)
+    out = scores - scores.max(axis=1, keepdims=True)
+    np.exp(out, out=out)
+    out /= out.sum(axis=1, keepdims=True)
+    return out
 
 
 def standardised(scores: Floats) -> Floats:
     """Scores less their mean, over their standard deviation, in each row; -inf stays."""
     finite = np.isfinite(scores)
+    if finite.all():
+        out = scores - scores.mean(axis=1, keepdims=True)
+        spread = np.sqrt(np.einsum("ci,ci->c", out, out) / out.shape[1])[:, None]
+        out /= np.where(spread > 0, spread, 1.0)
+        return out
     n = finite.sum(axis=1, keepdims=True)
     held = np.where(finite, scores, 0.0)
     mean = held.sum(axis=1, keepdims=True) / n

@@ -70,31 +70,58 @@ def showings(
     expected, value = np.empty(log.n), np.empty(log.n)
     unseen = 0.0
     seen = _seen(log)
-    by_place = policy.positional or any(m is not None and m.positional for m in fitted)
-    places = np.unique(log.position) if by_place or len(seen) > 1 else np.array([1])
     step = max(1, _CELLS // len(log.item_ids))
-    for place in places.tolist():
-        of_place = log.position == place if len(places) > 1 else np.ones(log.n, bool)
-        for at, model in enumerate(fitted):
-            rows = np.flatnonzero(of_place & (fold == at))
-            if not len(rows):
-                continue
-            contexts, which = np.unique(log.context[rows], return_inverse=True)
-            order = np.argsort(which, kind="stable")
-            bounds = np.searchsorted(which[order], np.arange(0, len(contexts) + step, step))
-            for block, start in enumerate(range(0, len(contexts), step)):
-                here = order[bounds[block] : bounds[block + 1]]
-                codes = contexts[start : start + step]
-                shows = _checked(policy.probabilities(codes, place), len(log.item_ids))
-                line, to = which[here] - start, rows[here]
-                chance[to] = shows[line, log.item[to]]
+    for place in seen:
+        rows = np.flatnonzero(log.position == place)
+        order = rows[np.argsort(log.context[rows], kind="stable")]
+        ends = np.append(np.flatnonzero(np.diff(log.context[order])) + 1, len(order))
+        starts = np.append(0, ends[:-1])
+        for first in range(0, len(ends), step):
+            last = min(first + step, len(ends)) - 1
+            block = order[starts[first] : ends[last]]
+            codes = log.context[order[starts[first : last + 1]]]
+            line = np.repeat(np.arange(len(codes)), (ends - starts)[first : last + 1])
+            shows = _checked(policy.probabilities(codes, place), len(log.item_ids))
+            chance[block] = shows[line, log.item[block]]
+            if not seen[place].all():
                 unseen += float((shows @ ~seen[place])[line].sum())
+            for at, model in enumerate(fitted):
                 if model is not None:
-                    q = model.predict(codes, place)
-                    value[to] = np.einsum("ci,ci->c", shows, q)[line]
-                    expected[to] = q[line, log.item[to]]
+                    of_fold = np.flatnonzero(fold[block] == at)
+                    _expect(
+                        model,
+                        shows,
+                        codes,
+                        place,
+                        line[of_fold],
+                        block[of_fold],
+                        log,
+                        expected,
+                        value,
+                    )
     known = rewards is not None
     return Showings(chance, expected if known else None, value if known else None, unseen / log.n)
+
+
+def _expect(
+    model: Predicts,
+    shows: Floats,
+    codes: np.ndarray,
+    place: int,
+    line: np.ndarray,
+    rows: np.ndarray,
+    log: Log,
+    expected: Floats,
+    value: Floats,
+) -> None:
+    """What a reward model expects of some rows, whose context is that of a line of `codes`; written to the arrays."""
+    if not len(rows):
+        return
+    lines, which = np.unique(line, return_inverse=True)
+    some = len(lines) < len(codes)
+    q = model.predict(codes[lines] if some else codes, place)
+    value[rows] = np.einsum("ci,ci->c", shows[lines] if some else shows, q)[which]
+    expected[rows] = q[which, log.item[rows]]
 
 
 def _seen(log: Log) -> dict[int, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -108,6 +108,21 @@ class UserFacts:
     traits: np.ndarray | None = None
     known: np.ndarray | None = None
     text_states: np.ndarray | None = None
+
+    @classmethod
+    def of_strangers(
+        cls, histories: Sequence[np.ndarray], length: int, traits: np.ndarray | None = None
+    ) -> UserFacts:
+        """People of whom only liked items are known, the oldest first, the last `length` of each.
+
+        `traits` are those of known users, of which a stranger has none.
+        """
+        latest = [np.asarray(codes, np.int64)[-length:] for codes in histories]
+        items = np.full((len(latest), max([1, *map(len, latest)])), -1, np.int64)
+        for row, codes in zip(items, latest):
+            row[: len(codes)] = codes
+        unknown = None if traits is None else np.zeros((len(latest), traits.shape[1]), np.float32)
+        return cls(items=items, traits=unknown, known=np.zeros(len(latest), bool))
 
     def with_histories(self, ds: Dataset, settings: Settings, mean: float) -> UserFacts:
         """These, with the histories in `ds` where the user's vector pools them."""

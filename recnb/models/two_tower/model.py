@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -302,6 +302,17 @@ class TwoTower(Recommender):
         if blocks:
             scores = np.concatenate([scores_for(network, facts, block) for block in blocks])
         return scores + ties(self.state_["items"]["popularity"])
+
+    @available_if(lambda self: self.settings.serves_strangers)
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, the oldest first; where the user's vector pools items."""
+        from recnb.models.two_tower.batches import UserFacts
+
+        most = self.settings.users.max_history
+        facts = UserFacts.of_strangers(histories, most, self._state.users.traits)
+        batch = facts.batch(np.arange(len(histories)))
+        batch["users"].zero_()  # any row of the id table: `known` switches it off
+        return self.network.score(batch).cpu().numpy() + ties(self.state_["items"]["popularity"])
 
     @available_if(lambda self: self.settings.scoring.predicts_ratings)
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:

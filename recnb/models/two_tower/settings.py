@@ -312,6 +312,11 @@ class Settings:
         return (20 if self.tuning.frozen else 5) if asked is None else asked
 
     @property
+    def serves_strangers(self) -> bool:
+        """Whether a list of liked items says all that the network needs of a person."""
+        return self.users.pools and not self.users.in_words and not self.scoring.predicts_ratings
+
+    @property
     def starts_pretrained(self) -> bool:
         """Whether the network starts with the scores of the frozen language model."""
         alone = self.fusion.modalities is None and not self.users.in_words

@@ -78,8 +78,9 @@ class Words:
 
 
 def norm(vectors: torch.Tensor) -> torch.Tensor:
-    """Of each text, over its words: (n, n_tokens, dim) to (n, 1, 1)."""
-    return vectors.flatten(1).norm(dim=1).clamp_min(_TINY)[:, None, None]
+    """Of each text, over its words: (n, n_tokens, dim) to (n, 1, 1), or (n, dim) to (n, 1)."""
+    sizes = vectors.flatten(1).norm(dim=1).clamp_min(_TINY)
+    return sizes.view(-1, *(1,) * (vectors.ndim - 1))
 
 
 def unit(gradient: torch.Tensor) -> torch.Tensor:
