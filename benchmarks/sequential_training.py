@@ -5,7 +5,7 @@
 
 speed: Amazon Beauty 2014, each user's events but the last two; 64 dimensions, 2 layers and heads, dropout .5, one
 thread. Two usual loops, written plainly here, beside ours with the same loss and batch; some steps of each in
-alternation, scaled to an epoch.
+alternation, in seconds of the processor, scaled to an epoch.
  - padded: the loop of the original model (W.-C. Kang & J. McAuley 2018, as in its PyTorch port): every user padded to
    50 events, binary cross-entropy of every position with one drawn negative; 128 users a step.
  - prefixes: the loop of RecBole: every prefix of every user a row of its own, padded to 50, cross-entropy over the
@@ -41,11 +41,13 @@ from torch.nn import functional as F
 from recnb import evaluate
 from recnb.data import Dataset, Split, splits
 from recnb.evaluation import Protocol
+from recnb.files import write_json
 from recnb.models import SASRec, make
 from recnb.models.common.reading.batches import Windows
 from recnb.versions import versions
 
 FILE = "sequential_training.json"
+KEPT = Path(".benchmarks")  # what is finished, for the next call
 PROTOCOL = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=2000)
 LENGTH, WIDTH = 50, 64
 _BEAUTY = {"dropout": 0.5, "batch_size": 256, "n_epochs": 60, "patience": 4}
@@ -163,12 +165,12 @@ class Clock:
         self.seconds: list[float] = []
 
     def step(self, loss_of: Any, *batch: Any) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         self.optimiser.zero_grad(set_to_none=True)
         loss_of(*batch).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        self.seconds.append(time.perf_counter() - start)
+        self.seconds.append(time.process_time() - start)
 
     def row(self, **more: Any) -> dict[str, Any]:
         """The median step, without the first two, scaled to an epoch."""
@@ -184,7 +186,7 @@ class Clock:
         }
 
 
-def speed(n_steps: int = 22) -> dict[str, Any]:
+def speed(n_steps: int) -> dict[str, Any]:
     """Both loops, each beside ours with its loss and batch."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -266,32 +268,55 @@ def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -
         save()
 
 
+def flat(held: dict[str, Any]) -> dict[str, Any]:
+    """What is finished, as lists of records: the form of `published_tables.json`."""
+    candidates, records = [], []
+    for kept in held.get("quality", {}).values():
+        same = {key: kept[key] for key in ("data", "model")}
+        candidates += [{**same, **one} for one in kept.get("candidates", [])]
+        for seed, found in kept.get("seeds", {}).items():
+            more = {key: found[key] for key in ("fit_seconds", "parameters")}
+            records += [
+                {**same, "seed": int(seed), "metric": name, **dict(zip(_INTERVAL, value)), **more}
+                for name, value in found.items()
+                if "@" in name
+            ]
+    speeds = held.get("speed", {})
+    return {
+        "what": "sequence models that are trained: an epoch beside the usual loops, and quality",
+        "interval": "95 % percentile bootstrap over users, 2,000 draws",
+        "device": "cpu, one thread",
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": versions(),
+        "speed": [{"beside": name, **row} for name, one in speeds.items() for row in one["loops"]],
+        "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
+        "candidates": candidates,
+        "records": records,
+    }
+
+
+_INTERVAL = ("value", "low", "high", "n_users")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=("speed", "quality"), default="speed")
     parser.add_argument("--rows", default="beauty,movies,movies_text,movies_both")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--steps", type=int, default=22, help="of each loop, two of them not timed")
     parser.add_argument("--output", default="results")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
-    file = Path(args.output) / FILE
-    held = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    file, journal = Path(args.output) / FILE, KEPT / FILE
+    held = json.loads(journal.read_text(encoding="utf-8")) if journal.is_file() else {}
 
     def save() -> None:
-        held.update(
-            what="sequence models that are trained: speed beside usual loops, quality",
-            interval="95 % percentile bootstrap over users, 2,000 draws: value, low, high, users",
-            device="cpu, one thread",
-            date=datetime.now(UTC).date().isoformat(),
-            versions=versions(),
-        )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
+        for path, content in ((journal, held), (file, flat(held))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, content)
 
     if args.part == "speed":
-        held["speed"] = speed()
+        held["speed"] = speed(args.steps)
         save()
         print(f"ratio: {held['speed']['prefixes']['ratio']:.2f}")
         return

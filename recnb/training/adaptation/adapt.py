@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from recnb.encoders.text.batches import pad
+from recnb.encoders.text.network import quiet
 from recnb.encoders.weights import checksum, weight_files
 from recnb.errors import InputError
 from recnb.files import whole_folder, write_json
@@ -91,8 +92,9 @@ def adapt(
         run = _masked if settings.method == "masked" else _contrastive
         network, n_texts, history = run(opened, list(texts), settings, neighbours)
         _copy_side_files(opened.source.folder, part)
-        network.save_pretrained(part)
-        opened.tokenizer.save_pretrained(part)
+        with quiet():
+            network.save_pretrained(part)
+            opened.tokenizer.save_pretrained(part)
         facts = {"from": opened.name, "from_checksum": opened.checksum, "n_texts": n_texts}
         write_json(part / _OURS, {**facts, "settings": settings.to_dict(), "history": history})
     return Adapted(Path(folder), checksum(Path(folder)), n_texts, tuple(history))

@@ -87,6 +87,23 @@ def test_words_are_hidden_and_replaced_at_their_rates(vocabulary):
     assert abs(moved[~fixed].float().mean() - 0.2) < 0.02
 
 
+def test_a_cut_vocabulary_changes_words_as_the_whole_one_does(vocabulary):
+    ids = np.array([1, 5, 9, 20])
+    kept = vocabulary.reach(ids)
+    assert kept.tolist() == [1, 2, 5, 6, 9, 10, 20, 21], "the words, their near ones, the mask"
+    small = vocabulary.cut(kept)
+    told = torch.as_tensor(np.random.default_rng(0).choice(ids, (50, 6)))
+    place = torch.searchsorted(torch.as_tensor(kept), told)
+    for rates in ((0.3, 0.0), (0.0, 0.5), (0.4, 0.4)):
+        torch.manual_seed(1)
+        whole = vocabulary.noisy(told, *rates)
+        torch.manual_seed(1)
+        assert torch.equal(torch.as_tensor(kept)[small.noisy(place, *rates)], whole)
+        assert not torch.equal(whole, told)
+    alone = vocabulary.cut(np.array([2, 5, 9]))
+    assert alone.near[1].tolist() == [1, 1], "what is near and not kept counts as none"
+
+
 def test_evaluation_reads_the_words_as_they_are(vocabulary):
     shell = Regularised(Reader(), Regularisation(word_dropout=0.9, adversarial="fgm"), vocabulary)
     batch = batches_of(0)[0]

@@ -15,21 +15,22 @@ from recnb.models.generative.identifiers import random_codes
 from recnb.models.generative.network import IdNetwork, Memory
 from recnb.recommender import load_model, top_k
 
-N_ITEMS, N_USERS = 20, 60
+N_ITEMS, N_USERS = 20, 80
 SMALL = {
     "n_codes": 6, "n_levels": 2, "width": 16, "n_heads": 2, "n_layers": 1, "n_decoder_layers": 1,
-    "dropout": 0.0, "lr": 2e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 40,
+    "dropout": 0.0, "lr": 1e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 30,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def split():
     """Item i is followed by item i + 1, and the last by the first."""
-    first = np.random.default_rng(0).integers(0, N_ITEMS, N_USERS)
+    rng = np.random.default_rng(0)
+    first, lengths = rng.integers(0, N_ITEMS, N_USERS), rng.integers(3, 9, N_USERS)
     rows = [
         (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t)
         for u in range(N_USERS)
-        for t in range(7)
+        for t in range(lengths[u])
     ]
     words = ("red", "blue", "green", "white")
     items = pd.DataFrame(
@@ -97,6 +98,16 @@ def test_the_epoch_is_chosen_and_the_history_is_read(split):
     assert np.abs(model.score(users, split.known) - model.score(users)).max() > 0.1
     alone = model.score(users[3:4], split.known)[0]
     np.testing.assert_allclose(alone, model.score(users, split.known)[3], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("ids", ["text", "interactions", "random"])
+def test_equal_rows_in_another_order_and_other_codes_train_the_same_model(ids, split):
+    users, items = np.arange(N_USERS)[::-1], np.random.default_rng(1).permutation(N_ITEMS)
+    one, two = (
+        Tiger(**{**SMALL, "n_epochs": 2, "ids": ids}).fit(ds).score(np.arange(N_USERS))
+        for ds in (split.known, split.known.in_order(users, items))
+    )
+    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-3, atol=1e-4)
 
 
 def test_a_saved_model_scores_the_same(fitted, tmp_path):

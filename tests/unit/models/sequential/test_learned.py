@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
@@ -110,18 +111,15 @@ def test_a_planted_later_event_changes_no_score(split):
     )
 
 
-def test_equal_rows_in_another_order_and_other_codes_train_the_same_model():
-    ds, users, items = (
-        ring(),
-        np.arange(N_USERS)[::-1],
-        np.random.default_rng(1).permutation(N_ITEMS),
-    )
-    other = ds.in_order(users, items)
+@pytest.mark.parametrize("model", [SASRec(items="both"), HSTU(), GRU4Rec(loss="sampled")], ids=repr)
+def test_equal_rows_in_another_order_and_other_codes_train_the_same_model(model):
+    ds, users = ring(), np.arange(N_USERS)[::-1]
+    items = np.random.default_rng(1).permutation(N_ITEMS)
+    model.set_params(**SMALL, n_epochs=3)
     one, two = (
-        SASRec(**SMALL, n_epochs=3, items="both").fit(d).score(np.arange(N_USERS))
-        for d in (ds, other)
+        clone(model).fit(d).score(np.arange(N_USERS)) for d in (ds, ds.in_order(users, items))
     )
-    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-4, atol=1e-5)
     assert one.std() > 0.01
 
 
