@@ -41,11 +41,13 @@ from torch.nn import functional as F
 from recnb import evaluate
 from recnb.data import Dataset, Split, splits
 from recnb.evaluation import Protocol
+from recnb.files import write_json
 from recnb.models import SASRec, make
 from recnb.models.common.reading.batches import Windows
 from recnb.versions import versions
 
 FILE = "sequential_training.json"
+KEPT = Path(".benchmarks")  # what is finished, for the next call
 PROTOCOL = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=2000)
 LENGTH, WIDTH = 50, 64
 _BEAUTY = {"dropout": 0.5, "batch_size": 256, "n_epochs": 60, "patience": 4}
@@ -266,6 +268,36 @@ def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -
         save()
 
 
+def flat(held: dict[str, Any]) -> dict[str, Any]:
+    """What is finished, as lists of records: the form of `published_tables.json`."""
+    candidates, records = [], []
+    for kept in held.get("quality", {}).values():
+        same = {key: kept[key] for key in ("data", "model")}
+        candidates += [{**same, **one} for one in kept.get("candidates", [])]
+        for seed, found in kept.get("seeds", {}).items():
+            more = {key: found[key] for key in ("fit_seconds", "parameters")}
+            records += [
+                {**same, "seed": int(seed), "metric": name, **dict(zip(_INTERVAL, value)), **more}
+                for name, value in found.items()
+                if "@" in name
+            ]
+    speeds = held.get("speed", {})
+    return {
+        "what": "sequence models that are trained: an epoch beside the usual loops, and quality",
+        "interval": "95 % percentile bootstrap over users, 2,000 draws",
+        "device": "cpu, one thread",
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": versions(),
+        "speed": [{"beside": name, **row} for name, one in speeds.items() for row in one["loops"]],
+        "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
+        "candidates": candidates,
+        "records": records,
+    }
+
+
+_INTERVAL = ("value", "low", "high", "n_users")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=("speed", "quality"), default="speed")
@@ -275,21 +307,13 @@ def main() -> None:
     parser.add_argument("--output", default="results")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
-    file = Path(args.output) / FILE
-    held = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    file, journal = Path(args.output) / FILE, KEPT / FILE
+    held = json.loads(journal.read_text(encoding="utf-8")) if journal.is_file() else {}
 
     def save() -> None:
-        held.update(
-            what="sequence models that are trained: speed beside usual loops, quality",
-            interval="95 % percentile bootstrap over users, 2,000 draws: value, low, high, users",
-            device="cpu, one thread",
-            date=datetime.now(UTC).date().isoformat(),
-            versions=versions(),
-        )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
+        for path, content in ((journal, held), (file, flat(held))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, content)
 
     if args.part == "speed":
         held["speed"] = speed(args.steps)
