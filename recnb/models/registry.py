@@ -123,9 +123,9 @@ def make(name: str, **settings) -> Recommender:
     ----------
     name : str
         A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
-        ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best 100 of A ranked
-        by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of the blend or of the pair). ``A+B>C``
-        is ``(A+B)>C``.
+        ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best of A (100,
+        40 where B is a decoder) ranked by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of
+        the blend or of the pair). ``A+B>C`` is ``(A+B)>C``.
     **settings
         Arguments of the model; they win over those in the name.
 

@@ -283,3 +283,19 @@ def test_the_second_stage_never_sees_test_rows(ds):
     evaluate({"e": Rerank(EASE(), Spy(), n=5)}, split, Protocol(k=3))
     tested = set(zip(split.test.interactions["user"], split.test.interactions["item"]))
     assert len(seen) == 2 and not any(rows & tested for rows in seen)
+
+
+def test_a_costly_second_model_says_how_many_it_is_usually_asked(ds):
+    class Slow(Tastes):
+        usual_candidates, usual_users = 4, 3
+
+    said: list[str] = []
+    split = splits.user_time(ds)
+    with listening(said=said.append):
+        model = Rerank(EASE(), Slow()).fit(split.train, split.valid)
+    assert model.candidates(np.arange(3)).shape == (3, 4)
+    assert any("3 validation users, at most 4 candidates" in line for line in said)
+    assert model.chosen()["n"] == 4
+    assert Rerank(EASE(), Slow(), n=6).n_candidates == 6
+    assert Rerank(EASE(), TfIdf()).n_candidates == 100
+    assert make("ease>lm_yes").n_candidates == 40
