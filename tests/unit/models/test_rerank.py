@@ -178,7 +178,7 @@ def test_new_items_join_the_candidates(ds):
 def test_names():
     model = make("ease[l2=7.0]>tfidf[way=mean]")
     assert isinstance(model, Rerank) and model.first.l2 == 7.0 and model.second.way == "mean"
-    assert (model.n, model.weight) == (100, None)
+    assert (model.n, model.n_candidates, model.weight) == (None, 100, None)
     assert make("ease>[n=20,weight=0.5]tfidf").get_params(deep=False) | {
         "first": 0,
         "second": 0,
@@ -188,7 +188,7 @@ def test_names():
         "n": 20,
         "weight": 0.5,
         "scale": "zscore",
-        "users": 100,
+        "users": None,
         "seed": None,
     }
     assert type(make("ease+tfidf>popularity").first).__name__ == "Blend"
