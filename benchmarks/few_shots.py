@@ -66,6 +66,7 @@ SHOTS = ("4", "16", "64", "256", "all")
 PEOPLE = (100, 240)  # of valid and test
 VALID_ROWS = 100  # that choose an epoch and the weight of a sum
 IN_CONTEXT = ("4", "16")  # more do not fit
+AT_ONCE = 50  # people whose rows are described at a time
 LORA_LAYERS = 10  # the highest ones: steps need no gradients of the other 20
 DRAWS = 1000  # of the bootstrap
 KEPT = Path(".benchmarks") / "few_shots"
@@ -215,6 +216,13 @@ def regression(encoder: str | None) -> Callable[..., np.ndarray]:
 
 def rates(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
     """Log-odds of the history's share and of the item's like-rate, and the log of its popularity."""
+    people = rows["user_id"].unique()
+    if len(people) > AT_ONCE:  # popularity is that among the others: some must be left
+        out = np.empty((len(rows), 3))
+        for some in np.array_split(people, -(-len(people) // AT_ONCE)):
+            mine = rows["user_id"].isin(some).to_numpy()
+            out[mine] = rates(s, rows[mine])
+        return out
     asked = rows.assign(part="test")
     both = pd.concat([asked, s.rows[s.rows["part"] != "train"].assign(part="valid")])
     found = untrained_scores(both, s.ratings, s.liked_above)
@@ -249,10 +257,11 @@ def rated(with_text: bool) -> Callable[..., np.ndarray]:
     return scores
 
 
-def judge_of(s: FewShots, template: str = "plain") -> Prompts:
+def judge_of(s: FewShots, template: str = "plain", dtype: str = "bfloat16") -> Prompts:
     from recnb.encoders.decoder import Decoder
 
-    held = s.__dict__.setdefault("_decoder", Decoder())
+    held = Decoder(dtype=dtype)  # the network behind it is shared
+    s.__dict__.setdefault(f"_{dtype}", held.network)
     return Prompts(held, open_template(template, "answer"), s.titles.tolist(), s.thing)
 
 
@@ -304,14 +313,14 @@ def lora(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
     from recnb.models.language.tuned.network import fit_answers, with_network
     from recnb.models.language.tuned.recipe import Recipe
 
-    prompts = judge_of(s)
+    prompts = judge_of(s, dtype="float32")
     recipe = Recipe(
         method="lora", n_layers=LORA_LAYERS, n_epochs=3, patience=1, pairs_per_step=16, seed=draw
     )
     valid = s.questions(s.part("valid").iloc[: VALID_ROWS // 2])
     questions = s.questions(s.shots(shots, draw))
     network, _ = fit_answers(prompts, questions, valid, recipe, s.name)
-    tuned = judge_of(s)
+    tuned = judge_of(s, dtype="float32")
     tuned.decoder = with_network(prompts.decoder, network.network)
     return odds(tuned, s.questions(rows))
 
@@ -581,7 +590,7 @@ def write(output: Path, sets: list[FewShots], records: list[dict[str, Any]]) -> 
             "sets": held | about,
             "language_models": {
                 "text": "all-MiniLM-L6-v2, 22M, frozen",
-                "others": "SmolLM2-135M-Instruct",
+                "others": "SmolLM2-135M-Instruct; tuned in float32, asked as it is in bfloat16",
             },
             "interval": f"95 % percentile bootstrap over the test users, {DRAWS:,} draws; draws of shots together",
             "device": "cpu",

@@ -7,10 +7,11 @@
 stages: the best 100 items of EASE ranked by each second stage, its weight set on the validation part; paired
 differences to EASE with Holm, the ceiling of the candidates, milliseconds a user of both stages. All rows train; of
 those who could be judged so many people, drawn by a hash of their ids, are, since a decoder of 135M parameters takes
-seconds for the candidates of one. `detectable` is the difference that a test at 5 % would find in four of five such
-samples: (1.96 + 0.84) standard errors. Office Products have no clock, but a published division by one: that is its
-`global_time`. A finished (model, seed) is kept in `.benchmarks` and not computed again; results are written after each
-model, and no model is begun after so many minutes.
+seconds for the candidates of one. `ease>[weight=0.3]lm_yes` has a weight that nobody chose: where validation switches
+a second stage off, it says what that spared. `detectable` is the difference that a test at 5 % would find in four of
+five such samples: (1.96 + 0.84) standard errors. Office Products have no clock, but a published division by one: that
+is its `global_time`. A finished (model, seed) is kept in `.benchmarks` and not computed again; results are written
+after each model, and no model is begun after so many minutes.
 reading: the expected calibration error of `pair` before and after Platt's numbers, each half of the validation users by
 the other half; and the tagger, trained with shuffled slates and with the popular items first: scikit-learn's report of
 its labels, and the share of pairs of a slate that change places between two drawn orders.
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from dataclasses import replace
@@ -79,17 +81,26 @@ def judged(name: str, rule: str, users: int) -> Split:
     return replace(split, dataset=ds.rows(kept), part=split.part[kept], name=name)
 
 
-def second_stages(names: str, data: str, valid_users: int) -> dict[str, Any]:
+def second_stages(names: list[str], data: str, valid_users: int) -> dict[str, Any]:
     """EASE, and EASE before each of the models named."""
     thing = {"ml-100k": "film"}.get(data, "product")
     text = Text("title", max_words=TITLE_WORDS)
     out: dict[str, Any] = {"popularity": make("popularity"), "ease": EASE()}
-    for name in names.split(","):
+    for name in names:
         first, _, second = name.partition(">")
+        fixed = ""
+        if second.startswith("[weight="):
+            fixed, _, second = second.removeprefix("[weight=").partition("]")
         asked = {"thing": thing, "text": text} if second.startswith("lm_") else {}
         if second == "lm_yes":
             asked["platt"] = (1.0, 0.0)  # a ranking needs no probabilities
-        out[name] = Rerank(make(first), make(second, **asked), n=CANDIDATES, users=valid_users)
+        out[name] = Rerank(
+            make(first),
+            make(second, **asked),
+            n=CANDIDATES,
+            weight=float(fixed) if fixed else None,
+            users=valid_users,
+        )
     return out
 
 
@@ -137,14 +148,14 @@ def stages(args: argparse.Namespace, output: Path) -> dict[str, Any]:
         for run in json.loads(output.read_text(encoding="utf-8"))["runs"]:
             runs[run["data"], run["protocol"], str(run["judged_users"])] = run
     end = time.monotonic() + 60 * args.minutes
-    names, finished = args.models.split(","), {}
+    names, finished = re.split(r",(?![^\[]*\])", args.models), {}  # no comma within brackets
     for name, data, rule in product(names, args.data.split(","), args.splits.split(",")):
         if time.monotonic() > end:
             print(f"left: {data} {rule} {name}", flush=True)
             continue
         start = time.monotonic()
         before = finished.setdefault((data, rule), {})
-        models = second_stages(",".join([*before, name]), data, args.valid_users)
+        models = second_stages([*before, name], data, args.valid_users)
         ev = run_of(args, data, rule, models)
         before[name] = None
         run = written(args, data, rule, ev)
