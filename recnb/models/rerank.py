@@ -121,7 +121,7 @@ class Rerank(Hybrid):
 
     def _choose(self, train: Dataset, valid: Dataset) -> float:
         costly = hasattr(self.parts()[1], "score_candidates")
-        asked = self.users or getattr(self.second, "usual_users", MANY)
+        asked = int(self.users or getattr(self.second, "usual_users", MANY))
         validation = Validation.of(train, valid, asked if costly else MOST_USERS, _CELLS)
         users, barred = validation.users, validation.barred
         if not len(users):
@@ -148,7 +148,7 @@ class Rerank(Hybrid):
     @property
     def n_candidates(self) -> int:
         """Candidates of a user, the setting or what is usual for the second model."""
-        return self.n or getattr(self.second, "usual_candidates", MANY)
+        return int(self.n or getattr(self.second, "usual_candidates", MANY))
 
     @property
     def _called(self) -> str:
