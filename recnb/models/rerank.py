@@ -121,7 +121,8 @@ class Rerank(Hybrid):
 
     def _choose(self, train: Dataset, valid: Dataset) -> float:
         costly = hasattr(self.parts()[1], "score_candidates")
-        asked = int(self.users or getattr(self.second, "usual_users", MANY))
+        usual: int = getattr(self.second, "usual_users", MANY)
+        asked = usual if self.users is None else self.users
         validation = Validation.of(train, valid, asked if costly else MOST_USERS, _CELLS)
         users, barred = validation.users, validation.barred
         if not len(users):
@@ -148,7 +149,8 @@ class Rerank(Hybrid):
     @property
     def n_candidates(self) -> int:
         """Candidates of a user, the setting or what is usual for the second model."""
-        return int(self.n or getattr(self.second, "usual_candidates", MANY))
+        usual: int = getattr(self.second, "usual_candidates", MANY)
+        return usual if self.n is None else self.n
 
     @property
     def _called(self) -> str:
