@@ -491,6 +491,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results") / "audit_faults.json")
     asked = parser.parse_args()
     records, digests = [], {}
+    if asked.output.is_file() and not asked.faults:  # worlds and sets that are not asked for stay
+        before = json.loads(asked.output.read_text(encoding="utf-8"))
+        renewed = {name for data in asked.data.split(",") for name in (data, f"generated-{data}")}
+        records = [r for r in before["records"] if r["data"] not in renewed]
+        digests = {n: d for n, d in before["dataset_digest"].items() if n not in renewed}
     for data in asked.data.split(","):
         generated = data in ("video", "shop", "music", "news", "social")
         case = world(data) if generated else real(data)

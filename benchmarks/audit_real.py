@@ -51,6 +51,10 @@ _GAMES = (
     "433 titles on 967 ids (13391 and 13590, ...): one game listed again, at times for another console, "
     "which nothing in this copy tells"
 )
+_EDITIONS = (
+    "273 titles, each on several ids (Fallout 3 and its online code, one controller skin in black and in red): "
+    "editions, downloads and colours of one product"
+)
 _OFFICE = "14 products stand under two ids, equal in title, description and brand (171 and 1607, 721 and 1303, ...)"
 SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {
     ("ml-100k", "user_time", "duplicate_items"): (True, _FILMS),
@@ -70,6 +74,8 @@ SEEN: dict[tuple[str, str, str], tuple[bool, str]] = {
     ("amazon-office-2018", "user_time", "duplicate_items"): (True, _OFFICE),
     ("amazon-games-2018", "leave_one_out", "duplicate_items"): (True, _GAMES),
     ("amazon-games-2018", "user_time", "duplicate_items"): (True, _GAMES),
+    ("amazon-games-2018", "leave_one_out", "near_duplicate_items"): (True, _EDITIONS),
+    ("amazon-games-2018", "user_time", "near_duplicate_items"): (True, _EDITIONS),
     ("grocery", "user_time", "future_leak"): (
         True,
         "users end at different days of the year; notebook 01 counts the same share by another function",

@@ -37,7 +37,7 @@ from recnb.data import splits
 from recnb.data.text import Text
 from recnb.files import write_json
 from recnb.hashing import hash_ids
-from recnb.metrics import Truth, adherence, evaluate_lists, paired
+from recnb.metrics import RelevantItems, adherence, evaluate_lists, paired
 from recnb.models import EASE, Asked, Condition, Edited, Filter, Rule, moved
 from recnb.models.common.item_tables import split_value
 from recnb.models.language.control.measure import Measured
@@ -183,7 +183,7 @@ class Fold:
 
     def ndcg(self, lists: np.ndarray) -> np.ndarray:
         """NDCG@10 a user."""
-        return evaluate_lists(lists, Truth(self.relevant), ["ndcg"], K)["ndcg"]
+        return evaluate_lists(lists, RelevantItems(self.relevant), ["ndcg"], K)["ndcg"]
 
     def ndcg_obeying(self, lists: np.ndarray, obeys: np.ndarray) -> np.ndarray:
         """The same on the test rows that obey; NaN for who has none."""
@@ -192,7 +192,7 @@ class Fold:
         some = np.diff(mine.indptr) > 0
         out = np.full(len(lists), np.nan)
         if some.any():
-            out[some] = evaluate_lists(lists[some], Truth(mine[some]), ["ndcg"], K)["ndcg"]
+            out[some] = evaluate_lists(lists[some], RelevantItems(mine[some]), ["ndcg"], K)["ndcg"]
         return out
 
 

@@ -58,7 +58,7 @@ class Case:
 def people(decoder: Any, data: str, n: int, seed: int) -> list[dict[str, Case]]:
     """Prompts of some users for all questions, by templates of the package."""
     from recnb import load
-    from recnb.models.language.histories import Histories
+    from recnb.models.common.histories import Histories
     from recnb.models.language.prompt import Prompts
     from recnb.models.language.templates import open_template
 

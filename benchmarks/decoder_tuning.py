@@ -32,7 +32,7 @@ from recnb.data.text import Text
 from recnb.encoders.decoder import Decoder
 from recnb.encoders.text.batches import pad
 from recnb.files import write_json
-from recnb.models.language.histories import Histories
+from recnb.models.common.histories import Histories
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question, from_rows
 from recnb.models.language.templates import open_template

@@ -56,7 +56,7 @@ from recnb.evaluation.fewshot import (
 from recnb.files import write_json
 from recnb.hashing import hash_ids, mix
 from recnb.metrics import bootstrap, clustered
-from recnb.models.language.histories import Told
+from recnb.models.common.histories import Told
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question
 from recnb.models.language.templates import open_template

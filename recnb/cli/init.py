@@ -41,8 +41,8 @@ Pictures and sounds of items go into folders beside these files, `images/ITEM_ID
 vectors into `features/NAME.npy` with `features/NAME.ids.txt`, one item id a line. All of them may be left out.
 
 Columns of interactions, all optional but the first two: `rating`; `timestamp` (Unix seconds, milliseconds or ISO
-text); `position` (an order without a clock); `event` (view, click, cart, buy, ...); `quantity`; `split` (train, valid,
-test: for `--split predefined`).
+text); `position` (an order without a clock); `session` (what belongs together); `event` (view, click, cart, buy,
+...); `quantity`; `split` (train, valid, test: for `--split predefined`).
 
 An empty `rating` means that none was given. `dataset.json` declares what would otherwise be guessed: `feedback` is
 explicit (ratings on a scale), implicit (it happened) or count (how often).

@@ -8,6 +8,8 @@ import sys
 import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, init, models, run
+from recnb.cli.effect import experiment, policy
+from recnb.cli.serving import export, serve
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -24,7 +26,11 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.command("evaluate")(evaluate.evaluate)
 app.command("audit")(audit.audit)
+app.command("policy")(policy.policy)
+app.command("experiment")(experiment.experiment)
 app.command("run")(run.run)
+app.command("export")(export.export)
+app.add_typer(serve.app, name="serve")
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
 app.command("models")(models.models)
@@ -79,3 +85,7 @@ def main() -> None:
 def _end(line: str, code: int) -> None:
     print(line, file=sys.stderr)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

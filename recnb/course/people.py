@@ -14,6 +14,7 @@ import pandas as pd
 from recnb.data import Split
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation
+from recnb.evaluation.people import first_events
 
 LONGEST = 60  # characters of a title
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -149,6 +150,7 @@ def lists_of(
     """
     place = candidates or ev.headline[2]
     lists = ev.lists[(ev.lists["candidates"] == place) & (ev.lists["user_id"] == user)]
+    lists = first_events(lists)
     titles = _titles(ev, split)
     known, later = _history(ev, split, user)
     counting = frozenset(_targets(ev, split, user))

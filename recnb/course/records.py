@@ -45,7 +45,7 @@ def record(rows: Any, *, seed: int | None = None, device: str | None = None, **e
     ------
     InputError
         No rows, a missing `metric`, a value that is no finite number, an interval that does not
-        hold its value, two rows that say the same thing twice, an extra that is no plain data.
+        hold its value, two rows that differ in no text, cut-off or seed, an extra that is no plain data.
 
     Notes
     -----
@@ -97,7 +97,7 @@ def checked_rows(rows: Any, seed: int | None = None) -> list[dict[str, Any]]:
         if seed is not None:
             plain.setdefault("seed", int(seed))
         _check(plain, number)
-        identity = tuple((name, plain.get(name)) for name in IDENTITY)
+        identity = _identity(plain)
         if identity in seen:
             raise InputError(
                 f"{plain['metric']} is recorded twice", row=number, mend="name what differs"
@@ -107,6 +107,13 @@ def checked_rows(rows: Any, seed: int | None = None) -> list[dict[str, Any]]:
     if not found:
         raise InputError("nothing to record", mend="pass at least one row")
     return found
+
+
+def _identity(row: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+    """What tells a row from others: the columns of :data:`IDENTITY`, and any other that holds text."""
+    return frozenset(
+        (name, value) for name, value in row.items() if name in IDENTITY or isinstance(value, str)
+    )
 
 
 def in_order(row: Mapping[str, Any]) -> dict[str, Any]:

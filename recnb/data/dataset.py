@@ -16,8 +16,10 @@ from recnb.data.checks import cells, tables
 from recnb.data.folder import read_file, read_folder, write_folder
 from recnb.data.matrices import Matrices
 from recnb.data.media import Media, store
+from recnb.data.order import event_order
 from recnb.data.subsets import Subsets
 from recnb.errors import InputError
+from recnb.hashing import hash_ids
 
 FEEDBACK, DUPLICATES = tables.FEEDBACK, tables.DUPLICATES
 
@@ -33,7 +35,8 @@ class Dataset(Matrices, Subsets):
     ----------
     interactions : DataFrame
         `user`, `item` (int32 codes) and, where given, `rating` (NaN = none given), `timestamp` (Unix
-        seconds), `position`, `event`, `quantity`, `split`. Sorted by user, then time or position, then item.
+        seconds), `position`, `session`, `event`, `quantity`, `split`. Sorted by user, then time or position, then
+        item; :attr:`in_time` is the order of a user's events.
     items, users : DataFrame
         Indexed by string id; the row number is the code. Every id of the interactions stands here once.
     feedback : {"explicit", "implicit", "count"}
@@ -46,6 +49,8 @@ class Dataset(Matrices, Subsets):
         What was guessed or decided at the door, in words.
     media : mapping of str to Media
         Pictures ("image"), sounds ("audio") and vectors (any other name) of items.
+    tie_seed : int
+        Of the hash that orders events of one time: the parts of a split carry that of the split.
     """
 
     interactions: pd.DataFrame
@@ -57,6 +62,7 @@ class Dataset(Matrices, Subsets):
     relevant_from: float | None = None
     notes: tuple[str, ...] = field(default=())
     media: Mapping[str, Media] = field(default_factory=dict)
+    tie_seed: int = 0
 
     # ---------------------------------------------------------------- making one
 
@@ -79,7 +85,7 @@ class Dataset(Matrices, Subsets):
         Parameters
         ----------
         interactions : DataFrame with `user_id`, `item_id` and what there is of `rating`, `timestamp`,
-            `position`, `event`, `quantity`, `split`
+            `position`, `session`, `event`, `quantity`, `split`
         items : DataFrame with `item_id`, any of `title`, `text` and other columns, optional
         users : DataFrame with `user_id` and other columns, optional
         feedback : {"explicit", "implicit", "count"}, optional
@@ -132,7 +138,7 @@ class Dataset(Matrices, Subsets):
             "user",
             *(c for c in tables.ORDER if c in rows),
             "item",
-            *(c for c in ("rating", "event", "quantity", "split") if c in rows),
+            *(c for c in ("rating", "session", "event", "quantity", "split") if c in rows),
         ]
         rows = rows.sort_values(by, kind="stable", ignore_index=True)
         return cls(rows, item_table, user_table, feedback, scale, name, relevant_from, notes)
@@ -239,6 +245,19 @@ class Dataset(Matrices, Subsets):
     def order(self) -> str | None:
         """The column that orders a user's rows: "timestamp", else "position", else None."""
         return next((c for c in tables.ORDER if c in self.interactions), None)
+
+    @cached_property
+    def in_time(self) -> np.ndarray:
+        """Row numbers of the interactions, user by user and the oldest first, (n_interactions,), int64.
+
+        The canonical order of events, see :func:`recnb.data.order.event_order`.
+        """
+        return event_order(self)
+
+    @cached_property
+    def id_hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hashes of the user and of the item ids by code, uint64; all parts of a split share them."""
+        return hash_ids(self.user_ids), hash_ids(self.item_ids)
 
     @property
     def threshold(self) -> float | None:

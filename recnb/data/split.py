@@ -45,7 +45,13 @@ class Split:
     valid_candidates: np.ndarray | None = None
 
     def _rows(self, *parts: int) -> Dataset:
-        return self.dataset.rows(np.isin(self.part, parts))
+        rows = self.dataset.rows(np.isin(self.part, parts))
+        return rows.with_tie_seed(self.tie_seed)
+
+    @property
+    def tie_seed(self) -> int:
+        """Of the hash that orders events of one time: in the cut, and in the histories of the parts."""
+        return int(self.settings.get("tie_seed", self.dataset.tie_seed))
 
     @cached_property
     def train(self) -> Dataset:

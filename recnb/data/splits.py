@@ -14,6 +14,7 @@ import pandas as pd
 
 from recnb.data.checks.cells import PARTS, ids, require
 from recnb.data.dataset import Dataset
+from recnb.data.order import event_order, row_hash
 from recnb.data.split import GIVEN, MAKERS, TEST, TRAIN, VALID, VALID_GIVEN, Split
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
@@ -32,7 +33,7 @@ def random(ds: Dataset, test: float = 0.2, valid: float = 0.1, seed: int = 0) ->
     seed : int
     """
     _shares(test, valid)
-    rank = _row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
+    rank = row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
     n = len(rank)
     n_test, n_valid = _count(n, test), _count(n, valid)
     part = np.select([rank < n_test, rank < n_test + n_valid], [TEST, VALID], TRAIN)
@@ -52,9 +53,9 @@ def k_fold(ds: Dataset, k: int = 5, valid: float = 0.1, seed: int = 0) -> list[S
     _shares(1 / k if k > 1 else 1.0, valid)
     if k > len(ds.interactions):
         raise InputError(f"k={k} folds of {len(ds.interactions)} rows", mend="ask for fewer folds")
-    rank = _row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
+    rank = row_hash(ds, seed).argsort(kind="stable").argsort(kind="stable")
     fold = rank % k
-    chance = mix(_row_hash(ds, seed), seed=seed + 1).argsort(kind="stable").argsort(kind="stable")
+    chance = mix(row_hash(ds, seed), seed=seed + 1).argsort(kind="stable").argsort(kind="stable")
     out = []
     for f in range(k):
         rest = np.flatnonzero(fold != f)
@@ -118,7 +119,7 @@ def global_time(ds: Dataset, test: float = 0.2, valid: float = 0.1, tie_seed: in
             mend="use user_time or leave_one_out" if ds.order else "use random",
         )
     clock = ds.interactions["timestamp"].to_numpy()
-    order = np.lexsort((_row_hash(ds, tie_seed), clock))
+    order = np.lexsort((row_hash(ds, tie_seed), clock))
     n = len(order)
     n_test, n_valid = _count(n, test), _count(n, valid)
     part = np.full(n, TRAIN)
@@ -309,15 +310,6 @@ def _count(n, share: float):
     return np.floor(np.asarray(n) * share + 1e-9).astype(int)
 
 
-def _row_hash(ds: Dataset, seed: int) -> np.ndarray:
-    """A hash per row from its user, its item and its occurrence: free of the order in which rows or ids arrive."""
-    rows = ds.interactions
-    nth = rows.groupby(["user", "item"]).cumcount().to_numpy().astype(np.uint64)
-    return mix(
-        hash_ids(ds.user_ids)[rows["user"]], hash_ids(ds.item_ids)[rows["item"]], nth, seed=seed
-    )
-
-
 def _rank_from_end(
     ds: Dataset, seed: int, needs_order: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -329,9 +321,7 @@ def _rank_from_end(
             mend="add timestamp or position, or use random",
         )
     user = ds.interactions["user"].to_numpy()
-    h = _row_hash(ds, seed)
-    keys = (h, ds.interactions[ds.order].to_numpy(), user) if ds.order else (h, user)
-    order = np.lexsort(keys)
+    order = event_order(ds, seed)
     size = np.bincount(user, minlength=ds.n_users)
     end = np.cumsum(size)
     rank = np.empty(len(user), int)

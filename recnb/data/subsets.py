@@ -30,6 +30,8 @@ class Subsets:
     n_items: Any
     item_ids: Any
     identity: Any
+    id_hashes: Any
+    tie_seed: int
     threshold: Any
     pairs: Any
 
@@ -44,7 +46,19 @@ class Subsets:
         )
         part = self._changed(interactions=kept.reset_index(drop=True))
         part.__dict__["identity"] = self.identity  # the same users and items: not hashed again
+        if "id_hashes" in self.__dict__:
+            part.__dict__["id_hashes"] = self.id_hashes
         return part
+
+    def with_tie_seed(self: Data, tie_seed: int) -> Data:
+        """The same data with events of one time in another order; the rows themselves stay where they are."""
+        if tie_seed == self.tie_seed:
+            return self
+        turned = self._changed(tie_seed=tie_seed)
+        for name in ("identity", "id_hashes"):
+            if name in self.__dict__:
+                turned.__dict__[name] = self.__dict__[name]
+        return turned
 
     def with_notes(self: Data, *notes: str) -> Data:
         """The same data with more said about it."""

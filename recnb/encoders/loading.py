@@ -188,7 +188,7 @@ def _from_hub(name: str, revision: str | None) -> Source:
     wanted: dict[str, Any] = {
         "repo_id": name,
         "revision": revision,
-        "allow_patterns": ["*.json", "*.txt", "*.jinja", "*.model", "model*.safetensors"],
+        "allow_patterns": ["*.json", "*.txt", "*.jinja", "*.model", "*.spm", "model*.safetensors"],
         "ignore_patterns": ["*/*"],
     }
     pinned = revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None

@@ -17,7 +17,9 @@ from recnb.recommender.blocks import user_blocks
 CEILING = ("metric", "k", "candidates", "n", "value", "low", "high", "caught", "n_users")
 
 
-def ceilings(model: Recommender | None, task: Task) -> tuple[dict[str, Any], ...]:
+def ceilings(
+    model: Recommender | None, task: Task, lists: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Any], ...]:
     """The best that any order of a model's candidates could reach.
 
     Parameters
@@ -26,17 +28,20 @@ def ceilings(model: Recommender | None, task: Task) -> tuple[dict[str, Any], ...
         Fitted. One with a method ``candidates(users, allowed, barred, history)`` that gives the item codes it looks at,
         (n, m) with -1 where there are fewer; any other has no ceiling.
     task : Task
+    lists : mapping of candidate set to ndarray of shape (n_users, n_ranks), int
+        What the model lists, -1 where a list is short.
 
     Returns
     -------
     tuple of dict
-        For every ranking metric of lists, cut-off up to the number of candidates, and candidate set a record of
-        :data:`CEILING`; `low` and `high` are the bootstrap interval over users.
+        For every ranking metric of lists, cut-off and candidate set a record of :data:`CEILING`; `low` and `high` are
+        the bootstrap interval over users.
 
     Notes
     -----
-    The relevant test items among the candidates stand first: no order of these candidates has a higher value. The model
-    never sees the test rows; they are read here, after it has answered.
+    The relevant test items among the candidates stand first: no order of these candidates has a higher value. Behind
+    the last candidate stands what the model itself lists there, so that a cut-off above their number has a ceiling too.
+    The model never sees the test rows; they are read here, after it has answered.
     """
     offered = getattr(model, "candidates", None)
     if offered is None:
@@ -48,9 +53,11 @@ def ceilings(model: Recommender | None, task: Task) -> tuple[dict[str, Any], ...
         items = _candidates(offered, task, codes)
         relevant = hits(items, task.truth)
         best = np.take_along_axis(items, np.argsort(~relevant, axis=1, kind="stable"), axis=1)
+        best = _followed(best, lists[shelf][:, : max(task.protocol.ks)], task.dataset.n_items)
         caught = float(relevant.sum() / task.truth.counts.sum())
-        for k in (k for k in task.protocol.ks if metrics and k <= items.shape[1]):
-            for metric, values in evaluate_lists(best, task.truth, metrics, k).items():
+        for k in task.protocol.ks if metrics else ():
+            for metric, each in evaluate_lists(best, task.truth, metrics, k).items():
+                values = task.per_user(each)[1]
                 low, high = bootstrap(values, draws=task.protocol.draws, seed=task.protocol.seed)
                 n = int((items >= 0).sum(axis=1).max(initial=0))
                 row = (metric, k, shelf, n, float(values.mean()), low, high, caught, len(values))
@@ -85,14 +92,30 @@ def ceiling_findings(
     return out
 
 
+def _followed(first: np.ndarray, then: np.ndarray, n_items: int) -> np.ndarray:
+    """Each row of items, and behind it those of another that are not in it; -1 only at the end.
+
+    Examples
+    --------
+    >>> _followed(np.array([[3, 1], [2, -1]]), np.array([[1, 3, 0], [2, -1, -1]]), 4).tolist()
+    [[3, 1, 0, -1, -1], [2, -1, -1, -1, -1]]
+    """
+    row = np.arange(len(first))[:, None] * n_items
+    more = np.where(np.isin(then + row, (first + row)[first >= 0]), -1, then)
+    out = np.concatenate([first, np.where(then < 0, -1, more)], axis=1)
+    return np.take_along_axis(out, np.argsort(out < 0, axis=1, kind="stable"), axis=1)
+
+
 def _candidates(offered: Any, task: Task, codes: np.ndarray | None) -> np.ndarray:
     allowed = None
     if codes is not None:
         allowed = np.zeros(task.dataset.n_items, bool)
         allowed[codes] = True
-    blocks = []
-    for start, stop in user_blocks(len(task.users), task.dataset.n_items):
-        users = task.users[start:stop]
-        barred = None if task.excluded is None else task.excluded[users]
-        blocks.append(offered(users, allowed, barred, task.history))
-    return np.concatenate(blocks)
+    rows, blocks = [], []
+    for asked in task.asked():
+        for start, stop in user_blocks(len(asked.users), task.dataset.n_items):
+            users = asked.users[start:stop]
+            barred = None if asked.excluded is None else asked.excluded[users]
+            blocks.append(offered(users, allowed, barred, asked.history))
+            rows.append(asked.rows[start:stop])
+    return np.concatenate(blocks)[np.argsort(np.concatenate(rows))]

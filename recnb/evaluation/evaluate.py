@@ -121,7 +121,7 @@ def evaluate(
     findings = [
         *(f for one in judged for f in one.findings),
         *tie_spread(cheap, judged, task, progress, store),
-        *audit(task, judged, search),
+        *audit(task, [one.first_lists(task) for one in judged], search),
     ]
     run: dict[str, Any] = {"command": command, "notes": list(notes)}
     if search is not None:
@@ -259,6 +259,7 @@ def assemble(
             "settings": task.split.settings,
             "interactions": dict(zip(("train", "valid", "test"), _part_sizes(task.split))),
             "judged_users": len(task.users),
+            **({} if task.events is None else {"judged_events": len(task.events)}),
         },
         "dataset": {
             "name": ds.name,
@@ -296,6 +297,10 @@ def _titles(ds: Dataset) -> dict[str, str]:
 def _parts(task: Task) -> pd.DataFrame:
     """The split as rows, and which of them are targets."""
     frame, rows = task.split.frame(), task.dataset.interactions
+    if task.events is not None:
+        event = np.zeros(len(frame), np.int64)
+        event[task.events.rows] = task.events.numbers
+        return frame.assign(target=event > 0, event=event)
     place = np.full(task.dataset.n_users, -1)
     place[task.users] = np.arange(len(task.users))
     at = np.flatnonzero((frame["part"] == "test").to_numpy() & (place[rows["user"]] >= 0))
@@ -345,7 +350,8 @@ def _lists(j: Judged, shelf: str, task: Task) -> pd.DataFrame:
             "model": j.model,
             "seed": j.seed,
             "candidates": shelf,
-            "user_id": ds.user_ids[task.users[rows]],
+            "user_id": ds.user_ids[task.users[task.rows[rows]]],
+            **({} if task.events is None else {"event": task.events.numbers[rows]}),
             "rank": places + 1,
             "item_id": ds.item_ids[items[listed]],
             "score": scores[listed],

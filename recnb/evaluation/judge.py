@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,9 @@ class Judged:
     ----------
     record : Record
     values : dict of (metric, k, candidates) to (user codes, values, weights or None)
-    lists : dict of candidates to (item codes, scores), each of shape (n population users, longest k)
-        Rows follow `Task.users`; -1 is an empty place, NaN a place without a score.
+    lists : dict of candidates to (item codes, scores), each of shape (n_lists, longest k)
+        Rows follow `Task.rows`: a list for each of `Task.users` or, with ``next_event``, for each event; -1 is an empty
+        place, NaN a place without a score.
     findings : list of Finding
     fitted : Recommender or None
         The fitted model, where there is one in this process.
@@ -42,6 +43,13 @@ class Judged:
     lists: dict[str, tuple[np.ndarray, np.ndarray]]
     findings: list[Finding] = field(default_factory=list)
     fitted: Recommender | None = None
+
+    def first_lists(self, task: Task) -> Judged:
+        """The same with each user's first list alone."""
+        if task.events is None:
+            return self
+        lists = {s: (i[task.first_rows], v[task.first_rows]) for s, (i, v) in self.lists.items()}
+        return replace(self, lists=lists)
 
     @property
     def model(self) -> str:
@@ -100,13 +108,13 @@ def judge(
         costs["device"] = getattr(fitted, "device_", "cpu")
     judgeable = model if fitted is None else fitted
     with Meter() as meter:
-        lists = {shelf: _list(name, judgeable, task, shelf) for shelf in task.shelves}
+        lists = lists_of(name, judgeable, task)
     costs |= {"score_seconds": meter.seconds}
     costs["peak_memory_mb"] = max(costs["peak_memory_mb"], meter.peak_mb)
     if fitted is not None:
         costs |= fitted.costs()
-    values = _measured(name, judgeable, task, lists)
-    reach = ceilings(fitted, task)
+    values = measured(name, judgeable, task, lists)
+    reach = ceilings(fitted, task, {shelf: items for shelf, (items, _) in lists.items()})
     record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown(), reach)
     findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
     for remark in fitted.remarks() if fitted is not None else ():
@@ -167,30 +175,45 @@ def _same_data(name: str, model: Recommender, task: Task) -> None:
         )
 
 
-def _list(name: str, model: Judgeable, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
+def lists_of(name: str, model: Judgeable, task: Task) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The lists that are judged, by candidates: item codes and scores, see :class:`Judged`."""
     k, ds = max(task.protocol.ks), task.dataset
     if any(metric.whole for metric in task.protocol.table.values()):
         k = ds.n_items
-    if isinstance(model, Lists):
-        return model.codes(ds, task.users, min(k, max(model.depth, max(task.protocol.ks))))
     if isinstance(model, np.ndarray) and model.shape != (ds.n_users, ds.n_items):
         raise InputError(
             f"{name} is a matrix of shape {model.shape}, expected {(ds.n_users, ds.n_items)}",
             mend="give a row per user and a column per item, in the order of ds.users and ds.items",
         )
-    return top_k_scores(
-        model,
-        task.users,
-        k,
-        exclude=task.excluded,
-        candidates=task.shelves[shelf],
-        history=task.history,
-        name=name,
-        ids=(ds.user_ids, ds.item_ids),
-    )
+    if isinstance(model, Lists):
+        if task.events is not None:
+            raise InputError(
+                f"{name} holds one list a user, and next_event asks for one at every event",
+                mend="judge lists without next_event, or give a model",
+            )
+        depth = min(k, max(model.depth, max(task.protocol.ks)))
+        return {shelf: model.codes(ds, task.users, depth) for shelf in task.shelves}
+    shape = len(task.rows), k
+    out = {
+        shelf: (np.full(shape, -1, np.int64), np.full(shape, np.nan, np.float32))
+        for shelf in task.shelves
+    }
+    for asked in task.asked():
+        for shelf, (items, scores) in out.items():
+            items[asked.rows], scores[asked.rows] = top_k_scores(
+                model,
+                asked.users,
+                k,
+                exclude=asked.excluded,
+                candidates=task.shelves[shelf],
+                history=asked.history,
+                name=name,
+                ids=(ds.user_ids, ds.item_ids),
+            )
+    return out
 
 
-def _measured(
+def measured(
     name: str, model: Judgeable, task: Task, lists: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> dict[Key, tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """Values per user of every metric for which the model gives what it needs."""
@@ -201,7 +224,7 @@ def _measured(
     for shelf, (items, _) in lists.items():
         for k in task.protocol.ks if needs["lists"] else ():
             for metric, part in evaluate_lists(items, task.truth, needs["lists"], k).items():
-                values[metric, k, shelf] = (task.users, part, None)
+                values[metric, k, shelf] = (*task.per_user(part), None)
         for metric in needs["scores"] if not isinstance(model, Lists) else ():
             values[metric, None, shelf] = (*auc_per_user(name, model, task, shelf), None)
     if not values:
@@ -235,31 +258,31 @@ def _errors(
 
 def auc_per_user(name: str, model: Any, task: Task, shelf: str) -> tuple[np.ndarray, np.ndarray]:
     """User codes and AUC of their scores, without users for whom it is not defined."""
-    ds, out = task.dataset, []
+    ds, out = task.dataset, np.full(len(task.rows), np.nan)
     allowed = np.ones(ds.n_items, bool)
     if task.shelves[shelf] is not None:
         allowed[:] = False
         allowed[task.shelves[shelf]] = True
-    for start, stop in user_blocks(len(task.users), ds.n_items):
-        users = task.users[start:stop]
-        barred = None if task.excluded is None else task.excluded[users]
-        if isinstance(model, np.ndarray):
-            scores = model[users]
-        else:
-            scores = model.score_among(users, allowed, barred, task.history)
-        check_scores(scores, (len(users), ds.n_items), name)
-        candidates = np.tile(allowed, (len(users), 1))
-        if barred is not None:
-            candidates &= ~barred.toarray().astype(bool)
-        out.append(auc(scores, task.relevant[start:stop].toarray().astype(bool), candidates))
-    values = np.concatenate(out)
-    defined = ~np.isnan(values)
-    return task.users[defined], values[defined]
+    for asked in task.asked():
+        for start, stop in user_blocks(len(asked.users), ds.n_items):
+            users, rows = asked.users[start:stop], asked.rows[start:stop]
+            barred = None if asked.excluded is None else asked.excluded[users]
+            if isinstance(model, np.ndarray):
+                scores = model[users]
+            else:
+                scores = model.score_among(users, allowed, barred, asked.history)
+            check_scores(scores, (len(users), ds.n_items), name)
+            candidates = np.tile(allowed, (len(users), 1))
+            if barred is not None:
+                candidates &= ~barred.toarray().astype(bool)
+            relevant = task.relevant_of(rows).toarray().astype(bool)
+            out[rows] = auc(scores, relevant, candidates)
+    return task.per_user(out)
 
 
 def _findings(name: str, lists: dict, task: Task) -> list[Finding]:
     out = []
-    k = max(task.protocol.ks)
+    k, whose = max(task.protocol.ks), "users" if task.events is None else "lists"
     for shelf, (items, scores) in lists.items():
         # A list can be no longer than what is left for the user.
         short = (items[:, :k] >= 0).sum(axis=1) < np.minimum(k, task.room(shelf))
@@ -270,7 +293,7 @@ def _findings(name: str, lists: dict, task: Task) -> list[Finding]:
                     "warning",
                     float(short.mean()),
                     int(short.sum()),
-                    f"{name}: {short.sum():,} of {len(items):,} users get fewer than {k} items ({shelf}); "
+                    f"{name}: {short.sum():,} of {len(items):,} {whose} get fewer than {k} items ({shelf}); "
                     "empty places count as misses",
                     "let the model score every item",
                 )
@@ -285,7 +308,7 @@ def _findings(name: str, lists: dict, task: Task) -> list[Finding]:
                     "warning" if flat.mean() > 0.05 else "note",
                     float(flat.mean()),
                     int(flat.sum()),
-                    f"{name}: every listed item of {flat.sum():,} users has the same score ({shelf}); "
+                    f"{name}: every listed item of {flat.sum():,} {whose} has the same score ({shelf}); "
                     "their order is a hash of the ids",
                     "look at what the model knows of these users",
                 )

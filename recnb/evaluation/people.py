@@ -84,7 +84,7 @@ def lists_of_users(
     rows = rows[rows["user_id"].isin(users) & rows["model"].isin(chosen)]
     rows = rows[rows["candidates"] == (candidates or ev.headline[2])]
     rows = rows[rows["seed"] == rows["model"].map(first)]
-    rows = rows[rows["rank"] <= k] if k else rows
+    rows = first_events(rows[rows["rank"] <= k] if k else rows)
     frame = ev.split_frame
     if frame is None:
         frame = pd.DataFrame(columns=["user_id", "item_id", "part", "target"])
@@ -94,6 +94,11 @@ def lists_of_users(
     return [
         _of_one(ev, user, listed.get(user, none[0]), parts.get(user, none[1])) for user in users
     ]
+
+
+def first_events(lists: pd.DataFrame) -> pd.DataFrame:
+    """Of lists for every judged event each user's first one, which knows what was known on the day of the test."""
+    return lists[lists["event"] == 1] if "event" in lists else lists
 
 
 def users_with_lists(ev: Any, n: int, seed: int = 0, candidates: str | None = None) -> list[str]:

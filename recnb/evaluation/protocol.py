@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from recnb.data import Dataset, Split
+from recnb.data.matrices import csr
+from recnb.data.turns import Events
 from recnb.errors import InputError
-from recnb.metrics import METRICS, Metric, Truth, resolve
+from recnb.metrics import METRICS, Metric, RelevantItems, resolve
 from recnb.metrics.intervals import check_interval
 
 Key = tuple[str, int | None, str]  # metric, k, candidates
@@ -43,6 +45,10 @@ class Protocol:
     interval : {"percentile", "bca"}
         Of values. "bca" covers better where most users score 0; differences have percentiles always, which cover
         better for them (:func:`recnb.metrics.bootstrap`).
+    next_event : bool
+        Judge each relevant test event on its own, told everything that came before it, the user's earlier test events
+        among it; a user's value is the mean over the own events. False: one list a user, from what is known on the day
+        of the test, for all test rows together. Models are not fitted again between events.
 
     Examples
     --------
@@ -57,6 +63,7 @@ class Protocol:
     draws: int = 2000
     seed: int = 0
     interval: str = "percentile"
+    next_event: bool = False
 
     def __post_init__(self) -> None:
         metrics = (self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics)
@@ -101,6 +108,28 @@ class Protocol:
         return {**asdict(self), "k": list(self.ks), "metrics": list(self.metrics)}
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Lists that are asked for together.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Which of the lists of a :class:`Task` they are.
+    users : ndarray of int
+        The user code of each.
+    history : Dataset or None
+        What `score` is told; None where the training rows say it all.
+    excluded : csr_matrix of shape (n_users, n_items) or None
+        What is not listed.
+    """
+
+    rows: np.ndarray
+    users: np.ndarray
+    history: Dataset | None
+    excluded: sparse.csr_matrix | None
+
+
 class Task:
     """A split prepared for judging: who counts, what is relevant for them, what may be listed.
 
@@ -115,18 +144,25 @@ class Task:
         What is never listed.
     shelves : dict of str to ndarray or None
         Names of candidate sets to their item codes; None is the whole catalogue.
+    events : Events or None
+        With ``next_event`` the judged events, a list each; else there is a list for each of `users`.
     """
 
-    def __init__(self, split: Split, protocol: Protocol) -> None:
+    def __init__(self, split: Split, protocol: Protocol, most_users: int | None = None) -> None:
         ds = split.dataset.with_relevance(protocol.relevant_from)
         self.split = split.with_dataset(ds) if ds is not split.dataset else split
         self.protocol = protocol
         self.excluded: sparse.csr_matrix | None = None
-        relevant = self.split.test.positives()
+        self.events: Events | None = None
+        if protocol.next_event:
+            events = Events.of(self.split, protocol.repeats == "include")
+            self.events = events if most_users is None else events.among(most_users)
+        relevant = self.split.test.positives() if self.events is None else self._judged(self.events)
         if protocol.repeats == "exclude":
             self.excluded = self.split.history.pairs()
-            relevant = relevant - relevant.multiply(self.excluded)
-            relevant.eliminate_zeros()
+            if self.events is None:
+                relevant = relevant - relevant.multiply(self.excluded)
+                relevant.eliminate_zeros()
         relevant = sparse.csr_matrix(relevant)
         self.users = np.flatnonzero(np.diff(relevant.indptr) > 0)
         if not len(self.users):
@@ -157,24 +193,70 @@ class Task:
             mend=once,
         )
 
+    def _judged(self, events: Events) -> sparse.csr_matrix:
+        """The items of the judged events by user: csr of shape (n_users, n_items)."""
+        shape = self.dataset.n_users, self.dataset.n_items
+        return csr(events.users, events.items, np.ones(len(events)), shape, binary=True)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Whose list each is, as a place in `users`: (n_lists,), int."""
+        if self.events is None:
+            return np.arange(len(self.users))
+        return np.searchsorted(self.users, self.events.users)
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """Each user's first list, (len(users),), int."""
+        return np.searchsorted(self.rows, np.arange(len(self.users)))
+
+    def asked(self) -> Iterator[Asked]:
+        """All lists that are judged, with what is known at each: at once, or in turns of one event a user."""
+        if self.events is None:
+            yield Asked(np.arange(len(self.users)), self.users, self.history, self.excluded)
+            return
+        for turn in self.events.turns():
+            barred = None if self.excluded is None else turn.history.pairs()
+            yield Asked(turn.events, turn.users, turn.history, barred)
+
+    def per_user(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means over each user's lists, NaN left out: codes and values of the users who have one."""
+        if self.events is None:
+            there = ~np.isnan(values)
+            return self.users[there], values[there]
+        there = ~np.isnan(values)
+        rows = self.rows[there]
+        n = np.bincount(rows, minlength=len(self.users))
+        sums = np.bincount(rows, values[there], minlength=len(self.users))
+        return self.users[n > 0], sums[n > 0] / n[n > 0]
+
     @property
     def dataset(self) -> Dataset:
         """The whole data set, with the protocol's threshold of relevance."""
         return self.split.dataset
 
     def room(self, shelf: str) -> np.ndarray:
-        """How many items a list of each user can hold: the candidates less what is never listed; (len(users),), int."""
+        """How many items each list can hold at least: the candidates less what is never listed; (n_lists,), int."""
         codes = self.shelves[shelf]
         n = self.dataset.n_items if codes is None else len(codes)
         if self.excluded is None:
-            return np.full(len(self.users), n)
+            return np.full(len(self.rows), n)
+        if self.events is not None:
+            return np.maximum(n - self.events.n_known, 0)
         barred = self.excluded[self.users]
         return n - np.diff((barred if codes is None else barred[:, codes].tocsr()).indptr)
 
     @cached_property
-    def truth(self) -> Truth:
-        """The relevant items, made ready once to be looked up by the lists of every model."""
-        return Truth(self.relevant)
+    def truth(self) -> RelevantItems:
+        """The relevant items of each list, made ready once to be looked up by the lists of every model."""
+        return RelevantItems(self.relevant_of(np.arange(len(self.rows))))
+
+    def relevant_of(self, lists: np.ndarray) -> sparse.csr_matrix:
+        """The relevant items of some lists, csr of shape (len(lists), n_items)."""
+        if self.events is None:
+            return self.relevant[lists]
+        ones = (np.ones(len(lists), np.float32), (np.arange(len(lists)), self.events.items[lists]))
+        return sparse.csr_matrix(ones, shape=(len(lists), self.dataset.n_items))
 
     @cached_property
     def history(self) -> Dataset | None:

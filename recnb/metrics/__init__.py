@@ -7,6 +7,7 @@ classification measures share names with the list metrics (`precision`, `recall`
 
 from __future__ import annotations
 
+from recnb.metrics.agreement import kendall
 from recnb.metrics.beyond_accuracy import (
     adherence,
     coverage,
@@ -36,7 +37,7 @@ from recnb.metrics.ranking.measures import (
     reciprocal_rank,
 )
 from recnb.metrics.ranking.sampled import expected_hit_rate, sampled_ranks
-from recnb.metrics.ranking.truth import Truth, count_relevant, hits
+from recnb.metrics.ranking.truth import RelevantItems, count_relevant, hits
 from recnb.metrics.ranking.variants import (
     average_precision_hits,
     average_precision_mean_precision,
@@ -66,7 +67,7 @@ __all__ = [
     "Metric",
     "OverSplits",
     "PerUser",
-    "Truth",
+    "RelevantItems",
     "adherence",
     "auc",
     "average_precision",
@@ -92,6 +93,7 @@ __all__ = [
     "hits",
     "holm",
     "intra_list_diversity",
+    "kendall",
     "log_loss",
     "mae",
     "miscalibration",

@@ -11,7 +11,10 @@ from recnb.models.table import classes
 _more = {
     "blends": ["Blend", "Switch"],
     "classical.factorisation": ["solve_rows"],
-    "common.histories": ["padded"],
+    "common.histories": ["Histories", "Told", "padded"],
+    "common.sequences": ["Sequences"],
+    "common.unlabelled": ["choose_items", "disagreement", "with_pseudo_labels"],
+    "ensemble": ["Ensemble"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],

@@ -2,172 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
+from recnb.models.common.composed import Composed
 from recnb.models.common.liked import counts
-from recnb.models.common.validation import Validation
-from recnb.recommender import Reads, Recommender
+from recnb.models.common.validation import MOST_USERS, Validation
+from recnb.recommender import Recommender
 
 SCALES = ("zscore", "rank")
 _MOST = 4
 _CELLS = 2 * 10**7  # of one score matrix while the weights are chosen
 
 
-class Hybrid(Recommender):
-    """A model made of others, given unfitted; it fits clones of them.
-
-    Subclasses name their parts in ``_parts``: names of settings that hold a model or a list of models.
-    """
-
-    _parts: tuple[str, ...] = ()
-    seed: int | None
-
-    def given(self) -> list[Recommender]:
-        """The models as they were given."""
-        out: list[Recommender] = []
-        for name in self._parts:
-            value = getattr(self, name)
-            out += value if isinstance(value, (list, tuple)) else [value]
-        return out
-
-    @property
-    def cheap(self) -> bool:  # type: ignore[override]
-        return all(m.cheap for m in self.given())
-
-    @property
-    def seeded(self) -> bool:  # type: ignore[override]
-        return any(m.seeded for m in self.given())
-
-    @property
-    def needs_text(self) -> bool:  # type: ignore[override]
-        return any(m.needs_text for m in self.given())
-
-    @property
-    def uses_valid(self) -> bool:  # type: ignore[override]
-        return any(m.uses_valid for m in self.given())
-
-    @property
-    def needs_ratings(self) -> bool:  # type: ignore[override]
-        return any(m.needs_ratings for m in self.given())
-
-    @property
-    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(dict.fromkeys(p for m in self.given() for p in m.packages))
-
-    def check_data(self, train: Dataset) -> None:
-        """What each part needs."""
-        for part in self.given():
-            part.check_data(train)
-
-    @property
-    def uses_history(self) -> bool:  # type: ignore[override]
-        return any(m.uses_history for m in self.given())
-
-    def reads(self) -> Reads:
-        """What the parts read together; fitted parts know best."""
-        return Reads.joined(part.reads() for part in self.parts())
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Settings; with `deep` those of the parts too, in lists as ``models__0__l2``."""
-        out = super().get_params(deep=deep)
-        for name in self._parts if deep else ():
-            value = getattr(self, name)
-            for i, model in enumerate(value if isinstance(value, (list, tuple)) else ()):
-                out |= {f"{name}__{i}__{k}": v for k, v in model.get_params().items()}
-        return out
-
-    def set_params(self, **params: Any) -> Hybrid:
-        """Change settings, by the names of :meth:`get_params`."""
-        own, inner = {}, {}
-        for key, value in params.items():
-            name, _, rest = key.partition("__")
-            number, _, setting = rest.partition("__")
-            if name in self._parts and number.isdigit() and setting:
-                inner[name, int(number), setting] = value
-            else:
-                own[key] = value
-        super().set_params(**own)
-        for (name, i, setting), value in inner.items():
-            getattr(self, name)[i].set_params(**{setting: value})
-        return self
-
-    def _fitted(self, model: Recommender, train: Dataset, valid: Dataset | None) -> Recommender:
-        model = clone(model)
-        if self.seed is not None and model.seeded:
-            model.set_params(seed=self.seed)
-        return model.fit(train, valid)
-
-    def search_space(self) -> dict[str, tuple]:
-        """Settings that are searched for the whole and not for a part on its own."""
-        return {}
-
-    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Hybrid:
-        """An unfitted copy whose parts are what `change` makes of them (a search, say)."""
-        new: dict[str, Any] = {}
-        for name in self._parts:
-            value = getattr(self, name)
-            many = isinstance(value, (list, tuple))
-            new[name] = [change(m) for m in value] if many else change(value)
-        return clone(self).set_params(**new)
-
-    def parts(self) -> list[Recommender]:
-        """The fitted models."""
-        out: list[Recommender] = []
-        for name in self._parts:
-            # A model read from disk holds its fitted parts as settings.
-            value = getattr(self, f"{name}_", getattr(self, name))
-            out += value if isinstance(value, (list, tuple)) else [value]
-        return out
-
-    def parameters(self) -> tuple[int, int]:
-        """Numbers that the fitted models hold: (trainable, total)."""
-        pairs = [m.parameters() for m in self.parts()]
-        return sum(p[0] for p in pairs), sum(p[1] for p in pairs)
-
-    def save(self, path: str | Path) -> None:
-        """As :meth:`Recommender.save`; the fitted parts take the place of the unfitted ones."""
-        out: Any = copy.copy(self)
-        for name in self._parts:
-            if hasattr(self, f"{name}_"):
-                setattr(out, name, getattr(self, f"{name}_"))
-                delattr(out, f"{name}_")
-        Recommender.save(out, path)
-
-    def with_items(self, items) -> Recommender:
-        """A copy that also scores new items, where every part can.
-
-        Raises
-        ------
-        InputError
-            A part cannot.
-        """
-        out: Any = copy.copy(self)
-        for name in self._parts:
-            value = getattr(self, f"{name}_", getattr(self, name))
-            many = isinstance(value, (list, tuple))
-            grown = []
-            for model in value if many else [value]:
-                if not hasattr(model, "with_items"):
-                    raise InputError(
-                        f"{type(model).__name__} cannot score new items", mend="fit it again"
-                    )
-                grown.append(model.with_items(items))
-            setattr(out, f"{name}_", grown if many else grown[0])
-        out.item_ids_ = out.parts()[0].item_ids_
-        return out
-
-
-class Blend(Hybrid):
+class Blend(Composed):
     """A weighted sum of the scores of several models, each brought to one scale per user.
 
     Parameters
@@ -182,10 +39,12 @@ class Blend(Hybrid):
         Scores less their mean over their deviation, or their rank among all items from 0 to 1.
     seed : int, optional
         Set on the models that have one.
+    users : int
+        The most users of the validation part who choose the weights.
 
     Notes
     -----
-    Up to 1,000 users of the validation part (fewer where the catalogue is large) choose the weights, among the new
+    Up to `users` users of the validation part (fewer where the catalogue is large) choose the weights, among the new
     items where most of it are new (:class:`~recnb.models.common.validation.Validation`); of equal grid points the
     one nearest to equal weights wins.
 
@@ -202,11 +61,13 @@ class Blend(Hybrid):
         weights: tuple[float, ...] | None = None,
         scale: str = "zscore",
         seed: int | None = None,
+        users: int = MOST_USERS,
     ) -> None:
         self.models = models
         self.weights = weights
         self.scale = scale
         self.seed = seed
+        self.users = users
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
@@ -229,7 +90,8 @@ class Blend(Hybrid):
             self.weights_ = self._choose(train, valid)
 
     def _choose(self, train: Dataset, valid: Dataset) -> np.ndarray:
-        validation = Validation.of(train, valid, cells=_CELLS)
+        cells = max(_CELLS, self.users * train.n_items) if self.users > MOST_USERS else _CELLS
+        validation = Validation.of(train, valid, self.users, cells)
         if not len(validation.users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
         # On one scale over all items, as when they are asked, and then only those that may be listed.
@@ -250,7 +112,9 @@ class Blend(Hybrid):
         return {"weights": tuple(round(float(w), 6) for w in self.weights_), "models": parts}
 
     def _scaled(self, model: Recommender, users: np.ndarray, history: Dataset | None) -> np.ndarray:
-        scores = model.score(users, history)
+        return self._on_scale(model.score(users, history))
+
+    def _on_scale(self, scores: np.ndarray) -> np.ndarray:
         return by_rank(scores, hash_ids(self.item_ids_)) if self.scale == "rank" else zscore(scores)
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
@@ -261,8 +125,21 @@ class Blend(Hybrid):
                 out += weight * self._scaled(model, users, history)
         return out
 
+    @available_if(lambda self: all(hasattr(m, "score_histories") for m in self.parts()))
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, where every part can."""
+        out = np.zeros((len(histories), len(self.item_ids_)), np.float32)
+        for weight, model in zip(self.weights_, self.parts()):
+            if weight:
+                out += weight * self._on_scale(model.score_histories(histories))  # type: ignore[attr-defined]
+        return out
 
-class Switch(Hybrid):
+    def with_items(self, items: pd.DataFrame) -> Recommender:
+        """A copy that also scores new items, where every model can."""
+        return self._grown(items)
+
+
+class Switch(Composed):
     """One model for what is known, another for users and items without enough rows.
 
     Parameters
@@ -327,10 +204,6 @@ class Switch(Hybrid):
             other = zscore(warm.score(users[known], history))
             out[np.ix_(known, ~new_item)] = other[:, ~new_item]
         return out
-
-    def with_items(self, items) -> Recommender:
-        """Not offered: a copy would need a `warm` model that knows the new items."""
-        raise InputError("Switch cannot score new items", mend="fit it again with them")
 
 
 def _sum(weights: Sequence[float], parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -86,10 +86,10 @@ def register(name: str, cls: type[Recommender], look: tuple[str, str, str] | Non
     Raises
     ------
     InputError
-        The name is taken by another class or holds one of ``@ + > , = : [ ]`` or a space, or the class is no
+        The name is taken by another class or holds one of ``@ + > * , = : [ ]`` or a space, or the class is no
         Recommender.
     """
-    if not name or set(name) & set("@+>,=:[] \t\n"):
+    if not name or set(name) & set("@+>*,=:[] \t\n"):
         raise InputError(f"'{name}' cannot name a model", mend="use letters, digits and _")
     if not (isinstance(cls, type) and issubclass(cls, Recommender)):
         raise InputError(f"{cls!r} is no Recommender", mend="subclass recnb.Recommender")
@@ -125,7 +125,8 @@ def make(name: str, **settings) -> Recommender:
         A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
         ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best of A (100,
         40 where B is a decoder) ranked by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of
-        the blend or of the pair). ``A+B>C`` is ``(A+B)>C``.
+        the blend or of the pair). ``A+B>C`` is ``(A+B)>C``. ``A*5`` is the mean of five fits of A from other seeds,
+        ``A*[distil=True]5`` one model that has learned from them.
     **settings
         Arguments of the model; they win over those in the name.
 
@@ -152,6 +153,12 @@ def make(name: str, **settings) -> Recommender:
 
         parts = [make(part.strip()) for part in blended]
         return _build(Blend, name, {"models": parts, **settings})
+    times = _times(name)
+    if times:
+        from recnb.models.ensemble import Ensemble
+
+        of, told = times
+        return _build(Ensemble, name, {"model": make(of), **told, **settings})
     name, told = _told(name)
     plain, at, method = name.partition("@")
     cls = lookup(plain)
@@ -176,6 +183,10 @@ def describe(name: str) -> str:
     parts = _split(name, "+")
     if len(parts) > 1:
         return f"A blend of {' and '.join(parts)}; the weight is set on the validation part."
+    times = _times(name)
+    if times:
+        kind = "learned from" if times[1].get("distil") else "the mean of"
+        return f"{kind.capitalize()} {times[1]['n']} fits of {times[0]} from other seeds."
     plain, _, _ = _told(name)[0].partition("@")
     return (inspect.getdoc(lookup(plain)) or plain).splitlines()[0]
 
@@ -287,6 +298,23 @@ def _stages(name: str) -> tuple[str, dict[str, object], str] | None:
             mend="write 'A>B', in quotes: a shell reads a bare > as a file to write",
         )
     return first, told, second
+
+
+def _times(name: str) -> tuple[str, dict[str, object]] | None:
+    """The model and the settings of ``A*5``; None for any other name."""
+    parts = [part.strip() for part in _split(name, "*")]
+    if len(parts) == 1:
+        return None
+    told: dict[str, object] = {}
+    between = re.match(r"\[[^\[\]]*\]", parts[1])
+    number = parts[1][between.end() :] if between else parts[1]
+    if len(parts) > 2 or not parts[0] or not number.strip().isdigit():
+        raise InputError(
+            f"'{name}' is no ensemble", mend="write 'A*5', in quotes: a shell reads a bare *"
+        )
+    if between:
+        told = _told(f"A*5{between[0]}")[1]
+    return parts[0], {"n": int(number), **told}
 
 
 def _told(name: str) -> tuple[str, dict[str, object]]:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.models.blends import SCALES, Hybrid
+from recnb.models.blends import SCALES
+from recnb.models.common.composed import Composed
 from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.progress import note
 from recnb.recommender import Recommender, score_candidates
@@ -25,7 +27,7 @@ MANY = 100  # candidates of a user, and validation users, where a second model n
 _CELLS = 2 * 10**7  # of one score matrix while the weight is chosen
 
 
-class Rerank(Hybrid):
+class Rerank(Composed):
     """The best `n` items of a first model, ranked by a second one and the first one's score together.
 
     Parameters
@@ -90,7 +92,7 @@ class Rerank(Hybrid):
             return {}
         return {f"second__{name}": spec for name, spec in self.second.search_space().items()}
 
-    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Hybrid:
+    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Composed:
         """An unfitted copy; a second stage that judges given candidates is left as it is."""
         apart = not hasattr(self.second, "score_candidates")
         second = change(self.second) if apart else clone(self.second)
@@ -266,9 +268,9 @@ class Rerank(Hybrid):
             if users
         }
 
-    def with_items(self, items) -> Recommender:
+    def with_items(self, items: pd.DataFrame) -> Recommender:
         """A copy that also scores new items, where both models can."""
-        out: Any = super().with_items(items)
+        out = self._grown(items)
         more = len(out.item_ids_) - self.known_.shape[1]
         out.known_ = sparse.csr_matrix(
             sparse.hstack(

@@ -38,6 +38,7 @@ _POPULARITY, _NEIGHBOURS = _M + "classical.popularity:", _M + "classical.neighbo
 _FACTORS, _VARIATIONAL = _M + "classical.factorisation:", _M + "ratings.variational:"
 _CONTENT, _LANGUAGE = _M + "content.", _M + "language."
 _TOWER = _M + "two_tower.model:"
+_RECENT, _SEQUENTIAL = _M + "classical.recent:", _M + "sequential."
 
 TABLE: dict[str, Entry] = {
     "random": Entry(_POPULARITY + "Random", ("grey", "X", ":")),
@@ -46,6 +47,15 @@ TABLE: dict[str, Entry] = {
     "itemknn": Entry(_NEIGHBOURS + "ItemKNN", ("sky", "o", "-")),
     "userknn": Entry(_NEIGHBOURS + "UserKNN", ("sky", "v", "--")),
     "ease": Entry(_M + "classical.linear:EASE", ("blue", "D", "-")),
+    "itemknn_recent": Entry(_RECENT + "RecentItemKNN", ("sky", "d", "-")),
+    "ease_recent": Entry(_RECENT + "RecentEASE", ("blue", "d", "-")),
+    "transitions": Entry(_SEQUENTIAL + "transitions:Transitions", ("green", "P", "-")),
+    "sknn": Entry(
+        _SEQUENTIAL + "sessions:SessionKNN", ("green", "o", ":"), {"decay": 1.0, "idf": 0.0}
+    ),
+    "vsknn": Entry(
+        _SEQUENTIAL + "sessions:SessionKNN", ("green", "s", "-."), {"decay": 0.7, "idf": 1.0}
+    ),
     "als": Entry(_FACTORS + "ALS", ("blue", "^", "--")),
     "bpr": Entry(_FACTORS + "BPR", ("blue", "P", "-.")),
     "mf": Entry(_VARIATIONAL + "MF", ("sky", "s", "-.")),
@@ -58,6 +68,10 @@ TABLE: dict[str, Entry] = {
     "attributes": Entry(_CONTENT + "attributes:Attributes", ("green", ">", "--")),
     "text_frozen": Entry(_CONTENT + "meaning:TextFrozen", ("orange", "o", "--")),
     "text_joint": Entry(_CONTENT + "meaning:TextJoint", ("orange", "D", "-")),
+    "sasrec": Entry(_SEQUENTIAL + "sasrec:SASRec", ("black", "o", "--")),
+    "hstu": Entry(_SEQUENTIAL + "sasrec:HSTU", ("black", "d", "--")),
+    "gru4rec": Entry(_SEQUENTIAL + "sasrec:GRU4Rec", ("black", "v", "-.")),
+    "tiger": Entry(_M + "generative.tiger:Tiger", ("black", "X", "-.")),
     "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
     "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
     "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),

@@ -21,6 +21,7 @@ from recnb.plots.lessons.fusion import plot_gains, plot_ladder, plot_missing
 from recnb.plots.lessons.habits import plot_chance, plot_features, plot_means
 from recnb.plots.lessons.media import plot_pictures, plot_recovered, plot_spectrograms
 from recnb.plots.lessons.protocol import plot_cuts, plot_protocol
+from recnb.plots.lessons.rates import plot_range_test, plot_rates, plot_schedules
 from recnb.plots.lessons.studies import plot_studies, plot_width
 from recnb.plots.lessons.vectors import plot_map, plot_shares
 from recnb.plots.palette import Style, style
@@ -57,8 +58,11 @@ __all__ = [
     "plot_negatives",
     "plot_pictures",
     "plot_protocol",
+    "plot_range_test",
+    "plot_rates",
     "plot_ratings",
     "plot_recovered",
+    "plot_schedules",
     "plot_shares",
     "plot_spectra",
     "plot_spectrograms",

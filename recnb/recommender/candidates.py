@@ -13,10 +13,9 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.progress import duration, note, tell
+from recnb.progress import say_time, tell
 from recnb.recommender.contract import Recommender
 
-LONG = 10.0  # seconds from which a step's time is said before it starts
 _FEW = 512  # pairs that are judged without measuring first
 _PROBES = (2, 8, 32)  # candidates of the probes; the first one warms up
 
@@ -138,11 +137,11 @@ class CandidateScorer(Recommender):
         seconds = n_users * pace.seconds(per_row)
         if to_come is not None:
             to_come.said = True
-        if seconds >= LONG:
-            note(
-                f"{type(self).__name__}: {n_users * per_row:,.0f} pairs to judge ({n_users:,} users, {per_row:,.0f} "
-                f"items each), about {duration(seconds)}"
-            )
+        say_time(
+            f"{type(self).__name__}: {n_users * per_row:,.0f} pairs to judge ({n_users:,} users, {per_row:,.0f} "
+            "items each)",
+            seconds,
+        )
 
     def _pace(self, users: np.ndarray, items: np.ndarray, history: Dataset | None) -> Pace:
         """The measured pace, taken once: a fitted model does not change its speed."""

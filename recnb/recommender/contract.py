@@ -26,7 +26,8 @@ class Recommender(BaseEstimator):
     :meth:`_fit` and :meth:`score`, and stores what it learns in attributes that end with an underscore.
 
     Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``,
-    ``with_items(items)``, ``score_candidates(users, items, history)``
+    ``with_items(items)``, ``score_histories(histories)`` (scores for people by lists of liked item codes alone, the
+    oldest first: how a service answers strangers), ``score_candidates(users, items, history)``
     (:class:`~recnb.recommender.candidates.CandidateScorer`).
 
     Attributes

@@ -15,10 +15,10 @@ from sklearn.base import clone
 from recnb.data import Dataset, Split, Text
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
-from recnb.evaluation.files import write_json
+from recnb.evaluation.files import write_json, write_parquet
 from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
-from recnb.models.blends import Hybrid
+from recnb.models.common.composed import Composed
 from recnb.models.table import DEFAULTS
 from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
@@ -31,7 +31,7 @@ _WORK = ".finished"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Study:
     """What to do with which data.
 
     Parameters
@@ -84,7 +84,7 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
 
 
 def run(
-    plan: Plan,
+    study: Study,
     output: Path,
     save_models: bool = False,
     progress: Progress | None = None,
@@ -93,7 +93,7 @@ def run(
     """Search, judge, and write the output folder with its report.
 
     The earlier output stays whole until the new one is complete. Finished searches and (model, seed) pairs are kept in
-    `.finished` and reused by the next run with the same plan.
+    `.finished` and reused by the next run with the same study.
 
     Returns
     -------
@@ -101,29 +101,32 @@ def run(
     """
     output = made_folder(Path(output))
     models_folder = output / "models" if save_models else None
-    store = DiskStore(output / _WORK, plan.split, plan.protocol, models_folder)
-    for model in plan.models.values():
+    store = DiskStore(output / _WORK, study.split, study.protocol, models_folder)
+    for model in study.models.values():
         if isinstance(model, Recommender):
             sources(model)  # read now: a file that is edited during the run is not what runs
             if not model.fitted:  # a lack is told before hours of search and fitting
                 model.check_installed()
-                model.check_data(plan.split.known)
+                model.check_data(study.split.known)
     with listening(progress, said):
-        models, searches = _searched(plan, store, progress)
+        models, searches = _searched(study, store, progress)
         ev = evaluate(
             models,
-            plan.split,
-            plan.protocol,
-            plan.seeds,
+            study.split,
+            study.protocol,
+            study.seeds,
             progress,
             store,
-            search={"trials": plan.trials, "models": searches},
-            command=plan.command,
-            notes=plan.notes,
+            search={"trials": study.trials, "models": searches},
+            command=study.command,
+            notes=study.notes,
         )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
     write_output(ev, output)
+    if models_folder is not None:  # what recnb export needs beside them
+        items = study.split.dataset.items.rename_axis("item_id").reset_index()
+        write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
 
 
@@ -162,38 +165,38 @@ def write_output(ev: Evaluation, output: Path) -> None:
 
 
 def _searched(
-    plan: Plan, store: DiskStore, progress: Progress | None
+    study: Study, store: DiskStore, progress: Progress | None
 ) -> tuple[dict[str, Judgeable], dict[str, Any]]:
     """The models with settings chosen on the validation part, and what was tried."""
-    if not plan.trials:
-        return dict(plan.models), {}
+    if not study.trials:
+        return dict(study.models), {}
     models: dict[str, Judgeable] = {}
     tried: dict[str, Any] = {}
-    metric, k = plan.protocol.metrics[0], plan.protocol.ks[0]
-    for done, (name, model) in enumerate(plan.models.items()):
+    metric, k = study.protocol.metrics[0], study.protocol.ks[0]
+    for done, (name, model) in enumerate(study.models.items()):
         models[name] = model
         if not isinstance(model, Recommender) or model.fitted:
             continue
         if progress:
-            progress(f"{name}: choosing settings on the validation part", done, len(plan.models))
-        arguments = {"trials": plan.trials, "metric": metric, "k": k, "seed": plan.seeds[0]}
+            progress(f"{name}: choosing settings on the validation part", done, len(study.models))
+        arguments = {"trials": study.trials, "metric": metric, "k": k, "seed": study.seeds[0]}
         kept = store.search_result(name, model, arguments)
         if not kept.is_file():
             best = search(
                 model,
-                plan.split,
-                trials=plan.trials,
-                seed=plan.seeds[0],
+                study.split,
+                trials=study.trials,
+                seed=study.seeds[0],
                 metric=metric,
                 k=k,
-                protocol=plan.protocol,
-                progress=_trials(name, done, len(plan.models), progress),
-                journal=kept.with_suffix(".journal"),
+                protocol=study.protocol,
+                progress=_trials(name, done, len(study.models), progress),
+                kept=kept.with_suffix(".sqlite"),
             )
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
-            for journal in kept.parent.glob(f"{kept.stem}.journal*"):
-                journal.unlink()
+            for trials in kept.parent.glob(f"{kept.stem}.sqlite*"):
+                trials.unlink()
         found = json.loads(kept.read_text(encoding="utf-8"))
         models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found
@@ -218,7 +221,7 @@ def _found(model: Recommender, best: Recommender) -> dict[str, Any]:
         if not isinstance(value, (Recommender, list)) and before.get(key) != value
     }
     # A hybrid has its parts searched, each with the same number of trials.
-    parts = [best, *(best.given() if isinstance(best, Hybrid) else [])]
+    parts = [best, *(best.given() if isinstance(best, Composed) else [])]
     records = [p.searched for p in parts if getattr(p, "searched", None) is not None]
     n = max((len(record.trials) for record in records), default=0)
     return {

@@ -16,16 +16,19 @@ from sklearn.base import clone
 
 from recnb.data import Split
 from recnb.errors import InputError
+from recnb.evaluation.judge import lists_of, measured
+from recnb.evaluation.protocol import Protocol, Task
 from recnb.metrics import METRICS, resolve
 from recnb.metrics.rating import rmse
-from recnb.models.blends import Hybrid
-from recnb.models.common.validation import Validation
+from recnb.models.common.composed import Composed
+from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.optional import need
-from recnb.progress import Progress
+from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
-from recnb.study.trials import Journal, Search, Trial
+from recnb.study.trials import Hopeless, Kept, Pruning, Search, Trial
 
 RATINGS = ("rmse",)
+PRUNERS = ("none", "median", "hyperband")
 
 
 def search(
@@ -37,7 +40,9 @@ def search(
     k: int = 10,
     protocol: Any = None,
     progress: Progress | None = None,
-    journal: str | Path | None = None,
+    kept: str | Path | None = None,
+    users: int = MOST_USERS,
+    prune: str = "none",
 ) -> Recommender:
     """The model with the settings that do best on the validation part.
 
@@ -60,9 +65,16 @@ def search(
     protocol : Protocol, optional
         Its first metric, first k, threshold of relevance and rule for repeats win over the arguments.
     progress : callable (what, done, all), optional
-    journal : str or Path, optional
-        A file that keeps finished trials: the same search called again fits none of them twice, see
-        :class:`recnb.study.trials.Journal`.
+    kept : str or Path, optional
+        An SQLite file that keeps finished trials: the same search called again fits none of them twice, see
+        :class:`recnb.study.trials.Kept`.
+    users : int
+        Users of the validation part who are asked, drawn by a hash of their ids; more of them cost time and tell
+        smaller differences apart.
+    prune : {"none", "median", "hyperband"}
+        Give up trials whose value after an epoch says that they are hopeless: below the median of the earlier trials at
+        that epoch (not before the fifth trial and the second epoch), or by Hyperband. For models that tell what each
+        epoch reached; of the others all trials go to their end.
 
     Returns
     -------
@@ -76,7 +88,7 @@ def search(
 
     Notes
     -----
-    A ranking metric is the mean over at most 1,000 users of the validation part, and in a `cold_item` split its new
+    A ranking metric is the mean over at most `users` users of the validation part, and in a `cold_item` split its new
     items are ranked among themselves (:class:`~recnb.models.common.validation.Validation`).
 
     Tree-structured Parzen estimator of `optuna`, 10 random trials first. Trial 0 is the model as given, so
@@ -85,13 +97,15 @@ def search(
 
     References
     ----------
-    Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS, section 4.
+    Bergstra et al. (2011), "Algorithms for hyper-parameter optimization", NIPS, section 4; Golovin et al. (2017),
+    "Google Vizier", KDD, section 3.2 (the median rule); Li et al. (2018), "Hyperband", JMLR, section 3.
     """
-    judge = Judge.of(split, metric, k, protocol)
+    _check_prune(prune)
+    judge = Judge.of(split, metric, k, protocol, users)
     judge.check(model)
     if trials < 1:
         return clone(model)
-    if isinstance(model, Hybrid):
+    if isinstance(model, Composed):
         numbers = count()
         model = model.map_parts(
             lambda part: search(
@@ -103,17 +117,19 @@ def search(
                 k,
                 protocol,
                 progress,
-                None if journal is None else f"{journal}-{next(numbers)}",
+                None if kept is None else f"{kept}-{next(numbers)}",
+                users,
+                prune,
             )
         )
         if not model.search_space():
             return model
-        journal = None if journal is None else f"{journal}-{next(numbers)}"
+        kept = None if kept is None else f"{kept}-{next(numbers)}"
     space = model.search_space() if hasattr(model, "search_space") else {}
     n = trials if space else 1
-    study = _study(seed, judge.lower)
+    study = _study(seed, judge.lower, prune)
     study.enqueue_trial({name: _start(model, name, spec) for name, spec in space.items()})
-    kept = None if journal is None else Journal(journal, type(model).__name__)
+    file = None if kept is None else Kept(kept, type(model).__name__)
     done: list[Trial] = []
     for number in range(n):
         asked = study.ask()
@@ -121,20 +137,24 @@ def search(
         drawn = {name: _draw(asked, name, spec) for name, spec in space.items()}
         settings = {} if number == 0 else drawn
         same = next((t for t in done if t.settings == settings), None)
-        earlier = kept.get(number, settings) if kept else None
-        trial = earlier or same or _try(model, settings, judge)
-        if kept and earlier is None:
-            kept.add(trial)
+        earlier = file.get(number, settings) if file else None
+        pruning = Pruning(asked, judge.lower)
+        trial = earlier or same or _try(model, settings, judge, pruning)
+        if file and earlier is None:
+            file.add(trial)
         done.append(trial)
-        study.tell(asked, trial.value)
+        if earlier or same:
+            pruning.again(trial)
+        _told(study, asked, trial)
         if progress:
             progress(f"{type(model).__name__}: trial", number + 1, n)
-    values = np.array([t.value for t in done])
+    worst = np.inf if judge.lower else -np.inf
+    values = np.array([worst if t.pruned else t.value for t in done])
     best = int((values if judge.lower else -values).argmin())
     found = clone(model).set_params(**done[best].settings)
     found.set_params(**{k: v for k, v in done[best].chosen.items() if k == "n_epochs"})
     found.searched = Search(tuple(done), best, judge.label, seed)
-    if isinstance(model, Hybrid):  # a clone does not carry what was searched for its parts
+    if isinstance(model, Composed):  # a clone does not carry what was searched for its parts
         for before, after in zip(model.given(), found.given()):
             if hasattr(before, "searched"):
                 after.searched = before.searched  # type: ignore[attr-defined]
@@ -149,9 +169,11 @@ class Judge:
     metric: str
     k: int
     repeats: bool = False
+    users: int = MOST_USERS
+    next_event: bool = False
 
     @classmethod
-    def of(cls, split: Split, metric: str, k: int, protocol: Any) -> Judge:
+    def of(cls, split: Split, metric: str, k: int, protocol: Any, users: int = MOST_USERS) -> Judge:
         """From the arguments of :func:`search`."""
         inner = split.inner
         if protocol is not None:
@@ -160,7 +182,9 @@ class Judge:
             inner = inner if dataset is inner.dataset else inner.with_dataset(dataset)
         if metric not in RATINGS:
             resolve(metric, needs=("lists", "scores"))
-        return cls(inner, metric, k, protocol is not None and protocol.repeats == "include")
+        repeats = protocol is not None and protocol.repeats == "include"
+        next_event = protocol is not None and protocol.next_event
+        return cls(inner, metric, k, repeats, users, next_event)
 
     @property
     def lower(self) -> bool:
@@ -187,7 +211,18 @@ class Judge:
         if self.lower:
             asked = inner.test.matrix().tocoo()
             return float(rmse(asked.data, model.predict(asked.row, asked.col)))  # type: ignore[attr-defined]
+        if self.next_event:
+            lists = lists_of(self.metric, model, self.task)
+            values = measured(self.metric, model, self.task, lists)
+            return float(next(iter(values.values()))[1].mean())
         return self.validation.value(model)
+
+    @cached_property
+    def task(self) -> Task:
+        """The events of the validation part, each with what came before it, once for all trials."""
+        repeats = "include" if self.repeats else "exclude"
+        protocol = Protocol(k=self.k, metrics=(self.metric,), repeats=repeats, next_event=True)
+        return Task(self.inner, protocol, self.users)
 
     @cached_property
     def validation(self) -> Validation:
@@ -199,6 +234,7 @@ class Judge:
             inner.test,
             inner.candidates,
             inner.history if given else None,
+            self.users,
             metric=self.metric,
             k=inner.dataset.n_items if METRICS[self.metric].whole else self.k,
             repeats=self.repeats,
@@ -211,28 +247,58 @@ class Judge:
         return found
 
 
-def _try(model: Recommender, settings: dict[str, Any], judge: Judge) -> Trial:
+def _try(model: Recommender, settings: dict[str, Any], judge: Judge, pruning: Pruning) -> Trial:
     start = time.perf_counter()
     fresh = clone(model).set_params(**settings)
-    # The rows that stop a model early are those that judge it: that is what they are for.
-    fresh.fit(judge.inner.train, judge.inner.test if fresh.uses_valid else None)
-    value = judge.value(fresh)
+    try:
+        with listening(reached=pruning):
+            # The rows that stop a model early are those that judge it: that is what they are for.
+            fresh.fit(judge.inner.train, judge.inner.test if fresh.uses_valid else None)
+    except Hopeless:
+        value, chosen, pruned = pruning.sign * max(pruning.epochs), {}, True
+    else:
+        value, chosen, pruned = judge.value(fresh), _plain(fresh.chosen()), False
     if not np.isfinite(value):
         raise InputError(f"{settings} gave {judge.label} = {value}", mend="look at the model")
-    return Trial(settings, value, time.perf_counter() - start, _plain(fresh.chosen()))
+    seconds = time.perf_counter() - start
+    return Trial(settings, value, seconds, chosen, tuple(pruning.epochs), pruned)
+
+
+def _told(study: Any, asked: Any, trial: Trial) -> None:
+    """Tell the sampler what a trial reached."""
+    state = need("optuna.trial", "search").TrialState
+    if trial.pruned:
+        study.tell(asked, state=state.PRUNED)
+    else:
+        study.tell(asked, trial.value)
+
+
+def _check_prune(prune: str) -> None:
+    if prune not in PRUNERS:
+        raise InputError(f"prune={prune!r}", mend=f"one of {', '.join(PRUNERS)}")
 
 
 def _plain(chosen: dict[str, Any]) -> dict[str, Any]:
     return {key: v for key, v in chosen.items() if isinstance(v, (bool, int, float, str, tuple))}
 
 
-def _study(seed: int, lower: bool):
+def _study(seed: int, lower: bool, prune: str):
     optuna = need("optuna", "search")
     optuna.logging.set_verbosity(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=10, multivariate=True)
-    return optuna.create_study(direction="minimize" if lower else "maximize", sampler=sampler)
+        pruners = optuna.pruners
+        pruner = {
+            "none": pruners.NopPruner,
+            "median": lambda: pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+            "hyperband": lambda: pruners.HyperbandPruner(min_resource=1),
+        }[prune]()
+    direction = "minimize" if lower else "maximize"
+    # brackets of Hyperband are drawn from the name
+    return optuna.create_study(
+        study_name="search", direction=direction, sampler=sampler, pruner=pruner
+    )
 
 
 def _draw(trial, name: str, spec: tuple) -> Any:

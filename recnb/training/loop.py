@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from recnb.errors import InputError
+from recnb.progress import reach
 from recnb.training.accelerator import own_accelerator, share_of
 from recnb.training.optimiser import make_optimiser, rate
 from recnb.training.randomness import kept, repeatable
@@ -172,6 +173,8 @@ def _train(
         if now.finished and now.weights is not None:
             put(module, now.weights)
         run_checkpoint.write(now)
+        if value is not None:
+            reach(now.epoch - 1, value)
     optimiser.zero_grad(set_to_none=True)  # the gradients are as large as the model
     module.eval()
     return Trained(now.n_epochs, now.best, tuple(now.history))

@@ -9,6 +9,9 @@ from recnb.errors import InputError
 from recnb.training.settings import Training
 
 GROUPS = ("encoder", "head", "tables")
+# Of torch's OneCycleLR: the share of the rise, what `lr` is divided by at the start, and that once more at the end.
+_ONE_CYCLE = {"rise": 0.3, "start": 25.0, "end": 1e4}
+_SHORT = 0.01  # of the training, from which the root falls where there is no warm-up
 
 
 def parameter_groups(module: Any, settings: Training) -> list[dict[str, Any]]:
@@ -58,11 +61,15 @@ def parameter_groups(module: Any, settings: Training) -> list[dict[str, Any]]:
         lr = group.get("lr", settings.lr_encoder if name == "encoder" else settings.lr)
         decay = 0.0 if name == "tables" else settings.weight_decay
         decay = group.get("weight_decay", decay)
-        wide = [p for p in params if p.ndim > 1]
-        flat = [p for p in params if p.ndim <= 1]
-        for part, strength in ((wide, decay), (flat, 0.0)):
-            if part:
-                out.append({"name": name, "params": part, "lr": lr, "weight_decay": strength})
+        for share, layer in (
+            _layers(module, params, settings) if name == "encoder" else [(1.0, params)]
+        ):
+            wide = [p for p in layer if p.ndim > 1]
+            flat = [p for p in layer if p.ndim <= 1]
+            for part, strength in ((wide, decay), (flat, 0.0)):
+                if part:
+                    values = {"lr": lr * share, "weight_decay": strength}
+                    out.append({"name": name, "params": part, **values})
     missing = [name for i, name in names.items() if i not in seen]
     if missing:
         raise InputError(
@@ -70,6 +77,35 @@ def parameter_groups(module: Any, settings: Training) -> list[dict[str, Any]]:
             mend="name them in parameter_groups() or freeze them",
         )
     return out
+
+
+def _layers(module: Any, params: list[Any], settings: Training) -> list[tuple[float, list[Any]]]:
+    """The language model's parameters by layer, the highest first, each with its share of the learning rate."""
+    if settings.layer_decay == 1:
+        return [(1.0, params)]
+    from recnb.encoders import layer_list
+
+    offered = getattr(module, "encoder_network", None)
+    network: Any = offered() if offered else None
+    if network is None:
+        raise InputError(
+            f"layer_decay={settings.layer_decay} and {type(module).__name__} has no encoder_network()",
+            mend="set layer_decay=1",
+        )
+    stack = list(layer_list(network))
+    depth = {id(p): k + 1 for k, layer in enumerate(stack) for p in layer.parameters()}
+    words = {id(p) for p in network.get_input_embeddings().parameters()}
+    places = {
+        id(p) for name, p in network.named_parameters() if "embed" in name and id(p) not in depth
+    }
+    depth |= dict.fromkeys(words | places, 0)
+    levels: dict[int, list[Any]] = {}
+    for p in params:  # what is neither embedding nor layer lies above
+        levels.setdefault(depth.get(id(p), len(stack)), []).append(p)
+    return [
+        (settings.layer_decay ** (len(stack) - level), levels[level])
+        for level in sorted(levels, reverse=True)
+    ]
 
 
 def make_optimiser(module: Any, settings: Training) -> Any:
@@ -108,9 +144,24 @@ def rate(progress: float, settings: Training) -> float:
     >>> [round(rate(p, settings), 3) for p in (0.05, 0.2, 0.6, 0.95)]
     [0.25, 1.0, 0.5, 0.062]
     """
-    if progress < settings.warmup:
-        return progress / settings.warmup
-    if settings.schedule == "constant":
-        return 1.0
-    rest = (progress - settings.warmup) / (1 - settings.warmup)
-    return 1 - rest if settings.schedule == "linear" else (1 + math.cos(math.pi * rest)) / 2
+    warmup = settings.warmup
+    if settings.schedule == "one_cycle":
+        warmup = warmup or _ONE_CYCLE["rise"]
+        if progress < warmup:
+            return _along_cosine(1 / _ONE_CYCLE["start"], 1.0, progress / warmup)
+        end = 1 / _ONE_CYCLE["start"] / _ONE_CYCLE["end"]
+        return _along_cosine(1.0, end, (progress - warmup) / (1 - warmup))
+    if progress < warmup:
+        return progress / warmup
+    rest = (progress - warmup) / (1 - warmup)
+    if settings.schedule == "linear":
+        return 1 - rest
+    if settings.schedule == "cosine":
+        return _along_cosine(1.0, 0.0, rest)
+    if settings.schedule == "inverse_sqrt":
+        return math.sqrt((warmup or _SHORT) / max(progress, warmup or _SHORT))
+    return 1.0
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -13,7 +13,7 @@ from recnb.encoders.device import PRECISIONS
 from recnb.errors import InputError
 
 OPTIMIZERS = ("adamw", "adafactor")
-SCHEDULES = ("constant", "linear", "cosine")
+SCHEDULES = ("constant", "linear", "cosine", "one_cycle", "inverse_sqrt")
 TRACKERS = ("tensorboard", "wandb")
 # What does not change the weights, and may differ when a training is resumed.
 _FREE = ("checkpoint", "checkpoint_every", "track", "logs", "device", "precision")
@@ -40,10 +40,15 @@ class Training:
         size of each parameter and bounds it by one over the root of the step: give it a higher `lr`.
     weight_decay : float
         Decoupled. Not on biases, layer norms (all parameters of one axis) and tables.
+    layer_decay : float
+        Learning rate of a layer of the language model as a share of that of the layer above it, in (0, 1]; the
+        embeddings count as the lowest layer (Howard & Ruder 2018, section 3.2).
     warmup : float
         Share of all optimiser steps in which the learning rate rises from 0, in [0, 1).
-    schedule : {"constant", "linear", "cosine"}
-        What follows: `lr` is kept, or falls to 0.
+    schedule : {"constant", "linear", "cosine", "one_cycle", "inverse_sqrt"}
+        What follows: `lr` is kept, falls to 0 along a line or half a cosine, or falls with the root of the step
+        (Vaswani et al. 2017, equation 3). "one_cycle" (Smith & Topin 2018) rises from a 25th of `lr` to it and falls to
+        almost nothing, both along a cosine; `warmup` is its rise, three tenths where it is 0.
     clip : float, optional
         Largest norm of all gradients together.
     accumulate : int
@@ -86,6 +91,7 @@ class Training:
     lr_encoder: float = 5e-5
     optimizer: str = "adamw"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     warmup: float = 0.06
     schedule: str = "linear"
     clip: float | None = 1.0
@@ -122,6 +128,7 @@ class Training:
         _check_number(self.lr, "lr", above=0)
         _check_number(self.lr_encoder, "lr_encoder", above=0)
         _check_number(self.weight_decay, "weight_decay", least=0)
+        _check_number(self.layer_decay, "layer_decay", above=0, most=1)
         _check_number(self.warmup, "warmup", least=0, below=1)
         if self.clip is not None:
             _check_number(self.clip, "clip", above=0)
@@ -166,11 +173,17 @@ def _check_number(
     least: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    most: float | None = None,
 ) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     wanted = [
         f"{word} {bound}"
-        for word, bound in (("at least", least), ("above", above), ("below", below))
+        for word, bound in (
+            ("at least", least),
+            ("above", above),
+            ("below", below),
+            ("at most", most),
+        )
         if bound is not None
     ]
     if (
@@ -179,6 +192,7 @@ def _check_number(
         or (least is not None and value < least)
         or (above is not None and value <= above)
         or (below is not None and value >= below)
+        or (most is not None and value > most)
     ):
         raise InputError(f"{name}={value!r}", mend=f"a number {' and '.join(wanted)}")
 

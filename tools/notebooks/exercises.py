@@ -100,13 +100,15 @@ def wrong_answers(path: Path) -> list[list[str]]:
 def with_trials(nb: Any, path: Path) -> Any:
     """Return a copy in which each check runs on every wrong answer, then on the solution.
 
-    The solution runs last, so that later cells see what they see without the trials.
+    The solution runs last, so that later cells see what they see without the trials. What a check cell prepares before
+    it reads the answer runs once, in the cell itself.
     """
     new_cell = needed("nbformat.v4").new_code_cell
     tried = copy.deepcopy(nb)
     pairs = list(zip(exercises_of(nb), wrong_answers(path), strict=True))
     for exercise, wrong in reversed(pairs):
-        check = nb.cells[exercise.parts["check"]].source
+        answer, check = (nb.cells[exercise.parts[part]].source for part in ("answer", "check"))
+        check = _asking(check, answer)
         after = new_cell(check, metadata={"tags": [f"{TRIED}right"]})
         tried.cells.insert(exercise.parts["solution"] + 1, after)
         before = []
@@ -115,6 +117,22 @@ def with_trials(nb: Any, path: Path) -> Any:
         tried.cells[exercise.parts["solution"] : exercise.parts["solution"]] = before
         tried.cells[exercise.parts["check"]].metadata["tags"] = ["check", f"{TRIED}open"]
     return tried
+
+
+def _asking(check: str, answer: str) -> str:
+    """A check cell from the first statement that reads what the answer cell sets; all of it where none does.
+
+    Examples
+    --------
+    >>> _asking("table = costly()\\ncheck(mine, table)", "mine = None")
+    'check(mine, table)'
+    """
+    names = set(_assigned(answer))
+    for statement in ast.parse(check).body:
+        read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        if names & read:
+            return "\n".join(check.splitlines()[statement.lineno - 1 :])
+    return check
 
 
 def failures(executed: Any) -> list[str]:

@@ -53,7 +53,7 @@ def stops(root: Path) -> list[Stop]:
             raise InputError(
                 f"notebook {path.name[:2]} has no entry",
                 file="notebooks/path.yaml",
-                mend='add "NN": {topic: ..., minutes: ..., part: all or what of it or nothing}',
+                mend='add "NN": {topic: ..., minutes: ..., part: all or what of it or nothing, zh: in Chinese}',
             )
         way.append(
             Stop(

@@ -30,6 +30,7 @@ FACES = frozenset(
         "recnb.report",
         "recnb.study",
         "recnb.training",
+        "recnb.training.adaptation",
         "recnb.tuning",
         "recnb.world",
     }

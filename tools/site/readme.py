@@ -1,6 +1,6 @@
 """The findings of the README and of the site: one line each, every number looked up in `results/`.
 
-python -m tools.site.findings      # writes them into README.md and README.zh-CN.md
+python -m tools.site.readme      # writes them into README.md and README.zh-CN.md
 """
 
 from __future__ import annotations
@@ -34,22 +34,66 @@ def findings(template: str, link: str) -> str:
     return page.from_string((ROOT / "docs" / template).read_text(encoding="utf-8")).render()
 
 
-def notebooks() -> str:
-    """The table of notebooks: number, the question that its title asks, minutes of reading."""
+# Heads of the table, the unit of reading time, and the chapters by the first digit of their notebooks.
+TABLE = {
+    "README.md": (
+        ("chapter", "notebooks: each asks one question"),
+        "min",
+        {
+            "0": "Data, people, baselines",
+            "1": "Reading text, training, cost",
+            "2": "Tuning the encoder",
+            "3": "Pictures and sounds",
+            "4": "Judging, and the effect",
+            "5": "Judges, sequences, wishes",
+            "6": "Serving",
+        },
+    ),
+    "README.zh-CN.md": (
+        ("章节", "笔记本：每本回答一个问题"),
+        "分钟",
+        {
+            "0": "数据、用户、基线",
+            "1": "读文本、训练、代价",
+            "2": "微调编码器",
+            "3": "图片与声音",
+            "4": "评判与效果",
+            "5": "评判者、序列、愿望",
+            "6": "部署",
+        },
+    ),
+}
+
+
+def notebooks(name: str) -> str:
+    """The table of notebooks in a README: a row a chapter; number, the question of the title, minutes of reading.
+
+    Raises
+    ------
+    LookupError
+        A notebook without a Chinese question.
+    """
     path = yaml.safe_load((ROOT / "notebooks" / "path.yaml").read_text(encoding="utf-8"))
-    lines = ["| notebook | question | reading |", "|---|---|---|"]
+    head, unit, chapters = TABLE[name]
+    rows: dict[str, list[str]] = {}
     for file in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = "".join(json.loads(file.read_text(encoding="utf-8"))["cells"][0]["source"])
         number, _, question = first.splitlines()[0].removeprefix("# ").partition(". ")
-        minutes = path[number]["minutes"]
-        lines.append(f"| [{number}](notebooks/{file.name}) | {question} | {minutes} min |")
+        if name != "README.md":
+            if "zh" not in path[number]:
+                raise LookupError(f"notebooks/path.yaml: notebook {number} has no question as zh")
+            question = path[number]["zh"]
+        line = f"[{number}](notebooks/{file.name}) {question} ({path[number]['minutes']} {unit})"
+        rows.setdefault(chapters[number[0]], []).append(line)
+    lines = [f"| {' | '.join(head)} |", "|---|---|"]
+    lines += [f"| {chapter} | {'<br>'.join(cells)} |" for chapter, cells in rows.items()]
     return "\n".join(lines) + "\n"
 
 
 def made(name: str) -> dict[str, str]:
     """The blocks of a README by their names."""
-    blocks = {"findings": findings(TEMPLATES[name], "results/{}.json")}
-    return blocks | ({"notebooks": notebooks()} if name == "README.md" else {})
+    lines = findings(TEMPLATES[name], "results/{}.json")
+    return {"findings": lines, "notebooks": notebooks(name)}
 
 
 def filled(text: str, blocks: Mapping[str, str]) -> str:

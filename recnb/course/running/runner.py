@@ -20,6 +20,7 @@ from recnb.errors import InputError
 from recnb.files import write_text
 
 EXECUTED, RECORDS, FILES, LOG = "executed.ipynb", "records.json", "files", "kernel.log"
+START = 300  # seconds that a kernel may take to answer, on a machine that is busy
 
 
 class NotebookError(RuntimeError):
@@ -203,6 +204,7 @@ def _execute(
         parameters=parameters,
         kernel_name=kernel_name,
         progress_bar=False,
+        start_timeout=START,
         kernel_manager_class=kernel_class(watchdog.hold, kernel_name, kernel_env(threads), log),
         resources={"metadata": {"path": str(path.parent)}},  # os.chdir would hit other threads
         shutdown_kernel="immediate",

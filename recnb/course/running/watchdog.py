@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def kernel_class(
 
     class Kernel(client.AsyncKernelManager):  # type: ignore[name-defined, misc]
         def __init__(self, **settings: Any) -> None:
-            super().__init__(**settings)
+            super().__init__(**{**_sockets(), **settings})
             if ours is not None:
                 self._kernel_spec = spec.KernelSpec(**ours)
             hold(self)
@@ -150,6 +151,19 @@ def kernel_class(
         start_kernel = _async_start_kernel
 
     return Kernel
+
+
+def _sockets() -> dict[str, str]:
+    """Settings of a kernel that talks through files, where there may be such: nobody else can take their place.
+
+    A port that is free when it is chosen may be another kernel's when this one binds it, and then it dies at its start.
+    """
+    folder = needed("jupyter_core.paths").jupyter_runtime_dir()
+    file = os.path.join(folder, f"recnb-{uuid.uuid4().hex[:16]}.json")
+    if os.name == "nt" or len(os.fsencode(file)) > 90:  # a socket's name has 104 bytes at most
+        return {}
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return {"transport": "ipc", "connection_file": file}
 
 
 def kernel_env(threads: int | None = None) -> dict[str, str]:

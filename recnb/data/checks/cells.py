@@ -7,7 +7,17 @@ import pandas as pd
 
 from recnb.errors import InputError
 
-COLUMNS = ("user_id", "item_id", "rating", "timestamp", "position", "event", "quantity", "split")
+COLUMNS = (
+    "user_id",
+    "item_id",
+    "rating",
+    "timestamp",
+    "position",
+    "session",
+    "event",
+    "quantity",
+    "split",
+)
 PARTS = ("train", "valid", "test")
 LONGEST_ID = 1000
 _ALIASES = {
@@ -285,6 +295,8 @@ def check_interactions(frame: pd.DataFrame, file: str = "interactions") -> pd.Da
                 row=_first(missing) + 1,
                 mend="fill it in or drop the column",
             )
+    if "session" in frame and not frame["session"].isna().all():
+        out["session"] = ids(frame["session"], file, "session")
     for name in ("event", "split"):
         if name in frame and not frame[name].isna().all():
             out[name] = frame[name].reset_index(drop=True).fillna("").astype(str)

@@ -101,6 +101,7 @@ OTHERS = {
     ),
     "quantity": _words("quantity qty amount units numitems itemsqty menge anzahl 数量 數量"),
     "position": _words("position addtocartorder sequence seq"),
+    "session": _words("session sessionid visitid"),
     "split": ("split",),
 }
 IDS_OF_ITEMS = _words("id index key code")  # in a file of items

@@ -90,17 +90,28 @@ def numbers(series: pd.Series, column: str) -> tuple[pd.Series, list[str]]:
 
 
 def with_plain_numbers(frame: pd.DataFrame, but: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Columns of text that hold nothing but numbers with commas become numbers, which is said."""
+    """Columns of text that hold nothing but numbers become numbers, where they are written as no code is.
+
+    With a fraction behind a point or a comma, or with thousands set apart; what commas are taken for is said. Whole
+    numbers stay text, also those that end in `.0`: they may be codes of a shelf or a category.
+    """
     notes: list[str] = []
     for name in frame.columns:
         if name in but or pd.api.types.infer_dtype(frame[name], skipna=True) != "string":
             continue  # numbers already, or lists as parquet holds them
         text, said = numbers(frame[name], str(name))
-        if not any("comma" in note for note in said):
+        if not any("comma" in note for note in said) and not _fractions(text):
             continue
         frame = frame.assign(**{name: pd.to_numeric(text)})
         notes += said
     return frame, notes
+
+
+def _fractions(text: pd.Series) -> bool:
+    """Whether all cells are numbers with points, and one of them is not whole."""
+    distinct = pd.Series(text.dropna().unique(), dtype=object).astype(str).str.strip()
+    broken = distinct.str.fullmatch(r"[-+]?\d*\.\d*[1-9]\d*")
+    return bool(broken.any() and distinct.str.fullmatch(_PLAIN).all())
 
 
 # -------------------------------------------------------------------- times

@@ -18,6 +18,7 @@ from recnb.encoders.text.batches import pad, token_batches
 from recnb.encoders.text.network import count_parameters, open_config, open_model, open_tokenizer
 from recnb.encoders.text.pooling import POOLINGS, pool
 from recnb.encoders.text.scripts import report_scripts
+from recnb.encoders.text.views import WordNoise
 from recnb.encoders.weights import side_checksum
 from recnb.errors import InputError
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 BATCH_TOKENS_CPU = 2048  # padded tokens a batch: their states stay near the processor
 BATCH_TOKENS_GPU = 65536
+_MADE_BY = ("pooling", "precision", "max_tokens", "normalise")  # settings that vectors depend on
 CHUNK = 32768  # texts split into tokens at a time: bounds the memory of their token ids
 
 Progress = Callable[[int, int], None]
@@ -150,20 +152,28 @@ class TextEncoder:
         """
         return self._all(texts, self.layers or (self.n_layers,), False, progress)
 
-    def encode_layers(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+    def encode_layers(
+        self,
+        texts: Sequence[str],
+        progress: Progress | None = None,
+        noise: WordNoise | None = None,
+    ) -> np.ndarray:
         """One vector a text and layer; the last layer's equals what `encode` returns by default.
 
         Parameters
         ----------
         texts, progress
             As in `encode`.
+        noise : WordNoise, optional
+            Changes words before they are read; the vectors are kept apart from those of the texts as they are.
 
         Returns
         -------
         ndarray of shape (len(texts), n_layers + 1, dim), float32
             From the embedding layer to the last; only those of `layers` where it lists some.
         """
-        return self._all(texts, self.layers or tuple(range(self.n_layers + 1)), True, progress)
+        layers = self.layers or tuple(range(self.n_layers + 1))
+        return self._all(texts, layers, True, progress, noise)
 
     def unknown_share(self, texts: Sequence[str]) -> float:
         """Share of the distinct texts' tokens that the tokenizer does not know, from 0 to 1.
@@ -187,16 +197,7 @@ class TextEncoder:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the vectors depend on, to be recorded with results."""
-        names = (
-            "name",
-            "checksum",
-            "pooling",
-            "max_tokens",
-            "precision",
-            "layers",
-            "normalise",
-            "device",
-        )
+        names = ("name", "checksum", "layers", "device", *_MADE_BY)
         return {name: getattr(self, name) for name in names} | {"revision": self.source.revision}
 
     @property
@@ -220,11 +221,16 @@ class TextEncoder:
         )
 
     def _all(
-        self, texts: Sequence[str], layers: tuple[int, ...], apart: bool, progress: Progress | None
+        self,
+        texts: Sequence[str],
+        layers: tuple[int, ...],
+        apart: bool,
+        progress: Progress | None,
+        noise: WordNoise | None = None,
     ) -> np.ndarray:
         unique, places = distinct(texts)
         shape = (len(layers), self.dim) if apart else (self.dim,)
-        cache = self._open_cache(layers, shape)
+        cache = _cache_of(self, layers, shape, {} if noise is None else noise.key)
         found, vectors, counts = cache.get(unique) if cache else _nothing(len(unique), shape)
         # by length, then by the text: batches, and so the last bits, do not depend on the order
         todo = sorted(
@@ -236,6 +242,8 @@ class TextEncoder:
             for start in range(0, len(todo), CHUNK):
                 part = np.array(todo[start : start + CHUNK])
                 rows, counts[part] = self.tokens([unique[row] for row in part])
+                if noise is not None:
+                    rows = [noise(self, unique[row], ids) for row, ids in zip(part, rows)]
                 lengths = np.array(
                     [len(row) if count else 0 for row, count in zip(rows, counts[part, 0])]
                 )
@@ -321,15 +329,18 @@ class TextEncoder:
             )
         return vectors
 
-    def _open_cache(self, layers: tuple[int, ...], shape: tuple[int, ...]) -> VectorCache | None:
-        kept = ("pooling", "precision", "max_tokens", "normalise")
-        settings = {
-            "weights": self.checksum,
-            "tokenizer": side_checksum(self.source.folder),
-            "layers": layers,
-            **{name: getattr(self, name) for name in kept},
-        }
-        return open_cache(self._cache, "text", settings, shape)
+
+def _cache_of(
+    encoder: TextEncoder, layers: tuple[int, ...], shape: tuple[int, ...], more: dict[str, Any]
+) -> VectorCache | None:
+    settings = {
+        "weights": encoder.checksum,
+        "tokenizer": side_checksum(encoder.source.folder),
+        "layers": layers,
+        **{name: getattr(encoder, name) for name in _MADE_BY},
+        **more,
+    }
+    return open_cache(encoder._cache, "text", settings, shape)
 
 
 def _report_cut(lengths: np.ndarray, most: int) -> None:

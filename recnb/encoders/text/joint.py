@@ -15,10 +15,9 @@ from recnb.encoders.text.batches import pad, token_batches
 from recnb.encoders.text.encoder import TextEncoder
 from recnb.encoders.text.tower import HALF_ABOVE, PACKED, Given, TextTower, layer_list, watch
 from recnb.errors import InputError
-from recnb.progress import duration, note, tell
+from recnb.progress import say_time, tell
 
 SEES = ("own", "slate", "all")
-LONG = 10.0  # seconds from which a step's time is said before it starts
 
 
 @dataclass(frozen=True)
@@ -155,9 +154,7 @@ class JointTower(TextTower):
                 done += len(some)
                 if number == 1:  # the first one warms up
                     each = (time.perf_counter() - start) / done
-                    if each * len(rows) >= LONG:
-                        spent = duration(each * len(rows))
-                        note(f"{len(rows):,} texts to read, about {spent}")
+                    say_time(f"{len(rows):,} texts to read", each * len(rows))
                 if len(parts) > 1:
                     tell("texts read", done - 1, len(rows))
         self._ready[rows] = True

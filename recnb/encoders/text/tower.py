@@ -14,6 +14,7 @@ from torch import nn
 from recnb.encoders.text.batches import pad, token_batches
 from recnb.encoders.text.encoder import TextEncoder
 from recnb.encoders.text.pooling import pool
+from recnb.encoders.text.vocabulary import Vocabulary
 from recnb.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class TextTower(nn.Module):
     adapt : callable, optional
         ``adapt(network)`` freezes the network, adds small parts and returns it, or a network around it; without
         it all weights of the trained layers move. See :func:`recnb.tuning.methods.tune`.
+    words : Vocabulary, optional
+        Words that may stand for those of the texts while training: their rows are kept, too.
 
     Attributes
     ----------
@@ -54,6 +57,10 @@ class TextTower(nn.Module):
         Distinct texts.
     place : Tensor of shape (len(texts),), int64
         The distinct text of each given text.
+    words : Vocabulary or None
+        As given, in the ids of the kept rows.
+    packs : bool
+        Whether texts of unlike lengths may go through as one row; noise that is measured by text wants a row each.
 
     Notes
     -----
@@ -75,9 +82,11 @@ class TextTower(nn.Module):
         batch_tokens: int | None = None,
         tuned: dict[str, np.ndarray] | None = None,
         adapt: Callable[[Any], Any] | None = None,
+        words: Vocabulary | None = None,
     ) -> None:
         super().__init__()
         n = encoder.n_layers
+        self.words, self.packs = words, True
         if not 0 <= trained <= n:
             raise InputError(f"{trained} trained layers", mend=f"the encoder has {n}")
         self.layers = tuple(layers) if layers is not None else (n,)
@@ -156,6 +165,12 @@ class TextTower(nn.Module):
         self.train(was)
         return out
 
+    def entry(self) -> nn.Module | None:
+        """The part that gives the vectors which enter the lowest trained layer; None where nothing is trained."""
+        if self._given is not None:
+            return self._given
+        return None if self.network is None else self.network.get_input_embeddings()
+
     def trained_parameters(self) -> Iterator[nn.Parameter]:
         """The weights that training changes."""
         if self.network is not None:
@@ -187,7 +202,9 @@ class TextTower(nn.Module):
         The other rows never get a gradient. Without them an optimiser step over the small model costs half.
         """
         words = self.network.get_input_embeddings()
-        self.vocabulary = np.union1d(self._ids, [filler]).astype(np.int64)
+        used = self._ids if self.words is None else self.words.reach(np.unique(self._ids))
+        self.vocabulary = np.union1d(used, [filler]).astype(np.int64)
+        self.words = None if self.words is None else self.words.cut(self.vocabulary)
         self._ids = np.searchsorted(self.vocabulary, self._ids)
         rows = words.weight.detach()[torch.from_numpy(self.vocabulary).to(words.weight.device)]
         small = nn.Embedding.from_pretrained(rows.clone(), freeze=False)
@@ -238,7 +255,7 @@ class TextTower(nn.Module):
 
     def _packs(self, mask: np.ndarray) -> bool:
         """Whether one row without padding is cheaper: texts of unlike lengths, and few tokens."""
-        if self.network.config.model_type not in PACKED:
+        if not self.packs or self.network.config.model_type not in PACKED:
             return False
         config = getattr(self.network, "active_peft_config", None)
         if getattr(config, "is_prompt_learning", False):

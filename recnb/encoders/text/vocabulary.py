@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -68,6 +69,21 @@ class Vocabulary:
         return cls(
             special, int(mask), _nearest(vectors.detach().float().cpu(), words, n_near, least)
         )
+
+    def reach(self, ids: np.ndarray) -> np.ndarray:
+        """Ids that these can become, themselves among them, rising."""
+        near = [] if self.near is None else [self.near[torch.from_numpy(ids)].flatten().numpy()]
+        return np.unique(np.concatenate([ids, [self.mask], *near])).astype(np.int64)
+
+    def cut(self, kept: np.ndarray) -> Vocabulary:
+        """The same for a table of the rows `kept` only, rising; what is near and not among them counts as none."""
+        rows = torch.from_numpy(kept)
+        near = None
+        if self.near is not None:
+            near = torch.searchsorted(rows, self.near[rows].contiguous()).clamp(max=len(rows) - 1)
+            there = rows[near] == self.near[rows]
+            near = torch.where(there, near, torch.arange(len(rows))[:, None])
+        return Vocabulary(self.special[rows], int(np.searchsorted(kept, self.mask)), near)
 
     def noisy(self, ids: torch.Tensor, dropout: float, synonyms: float) -> torch.Tensor:
         """Token ids with some hidden and some replaced, drawn from torch's random state.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -168,14 +168,45 @@ def words_of_users(material: Material) -> list[Finding]:
 
 
 def copied_rows(material: Material) -> list[Finding]:
-    """Test rows that are known under another item's id: the users of one known item are those who test another."""
+    """Test rows that are known under another item's id: the users of one known item are those who test another.
+
+    Small circles of people share items too: where rows parted by chance look as much alike, nothing is said.
+    """
     known, test = material.known.tocsc(), material.test.tocsc()
+    rng = np.random.default_rng(0)
+    alike, out = _alike(known, test, rng)
+    if len(alike.rows) < 3 or alike.rows.sum() < 20:
+        return out
+    rows = int(alike.rows.sum())
+    if rows <= 3 * _alike_by_chance(known, test, rng):
+        return out
+    ids = material.task.dataset.item_ids
+    evidence = (
+        f"{len(np.unique(alike.tested)):,} test items have the users of another item's known rows "
+        f"('{ids[alike.tested[0]]}' those of '{ids[alike.like[0]]}'): {rows:,} test rows are known under another id"
+    )
+    mend = "merge the ids before splitting"
+    return [*out, Finding("copied_rows", "error", rows / test.nnz, rows, evidence, mend)]
+
+
+class _Alike(NamedTuple):
+    """Pairs of items whose users are almost the same: codes (n,), and how many rows they share (n,)."""
+
+    tested: np.ndarray
+    like: np.ndarray
+    rows: np.ndarray
+
+
+def _alike(
+    known: sparse.csc_matrix, test: sparse.csc_matrix, rng: np.random.Generator
+) -> tuple[_Alike, list[Finding]]:
+    """Tested items whose users are, by three quarters of either, the known users of another item."""
     n, m = np.diff(known.indptr), np.diff(test.indptr)
     tested = np.flatnonzero(m >= 3)
     like = np.flatnonzero((n >= 3) & (n <= 2 * m.max(initial=0)))
+    empty = np.empty(0, int)
     if not len(tested) or not len(like):
-        return []
-    rng = np.random.default_rng(0)
+        return _Alike(empty, empty, empty), []
     work = float(
         np.asarray(known[:, like].sum(axis=1)).ravel()
         @ np.asarray(test[:, tested].sum(axis=1)).ravel()
@@ -190,27 +221,24 @@ def copied_rows(material: Material) -> list[Finding]:
         test[:, tested].T.astype(np.float32) @ known[:, like].astype(np.float32)
     )
     either = m[tested][shared.row] + n[like][shared.col] - shared.data
-    alike = (shared.data >= 0.75 * either) & (tested[shared.row] != like[shared.col])
-    rows = int(shared.data[alike].sum())
-    if alike.sum() < 3 or rows < 20:
-        return out
-    one, other = tested[shared.row[alike][0]], like[shared.col[alike][0]]
-    ids = material.task.dataset.item_ids
-    evidence = (
-        f"{len(np.unique(shared.row[alike])):,} test items have the users of another item's known rows ('{ids[one]}' "
-        f"those of '{ids[other]}'): {rows:,} test rows are known under another id"
-    )
-    return [
-        *out,
-        Finding(
-            "copied_rows",
-            "error",
-            rows / test.nnz,
-            rows,
-            evidence,
-            "merge the ids before splitting",
-        ),
-    ]
+    same = (shared.data >= 0.75 * either) & (tested[shared.row] != like[shared.col])
+    return _Alike(tested[shared.row[same]], like[shared.col[same]], shared.data[same]), out
+
+
+def _alike_by_chance(
+    known: sparse.csc_matrix, test: sparse.csc_matrix, rng: np.random.Generator, draws: int = 4
+) -> float:
+    """Rows that are alike where all rows are parted by chance: copies are torn apart, circles stay."""
+    pairs = (known + test).tocoo()
+    share, total = test.nnz / pairs.nnz, 0.0
+    for _ in range(draws):
+        asked = rng.random(pairs.nnz) < share
+        parts = [
+            sparse.csc_matrix((np.ones(s.sum()), (pairs.row[s], pairs.col[s])), shape=known.shape)
+            for s in (~asked, asked)
+        ]
+        total += float(_alike(parts[0], parts[1], rng)[0].rows.sum())
+    return total / draws
 
 
 def _cells_of_three(shared: sparse.csr_matrix) -> sparse.coo_matrix:

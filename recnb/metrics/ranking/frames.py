@@ -16,7 +16,7 @@ from recnb.errors import InputError
 from recnb.metrics.ranking.codes import encode
 from recnb.metrics.ranking.lists import evaluate_lists
 from recnb.metrics.ranking.top import check_k
-from recnb.metrics.ranking.truth import Truth
+from recnb.metrics.ranking.truth import RelevantItems
 from recnb.metrics.table import resolve
 
 
@@ -90,7 +90,7 @@ def evaluate_frames(
     if np.count_nonzero(places >= 0) < len(rank):
         who, at = _first_repeated(user, rank)
         raise InputError(f"user '{users[who]}' has two items at rank {at}", column="rank")
-    relevant = Truth(_matrix(true_user, true_item, (n_users, len(items))))
+    relevant = RelevantItems(_matrix(true_user, true_item, (n_users, len(items))))
     try:
         values = evaluate_lists(places, relevant, wanted, k)
     except InputError:  # codes, shapes and counts are made here: only duplicates can be wrong

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recnb.metrics.ranking.measures import Counts, Floats, Hits
 from recnb.metrics.ranking.top import check_k
-from recnb.metrics.ranking.truth import Truth, hits
+from recnb.metrics.ranking.truth import RelevantItems, hits
 from recnb.metrics.table import resolve
 
 
@@ -25,7 +25,7 @@ def evaluate_lists(
     ----------
     lists : ndarray of shape (n_users, n_ranks), integer
         Item codes, best first; -1 is an empty place.
-    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
+    relevant : RelevantItems, or scipy sparse array or matrix of shape (n_users, n_items)
         Nonzero = relevant; every user needs at least one relevant item.
     metrics : names from :data:`recnb.metrics.METRICS` that need lists
     k : int
@@ -47,7 +47,7 @@ def evaluate_lists(
     lists = np.asarray(lists)
     if not any(metric.whole for metric in wanted.values()):
         lists = lists[:, :k]
-    truth = relevant if isinstance(relevant, Truth) else Truth(relevant)
+    truth = relevant if isinstance(relevant, RelevantItems) else RelevantItems(relevant)
     is_hit, counts = hits(lists, truth), truth.counts
     kinds = _kinds(is_hit, counts)
     if kinds is None:

@@ -13,10 +13,10 @@ from scipy import sparse
 from recnb.errors import InputError
 
 _PLACES = 2**17  # list places handled at once: their scratch arrays stay in the cache
-_TABLE_BYTES = 2**26  # most memory for the table of a Truth
+_TABLE_BYTES = 2**26  # most memory for the table of a RelevantItems
 
 
-class Truth:
+class RelevantItems:
     """The relevant items of each user, made ready to be looked up by many lists.
 
     Functions that take relevant items accept a csr and build this themselves; build it once where
@@ -43,7 +43,7 @@ class Truth:
 
     Examples
     --------
-    >>> Truth(sparse.csr_array([[1, 0, 1], [0, 0, 0]])).counts
+    >>> RelevantItems(sparse.csr_array([[1, 0, 1], [0, 0, 0]])).counts
     array([2, 0])
     """
 
@@ -101,7 +101,7 @@ def count_relevant(relevant: Any) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
+    relevant : RelevantItems, or scipy sparse array or matrix of shape (n_users, n_items)
 
     Returns
     -------
@@ -112,7 +112,11 @@ def count_relevant(relevant: Any) -> NDArray[np.int64]:
     >>> count_relevant(sparse.csr_array([[1, 0, 1], [0, 0, 0]]))
     array([2, 0])
     """
-    return relevant.counts if isinstance(relevant, Truth) else _row_counts(_canonical(relevant))
+    return (
+        relevant.counts
+        if isinstance(relevant, RelevantItems)
+        else _row_counts(_canonical(relevant))
+    )
 
 
 def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
@@ -122,7 +126,7 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
     ----------
     lists : ndarray of shape (n_users, n_ranks), integer
         Item codes, best first; -1 is an empty place, which is a miss.
-    relevant : Truth, or scipy sparse array or matrix of shape (n_users, n_items)
+    relevant : RelevantItems, or scipy sparse array or matrix of shape (n_users, n_items)
         Nonzero = relevant. Row i belongs to row i of `lists`.
 
     Returns
@@ -148,7 +152,7 @@ def hits(lists: NDArray[np.integer], relevant: Any) -> NDArray[np.bool_]:
         raise InputError(
             f"lists are {lists.dtype} of shape {lists.shape}, not integer (n_users, n_ranks)"
         )
-    truth = relevant if isinstance(relevant, Truth) else Truth(relevant)
+    truth = relevant if isinstance(relevant, RelevantItems) else RelevantItems(relevant)
     n_users, n_ranks = lists.shape
     if truth.shape[0] != n_users:
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import linalg, sparse
@@ -10,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.liked import by_id, counts, liked_pairs, ties
+from recnb.models.common.liked import by_id, counts, history_rows, liked_pairs, ties
 from recnb.optional import need
 from recnb.recommender import Reads, Recommender
 
@@ -149,11 +150,18 @@ class ALS(Factors):
         return self.l2 * (weight / (weight.mean() if mean is None else mean)) ** self.frequency
 
     def _fold_in(self, users: np.ndarray, history: Dataset, left: np.ndarray) -> np.ndarray:
-        rows = liked_pairs(history, self.weights)[users]
+        return self._solved(liked_pairs(history, self.weights)[users])
+
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone: see :meth:`FromHistory.score_histories`."""
+        rows = history_rows(histories, len(self.item_factors_))
+        return self._solved(rows) @ self.item_factors_.T
+
+    def _solved(self, rows: sparse.csr_matrix) -> np.ndarray:
+        """User vectors of rows of liked items."""
         penalty = self._penalties(rows, self.mean_weight_)
-        out = left.copy()
-        out[:, :-1] = solve_rows(rows, self.item_factors_[:, :-1], self.alpha, penalty)
-        return out
+        solved = solve_rows(rows, self.item_factors_[:, :-1], self.alpha, penalty)
+        return np.column_stack([solved, np.ones(len(solved), np.float32)])
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:

@@ -77,7 +77,7 @@ class EASE(FromHistory):
             liked[:, self.modelled_], self.l2, np.dtype(self.precision)
         )
 
-    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         part = rows[:, self.modelled_] @ self.item_weights_
         if len(self.modelled_) == rows.shape[1]:
             return part

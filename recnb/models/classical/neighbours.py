@@ -67,7 +67,7 @@ class ItemKNN(FromHistory):
             liked.T.tocsr(), hash_ids(train.item_ids), self.k, self.similarity, self.shrinkage
         )
 
-    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         return steady_product(rows, self.neighbours_.T)
 
     @classmethod
@@ -119,7 +119,7 @@ class UserKNN(FromHistory):
         _check(self.k, self.similarity)
         self._learn_liked(train)
 
-    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         near = nearest(
             self.liked_,
             hash_ids(self.user_ids_),

@@ -1,10 +1,83 @@
-"""Histories as blocks of one width: the most recent items of each user."""
+"""What users had, in order: as text models are told of it, and as blocks of one width."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from recnb.data import Dataset
+
+
+@dataclass(frozen=True)
+class Told:
+    """One history: item codes, the oldest first, and whether each was liked (None: no opinion is known)."""
+
+    items: tuple[int, ...] = ()
+    liked: tuple[bool, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """The rows of all users, in order.
+
+    Attributes
+    ----------
+    start : ndarray of shape (n_users + 1,), int64
+    items : ndarray of shape (n_rows,), int64
+        Codes; of an item that a user had several times the latest row.
+    liked : ndarray of shape (n_rows,), bool
+        At or above the threshold of relevance.
+    explicit : bool
+        Whether opinions are known. Rows without a rating are left out where others have one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = {"user_id": list("aab"), "item_id": list("xyx"), "rating": [5, 2, 3], "timestamp": [1, 2, 3]}
+    >>> ds = Dataset.from_frames(pd.DataFrame(rows), feedback="explicit", scale=(1, 5))
+    >>> histories = Histories.of(ds)
+    >>> histories.last(0, 10), histories.last(0, 1)
+    (Told(items=(0, 1), liked=(True, False)), Told(items=(1,), liked=(False,)))
+    """
+
+    start: np.ndarray
+    items: np.ndarray
+    liked: np.ndarray
+    explicit: bool
+
+    @classmethod
+    def of(cls, ds: Dataset) -> Histories:
+        """The rows of a data set."""
+        users = ds.interactions["user"].to_numpy(np.int64)
+        items = ds.interactions["item"].to_numpy(np.int64)
+        liked = np.ones(len(users), bool)
+        if explicit := ds.feedback == "explicit":
+            ratings = ds.interactions["rating"].to_numpy(np.float32)
+            rated = ~np.isnan(ratings)
+            users, items, ratings = users[rated], items[rated], ratings[rated]
+            liked = ratings >= np.float32(ds.threshold)
+        cell = users * ds.n_items + items
+        _, last = np.unique(cell[::-1], return_index=True)
+        kept = np.sort(len(cell) - 1 - last)
+        start = np.searchsorted(users[kept], np.arange(ds.n_users + 1))
+        return cls(start, items[kept], liked[kept], explicit)
+
+    def last(self, user: int, n: int) -> Told:
+        """The last `n` rows of a user."""
+        return self.before(user, int(self.start[user + 1]), n)
+
+    def before(self, user: int, row: int, n: int) -> Told:
+        """The last `n` rows of a user in front of a row."""
+        rows = slice(max(int(self.start[user]), row - n), row)
+        liked = tuple(self.liked[rows].tolist()) if self.explicit else None
+        return Told(tuple(self.items[rows].tolist()), liked)
+
+
+def like_shares(told: Sequence[Told]) -> np.ndarray:
+    """Share of liked items in each history, what a judge has to beat; 1/2 for an empty one."""
+    return np.array([np.mean(t.liked) if t.liked else 0.5 for t in told])
 
 
 def padded(
@@ -28,6 +101,10 @@ def padded(
         Item codes, the oldest first, -1 where there are fewer.
     values : ndarray of shape (n_users, length), float32
         1, or the rating less `mean`.
+
+    Notes
+    -----
+    An item that a user had several times stands there as often; :class:`Histories` tells it once.
 
     Examples
     --------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 
@@ -104,7 +106,7 @@ class FromHistory(Recommender):
     """A model whose user is the sum of a history: new rows of a user count at once, without retraining.
 
     Subclasses set `weights` among their settings, call :meth:`_learn_liked` in `_fit`, and implement
-    ``_score_rows(rows, users, own) -> (n, n_items)``.
+    ``_score_rows(rows, users) -> (n, n_items)``; `users` is None where the rows are nobody's of the training data.
     """
 
     uses_history = True
@@ -135,8 +137,45 @@ class FromHistory(Recommender):
         scores += ties(self.popularity_)
         return scores
 
-    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, whoever they are.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int
+            Codes of liked items, the oldest first; may be empty.
+
+        Returns
+        -------
+        ndarray of shape (len(histories), n_items), float32
+
+        See Also
+        --------
+        recnb.serving : strangers that send a history along are served by this.
+        """
+        rows = history_rows(histories, self.liked_.shape[1])
+        scores = np.asarray(self._score_rows(rows, None), dtype=np.float32)
+        scores += ties(self.popularity_)
+        return scores
+
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         raise NotImplementedError
+
+
+def history_rows(histories: Sequence[np.ndarray], n_items: int) -> sparse.csr_matrix:
+    """Liked items as rows of ones: csr_matrix of shape (len(histories), n_items), float32.
+
+    Examples
+    --------
+    >>> history_rows([np.array([2, 0, 2]), np.array([], int)], 3).toarray().tolist()
+    [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    """
+    rows = [np.unique(np.asarray(codes, dtype=np.int64)) for codes in histories]
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+    indices = np.concatenate([*rows, np.zeros(0, np.int64)])
+    return sparse.csr_matrix(
+        (np.ones(len(indices), np.float32), indices, indptr), shape=(len(rows), n_items)
+    )
 
 
 def by_id(train: Dataset) -> tuple[np.ndarray, np.ndarray]:

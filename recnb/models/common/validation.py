@@ -12,7 +12,7 @@ from scipy import sparse
 from recnb.data import Dataset, splits
 from recnb.hashing import hash_ids, mix
 from recnb.metrics import METRICS, auc, evaluate_lists, hits
-from recnb.metrics.ranking.truth import Truth
+from recnb.metrics.ranking.truth import RelevantItems
 from recnb.recommender import Recommender
 from recnb.recommender.blocks import top_k_rows, user_blocks
 from recnb.recommender.candidates import ahead
@@ -118,8 +118,8 @@ class Validation:
         return self.barred[:, self.items].tocsr()
 
     @cached_property
-    def _truth(self) -> Truth:
-        return Truth(self.relevant)
+    def _truth(self) -> RelevantItems:
+        return RelevantItems(self.relevant)
 
     def lists(self, scores: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
         """Item codes of the best `k` of each user.

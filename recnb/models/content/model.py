@@ -162,7 +162,7 @@ class ContentModel(FromHistory):
             found["l2"] = self.l2_
         return {**found, **({"share": self.share_} if hasattr(self, "share") else {})}
 
-    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray) -> np.ndarray:
+    def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         if self.rank_ is not None:
             n = len(self.factors_)
             scores = (rows[:, :n] @ self.factors_) @ self.factor_scores_

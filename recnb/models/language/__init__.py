@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["Calibration", "Platt"],
-        "histories": ["Histories", "Told"],
         "joint.words": ["tokens_of"],
         "prompt": ["Prompts"],
         "questions": ["Question", "from_later", "from_rows"],
@@ -25,8 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 if TYPE_CHECKING:
     from recnb.models.language.calibration import Calibration as Calibration
     from recnb.models.language.calibration import Platt as Platt
-    from recnb.models.language.histories import Histories as Histories
-    from recnb.models.language.histories import Told as Told
     from recnb.models.language.joint.words import tokens_of as tokens_of
     from recnb.models.language.prompt import Prompts as Prompts
     from recnb.models.language.questions import Question as Question

@@ -12,13 +12,12 @@ import numpy as np
 
 from recnb.data import Dataset, splits
 from recnb.data.text import Text
+from recnb.models.common.histories import Told
 from recnb.models.language.calibration import Calibration, Platt
-from recnb.models.language.histories import Told
 from recnb.models.language.judge import LanguageJudge
 from recnb.models.language.questions import Question, from_later, from_rows
 from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
-from recnb.progress import duration, note
-from recnb.recommender.candidates import LONG
+from recnb.progress import say_time
 from recnb.tuning.methods import PEFT
 
 FROZEN = "frozen"
@@ -242,11 +241,8 @@ class LMYes(LanguageJudge):
         to_come = (time.perf_counter() - start) * (len(told) - few) / few
         if few == len(told):
             return head
-        if to_come >= LONG:
-            n = int((items[few:] >= 0).sum())
-            note(
-                f"{type(self).__name__}: {n:,} validation rows calibrate it, about {duration(to_come)}"
-            )
+        n = int((items[few:] >= 0).sum())
+        say_time(f"{type(self).__name__}: {n:,} validation rows calibrate it", to_come)
         return np.concatenate([head, self.judge(told[few:], items[few:])])
 
     def calibrated(self, questions: Sequence[Question]) -> Calibration:

@@ -13,9 +13,9 @@ import pandas as pd
 from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.errors import InputError
+from recnb.models.common.histories import Histories, Told
 from recnb.models.common.item_tables import sentences
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.language.histories import Histories, Told
 from recnb.models.language.prompt import Cut, Prompts
 from recnb.models.language.templates import Template, open_template
 from recnb.recommender import LanguageModel, Reads

@@ -8,7 +8,7 @@ import numpy as np
 
 from recnb.data.text import Text
 from recnb.errors import InputError
-from recnb.models.language.histories import Told
+from recnb.models.common.histories import Told
 from recnb.models.language.judge import LanguageJudge
 
 PER = ("token", "title")

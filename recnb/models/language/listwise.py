@@ -9,7 +9,7 @@ import numpy as np
 from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
-from recnb.models.language.histories import Told
+from recnb.models.common.histories import Told
 from recnb.models.language.judge import LanguageJudge
 from recnb.models.language.prompt import LETTERS
 

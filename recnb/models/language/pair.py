@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
-from recnb.data.text import Text
 from recnb.errors import InputError
+from recnb.models.common.histories import Told
+from recnb.models.common.settings import flat, group_of, one_of
 from recnb.models.language.calibration import Calibration, Platt
-from recnb.models.language.histories import Told
 from recnb.models.language.joint.asked import Asked
 from recnb.models.language.joint.model import JointReader
+from recnb.models.language.joint.settings import JointSettings
+from recnb.training.regularisation.settings import Regularisation
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.sequences import Layout
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 TARGETS, LOSSES, SEES = ("click", "rating"), ("bce", "softmax"), ("history", "both")
 
 
-class TextPair(JointReader):
-    """A cross-encoder on the texts of a user's history and of a candidate, for clicks or ratings.
+@dataclass(frozen=True)
+class PairSettings:
+    """What a pair model learns, and from which candidates.
 
     Parameters
     ----------
@@ -32,38 +36,36 @@ class TextPair(JointReader):
         predicts ratings.
     loss : {"bce", "softmax"}
         Of clicks: cross-entropy of each candidate alone, or of the wanted one among the drawn ones.
-    negatives : {"popularity", "uniform"}
-        How items that did not come are drawn: as often as they are liked, so that popularity is no merit, or all alike.
     n_targets, n_negatives : int
         Candidates of a training row: the next liked items behind a moment of a user's history, and drawn ones.
     sees : {"history", "both"}
         "history": a candidate sees the history and the history no candidate, so that one pass over a history serves
         all its candidates; "both": the plain cross-encoder, a pass for each pair.
-    n_layers : int
-        The highest so many layers read the two together, and are tuned; below, each text is read alone and once.
-    method : str
-        How these layers are tuned: of :data:`recnb.models.language.joint.model.JOINT_METHODS`.
-    size : int, optional
-        Of the method, a rank for instance.
-    max_history : int
-        The most recent items told of a user: those liked, or for ratings all, with what was thought of them.
-    item_tokens : int
-        Tokens read of a candidate's text.
-    text : Text, optional
-        A candidate's sentence; by default the usual columns that the table has. Histories tell titles.
-    encoder : str, optional
-        Folder or name; None means the default encoder.
-    users_per_epoch, batch_users : int
-        Histories of an epoch, each at a moment drawn anew, and of a step.
-    n_epochs, patience : int
-        At most so many epochs; `patience` epochs without a better validation value end it.
-    lr, lr_encoder, weight_decay, dropout
-        `lr` of the head; None: what is usual for the method.
     calibration : tuple of two floats, optional
         Slope and shift of :meth:`probability`; None: found on the validation part.
-    checkpoint : str, optional
-        Folder from which a killed training goes on.
-    seed : int
+    """
+
+    target: str = "click"
+    loss: str = "bce"
+    n_targets: int = 4
+    n_negatives: int = 8
+    sees: str = "history"
+    calibration: tuple[float, float] | None = None
+
+    def check(self) -> None:
+        """Refuse what is no such setting."""
+        one_of(self, "target", TARGETS)
+        one_of(self, "loss", LOSSES)
+        one_of(self, "sees", SEES)
+
+
+@flat(PairSettings, JointSettings, Regularisation)
+class TextPair(JointReader):
+    """A cross-encoder on the texts of a user's history and of a candidate, for clicks or ratings.
+
+    Parameters
+    ----------
+    {settings}
 
     Notes
     -----
@@ -71,6 +73,8 @@ class TextPair(JointReader):
     number of tokens. The best epoch has the highest mean area under the curve of what 200 validation users liked
     against drawn items, or the lowest error of ratings. An item with a text longer than `item_tokens` is cut there, a
     history at `max_history` items and names of 12 words.
+
+    Against overfitting, noise on words needs all layers (`n_layers`), noise on labels the loss "bce" of clicks.
 
     References
     ----------
@@ -81,58 +85,6 @@ class TextPair(JointReader):
     --------
     recnb.models.Rerank : ``ease>pair``, where it judges few candidates.
     """
-
-    def __init__(
-        self,
-        target: str = "click",
-        loss: str = "bce",
-        negatives: str = "popularity",
-        n_targets: int = 4,
-        n_negatives: int = 8,
-        sees: str = "history",
-        n_layers: int = 2,
-        method: str = "lora",
-        size: int | None = None,
-        max_history: int = 10,
-        item_tokens: int = 24,
-        text: Text | None = None,
-        encoder: str | None = None,
-        users_per_epoch: int = 400,
-        batch_users: int = 8,
-        n_epochs: int = 5,
-        patience: int | None = 2,
-        lr: float = 1e-3,
-        lr_encoder: float | None = None,
-        weight_decay: float = 0.01,
-        dropout: float = 0.1,
-        calibration: tuple[float, float] | None = None,
-        checkpoint: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.target = target
-        self.loss = loss
-        self.negatives = negatives
-        self.n_targets = n_targets
-        self.n_negatives = n_negatives
-        self.sees = sees
-        self.n_layers = n_layers
-        self.method = method
-        self.size = size
-        self.max_history = max_history
-        self.item_tokens = item_tokens
-        self.text = text
-        self.encoder = encoder
-        self.users_per_epoch = users_per_epoch
-        self.batch_users = batch_users
-        self.n_epochs = n_epochs
-        self.patience = patience
-        self.lr = lr
-        self.lr_encoder = lr_encoder
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.calibration = calibration
-        self.checkpoint = checkpoint
-        self.seed = seed
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -154,6 +106,10 @@ class TextPair(JointReader):
     @property
     def _loss(self) -> str:
         return "mse" if self._rated else self.loss
+
+    @property
+    def _against(self) -> Regularisation:  # type: ignore[override]
+        return group_of(self, Regularisation)
 
     @property
     def _sees(self) -> str:
@@ -186,11 +142,17 @@ class TextPair(JointReader):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        for name, known in (("target", TARGETS), ("loss", LOSSES), ("sees", SEES)):
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
-                )
+        group_of(self, PairSettings).check()
+        if self._against.changes_labels and self._loss != "bce":
+            raise InputError(
+                "label_smoothing and r_drop take a candidate for wanted or not",
+                mend="use loss='bce' and target='click'",
+            )
+        if self._against.back_translation is not None:
+            raise InputError(
+                "back_translation: the pair model reads no other texts than the items'",
+                mend="use it with text_dot",
+            )
 
     def _learn_valid(self, asked: Asked | None) -> None:
         """Calibrate what is said of clicks."""

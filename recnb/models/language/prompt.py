@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recnb.errors import InputError
-from recnb.models.language.histories import Told
+from recnb.models.common.histories import Told
 from recnb.models.language.templates import Template
 
 log = logging.getLogger(__name__)

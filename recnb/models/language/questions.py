@@ -9,7 +9,7 @@ import numpy as np
 
 from recnb.data import Dataset
 from recnb.hashing import hash_ids, mix
-from recnb.models.language.histories import Histories, Told
+from recnb.models.common.histories import Histories, Told
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.metrics import bootstrap, grouped_auc
+from recnb.metrics import bootstrap, grouped_auc, kendall
 from recnb.models.language.judge import LanguageJudge
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import Question
@@ -121,7 +121,7 @@ def order(
         said.append(scores)
     users = np.array([q.user for q in questions])
     pairs = [(a, b) for a in range(turns) for b in range(a)]
-    taus = np.array([[_tau(x, y) for x, y in zip(said[a], said[b])] for a, b in pairs]).mean(axis=0)
+    taus = np.array([_taus(said[a], said[b]) for a, b in pairs]).mean(axis=0)
     row = ("kendall", "between orders", *_over_users(taus, users, draws))
     return pd.DataFrame([row], columns=["measure", "template", "value", "low", "high", "n_users"])
 
@@ -163,7 +163,7 @@ def position_bias(
     shares = np.empty((len(asked), n))
     for row, written in zip(shares, model.written(asked)):
         row[written] = np.linspace(1, 0, n)
-    taus = np.array([_tau(np.arange(n)[::-1], row) for row in shares])
+    taus = kendall(np.tile(np.arange(n)[::-1], (len(shares), 1)), shares)
     rows = [
         ("place", str(place + 1), *_over_users(shares[:, place], np.array(users), draws))
         for place in range(n)
@@ -187,17 +187,12 @@ def sensitivity(
 
 def _agreement(one: Judged, other: Judged, draws: int) -> tuple[float, float, float, int]:
     starts = np.cumsum([0, *map(len, one.scores)])[:-1]
-    taus = np.array([_tau(a, b) for a, b in zip(one.scores, other.scores)])
-    return _over_users(taus, one.users[starts], draws)
+    return _over_users(_taus(one.scores, other.scores), one.users[starts], draws)
 
 
-def _tau(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau b; NaN where there is no order to compare."""
-    from scipy.stats import kendalltau
-
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(kendalltau(a, b).statistic)
+def _taus(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> np.ndarray:
+    """Kendall's tau of each question, whatever its number of candidates."""
+    return np.array([kendall(a, b)[0] for a, b in zip(one, other)])
 
 
 def _over_users(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recnb.data import Dataset
-from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.models.language.histories import Told
+from recnb.metrics import kendall
+from recnb.models.common.histories import Told
+from recnb.models.common.settings import at_least_one, flat, group_of
 from recnb.models.language.joint.model import JointReader, passes
+from recnb.models.language.joint.settings import JointSettings
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.sequences import Layout
@@ -21,8 +24,9 @@ WANTED, OTHER = "P", "O"
 LEVELS = ("item", "token")
 
 
-class SlateTagger(JointReader):
-    """An encoder that reads a history and a slate of candidates in one sequence and tags the tokens of wanted ones.
+@dataclass(frozen=True)
+class SlateSettings:
+    """What a slate holds, and in which order.
 
     Parameters
     ----------
@@ -30,8 +34,6 @@ class SlateTagger(JointReader):
         Candidates in one sequence.
     n_targets : int
         Wanted ones among them at most, the next liked items behind a moment of a user's history; the rest is drawn.
-    negatives : {"popularity", "uniform"}
-        How the rest is drawn: as often as items are liked, or all alike.
     shuffle : bool
         Whether the slate's order is drawn, in training and when it is asked; False puts the popular ones first.
     n_orders : int
@@ -39,12 +41,31 @@ class SlateTagger(JointReader):
     places : bool
         Whether a token is told its place in the slate. Without it, and with fewer layers than all, the order says
         nothing by construction.
-    n_layers : int
-        The highest so many layers read the sequence, and are tuned; below, each text is read alone and once.
-    method, size, max_history, item_tokens, text, encoder, users_per_epoch, batch_users, n_epochs, patience, lr
-        As in :class:`recnb.models.TextPair`.
-    lr_encoder, weight_decay, dropout, checkpoint, seed
-        As there.
+    """
+
+    slate: int = 10
+    n_targets: int = 3
+    shuffle: bool = True
+    n_orders: int = 2
+    places: bool = True
+
+    def check(self) -> None:
+        """Refuse what is out of range."""
+        at_least_one(self, "slate", "n_targets", "n_orders")
+        if self.n_targets >= self.slate:
+            raise InputError(
+                f"n_targets={self.n_targets} in a slate of {self.slate}",
+                mend="leave room for items that are not wanted",
+            )
+
+
+@flat(SlateSettings, JointSettings)
+class SlateTagger(JointReader):
+    """An encoder that reads a history and a slate of candidates in one sequence and tags the tokens of wanted ones.
+
+    Parameters
+    ----------
+    {settings}
 
     Notes
     -----
@@ -59,56 +80,6 @@ class SlateTagger(JointReader):
     """
 
     loss = "tokens"
-
-    def __init__(
-        self,
-        slate: int = 10,
-        n_targets: int = 3,
-        negatives: str = "popularity",
-        shuffle: bool = True,
-        n_orders: int = 2,
-        places: bool = True,
-        n_layers: int = 2,
-        method: str = "lora",
-        size: int | None = None,
-        max_history: int = 10,
-        item_tokens: int = 24,
-        text: Text | None = None,
-        encoder: str | None = None,
-        users_per_epoch: int = 400,
-        batch_users: int = 8,
-        n_epochs: int = 5,
-        patience: int | None = 2,
-        lr: float = 1e-3,
-        lr_encoder: float | None = None,
-        weight_decay: float = 0.01,
-        dropout: float = 0.1,
-        checkpoint: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.slate = slate
-        self.n_targets = n_targets
-        self.negatives = negatives
-        self.shuffle = shuffle
-        self.n_orders = n_orders
-        self.places = places
-        self.n_layers = n_layers
-        self.method = method
-        self.size = size
-        self.max_history = max_history
-        self.item_tokens = item_tokens
-        self.text = text
-        self.encoder = encoder
-        self.users_per_epoch = users_per_epoch
-        self.batch_users = batch_users
-        self.n_epochs = n_epochs
-        self.patience = patience
-        self.lr = lr
-        self.lr_encoder = lr_encoder
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.checkpoint = checkpoint
-        self.seed = seed
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -134,14 +105,7 @@ class SlateTagger(JointReader):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        for name in ("slate", "n_targets", "n_orders"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
-        if self.n_targets >= self.slate:
-            raise InputError(
-                f"n_targets={self.n_targets} in a slate of {self.slate}",
-                mend="leave room for items that are not wanted",
-            )
+        group_of(self, SlateSettings).check()
 
     def _layout(self, network: Any) -> Layout:
         layout = super()._layout(network)
@@ -293,11 +257,11 @@ class SlateTagger(JointReader):
         -------
         dict
             `kendall`, the mean of Kendall's tau between the two rankings (1: the same), `swapped`, the mean share of
-            pairs that change places, and `n` slates.
+            pairs that change places, and `n` slates in which there is an order to compare.
 
-        References
-        ----------
-        M. Kendall, A new measure of rank correlation, Biometrika 30, 1938.
+        See Also
+        --------
+        recnb.metrics.kendall
         """
         items = np.asarray(items)
         rng = np.random.default_rng(seed)
@@ -312,18 +276,7 @@ class SlateTagger(JointReader):
             back = np.full(items.shape, np.nan)
             np.put_along_axis(back, order, read, axis=1)
             means.append(back)
-        one, two = means
-        return _agreement(one, two, items >= 0)
-
-
-def _agreement(one: np.ndarray, two: np.ndarray, there: np.ndarray) -> dict[str, float]:
-    """Kendall's tau between two rankings of each row, the mean over the rows."""
-    from scipy.stats import kendalltau
-
-    taus = [
-        kendalltau(a[open_], b[open_], nan_policy="omit").statistic
-        for a, b, open_ in zip(one, two, there)
-        if open_.sum() > 1
-    ]
-    tau = float(np.nanmean(taus)) if taus else float("nan")
-    return {"kendall": tau, "swapped": (1 - tau) / 2, "n": float(len(taus))}
+        taus = kendall(*means)
+        compared = int((~np.isnan(taus)).sum())
+        tau = float(np.nanmean(taus)) if compared else float("nan")
+        return {"kendall": tau, "swapped": (1 - tau) / 2, "n": float(compared)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -108,6 +109,21 @@ class UserFacts:
     known: np.ndarray | None = None
     text_states: np.ndarray | None = None
 
+    @classmethod
+    def of_strangers(
+        cls, histories: Sequence[np.ndarray], length: int, traits: np.ndarray | None = None
+    ) -> UserFacts:
+        """People of whom only liked items are known, the oldest first, the last `length` of each.
+
+        `traits` are those of known users, of which a stranger has none.
+        """
+        latest = [np.asarray(codes, np.int64)[-length:] for codes in histories]
+        items = np.full((len(latest), max([1, *map(len, latest)])), -1, np.int64)
+        for row, codes in zip(items, latest):
+            row[: len(codes)] = codes
+        unknown = None if traits is None else np.zeros((len(latest), traits.shape[1]), np.float32)
+        return cls(items=items, traits=unknown, known=np.zeros(len(latest), bool))
+
     def with_histories(self, ds: Dataset, settings: Settings, mean: float) -> UserFacts:
         """These, with the histories in `ds` where the user's vector pools them."""
         if not settings.users.pools:
@@ -177,6 +193,7 @@ class BatchMaker:
     own_only: bool = False
     context: int = 1024
     seed: int = 0
+    teacher: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self._used, counts = np.unique(self.items, return_counts=True)
@@ -223,6 +240,12 @@ class BatchMaker:
         taken[np.arange(len(rows)), at] |= candidates[at] == items
         batch["candidates"] = torch.from_numpy(candidates.astype(np.int64))
         batch["open"] = torch.from_numpy(~taken)
+        if self.teacher is not None:
+            distinct, place = np.unique(users, return_inverse=True)
+            scores = self.teacher(distinct)
+            own_scores = scores[place, items][:, None]
+            both = np.concatenate([own_scores, scores[place][:, candidates]], axis=1)
+            batch["teacher"] = torch.from_numpy(both.astype(np.float32))
         return batch
 
     def _with_context(

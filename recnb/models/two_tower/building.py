@@ -14,6 +14,7 @@ from recnb.models.two_tower.language import Language
 from recnb.models.two_tower.network import TwoTowerNetwork
 from recnb.models.two_tower.settings import Settings
 from recnb.models.two_tower.users import UserTower
+from recnb.training.regularisation.objective import Objective
 from recnb.tuning.adapters import SideAdapter
 from recnb.tuning.methods import method_of
 
@@ -54,7 +55,7 @@ class Blueprint:
         tower : TextTower, optional
             What computes the states; None where they stay as they are.
         """
-        scoring, optimisation = self.settings.scoring, self.settings.optimisation
+        optimisation = self.settings.optimisation
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(optimisation.seed)
             side, n_layers = self._side(), len(self.language.layers)
@@ -68,7 +69,7 @@ class Blueprint:
                 head,
                 users,
                 self.n_users,
-                scoring.loss,
+                self._objective(),
                 torch.from_numpy(self.items.known),
                 tower,
                 self.item_id,
@@ -80,6 +81,10 @@ class Blueprint:
                 fuse=fuse,
                 unit=self.settings.starts_pretrained,
             )
+
+    def _objective(self) -> Objective:
+        asked = self.settings.regularisation
+        return Objective(self.settings.scoring.loss, asked.label_smoothing, asked.r_drop)
 
     def _side(self) -> SideAdapter | None:
         tuning = self.settings.tuning

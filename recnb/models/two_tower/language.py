@@ -10,6 +10,8 @@ import numpy as np
 
 from recnb.data.media import FOLDERS
 from recnb.encoders.loading import cited
+from recnb.encoders.text.translation import BackTranslation
+from recnb.encoders.text.views import WordNoise, vocabulary_of
 from recnb.errors import InputError
 from recnb.models.two_tower.settings import Settings, Tuning
 from recnb.recommender import LanguageModel, Reads
@@ -17,6 +19,7 @@ from recnb.tuning.methods import counts, merged
 
 if TYPE_CHECKING:
     from recnb.encoders.text.tower import TextTower
+    from recnb.encoders.text.vocabulary import Vocabulary
     from recnb.tuning.bank import Adapter
 
 _OWN_WEIGHTS = ("bitfit", "layer_norm")  # train weights that the language model has
@@ -72,13 +75,64 @@ def new_tower(encoder: Any, settings: Settings, texts: Sequence[str]) -> tuple[T
     reads_all = settings.scoring.head in LAYERED or tuning.method == "side_adapter"
     layers = tuple(range(n + 1)) if reads_all else (n,)
     # counted before the method changes it
+    words = _words(encoder, settings)
     facts = (encoder.name, encoder.checksum, encoder.dim, encoder.n_parameters)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.optimisation.seed)
-        tower = TextTower(encoder, texts, layers, tuning.depth(n), adapt=tuning.adapt())
+        tower = TextTower(
+            encoder, texts, layers, tuning.depth(n), adapt=tuning.adapt(), words=words
+        )
+    tower.packs = settings.regularisation.adversarial == "none"  # its ball is that of a text
     adapted = tower.network is not None and tuning.adapt() is not None
     added = counts(tower.network)[0] if adapted and tuning.method not in _OWN_WEIGHTS else 0
     return tower, Language(*facts, layers, added)
+
+
+def _words(encoder: Any, settings: Settings) -> Vocabulary | None:
+    """What may stand for the words of a text in a step; None where they are read once.
+
+    Raises
+    ------
+    InputError
+        Words are to change that frozen layers have read already.
+    """
+    asked, depth = settings.regularisation, settings.tuning.depth(encoder.n_layers)
+    if settings.tuning.frozen or not asked.changes_words:
+        return None
+    if depth < encoder.n_layers:
+        raise InputError(
+            f"word_dropout and synonyms change words that the lower {encoder.n_layers - depth} layers have read once",
+            mend=f"train all layers (n_layers={encoder.n_layers}), or none (method='head_only')",
+        )
+    return vocabulary_of(encoder, bool(asked.synonyms))
+
+
+def other_readings(
+    encoder: Any, settings: Settings, texts: Sequence[str], layers: Sequence[int]
+) -> np.ndarray | None:
+    """States of texts with other words, (n_views, n_texts, n_layers, dim), float32; None where none are asked for.
+
+    Parameters
+    ----------
+    encoder : TextEncoder
+    settings : Settings
+    texts : sequence of str
+        Distinct.
+    layers : sequence of int
+    """
+    asked = settings.regularisation
+    if not settings.tuning.frozen or not asked.has_views:
+        return None
+    readings = []
+    translated = []
+    if asked.back_translation is not None:
+        there, back = asked.back_translation.split(",")
+        translated = BackTranslation(there, back).paraphrases(texts, asked.n_views)
+    for view in range(asked.n_views):
+        told = translated[view] if translated else list(texts)
+        noise = WordNoise(asked.word_dropout, asked.synonyms, view) if asked.changes_words else None
+        readings.append(encoder.encode_layers(told, noise=noise)[:, list(layers)])
+    return np.stack(readings)
 
 
 def tuned_tower(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models.common.liked import ties
 from recnb.models.common.new_items import new_items
+from recnb.models.common.settings import flat
 from recnb.models.common.validation import Validation, unused_items
 from recnb.models.two_tower.items import ItemReader
 from recnb.models.two_tower.language import reads_of
-from recnb.models.two_tower.settings import Settings, flat
+from recnb.models.two_tower.settings import GROUPS, Settings
 from recnb.recommender import Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from recnb.models.two_tower.batches import UserFacts
     from recnb.models.two_tower.network import TwoTowerNetwork
     from recnb.models.two_tower.state import TowerState
-    from recnb.models.two_tower.training import Plan
+    from recnb.models.two_tower.training import BatchRows, Teacher
     from recnb.tuning.bank import Adapter
 
 
-@flat
+@flat(*GROUPS)
 class TwoTower(Recommender):
     """Item texts through a pretrained language model, users from their history, a head between them.
 
@@ -118,10 +119,38 @@ class TwoTower(Recommender):
         state, network = self._start(reader, train, history, n_in_sentence)
         value = None if targets is None else self._value(state, train, history, targets)
         plan = self._plan(rows.items)
-        trained = fit_network(network, settings, rows, state.users, train, plan, value)
+        teacher = self._teacher_in(order)
+        trained = fit_network(network, settings, rows, state.users, train, plan, value, teacher)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.state_ = state.trained(network, train, order).packed()
         self._network = network
+
+    def learn_from(self, teacher: Any, weight: float = 0.5, temperature: float = 1.0) -> None:
+        """Let the next :meth:`fit` learn another model's shares of the candidates, too; a clone does not.
+
+        Parameters
+        ----------
+        teacher : object with ``score(users)``
+            Fitted over the same users and items.
+        weight : float
+            Of its shares, against 1 less this of the rows.
+        temperature : float
+            By which the scores of both are divided (Hinton et al. 2015, section 2).
+
+        Raises
+        ------
+        InputError
+            Ratings are predicted: they have no shares.
+        """
+        if self.settings.scoring.predicts_ratings:
+            raise InputError("loss='mse' has no candidates", mend="use loss='softmax'")
+        self._taught = (teacher, weight, temperature)
+
+    def _teacher_in(self, order: tuple[np.ndarray, np.ndarray]) -> Teacher | None:
+        from recnb.models.two_tower.training import Teacher
+
+        given = self.__dict__.pop("_taught", None)
+        return None if given is None else Teacher(given[0], order, *given[1:])
 
     def _start(
         self, reader: ItemReader, train: Dataset, history: Dataset, n_in_sentence: int
@@ -131,7 +160,7 @@ class TwoTower(Recommender):
 
         return TowerState.start(reader, train, history, n_in_sentence, self.open_encoder)
 
-    def _plan(self, items: np.ndarray) -> Plan:
+    def _plan(self, items: np.ndarray) -> BatchRows:
         """Which rows, of these items, are in which batch of an epoch."""
         from recnb.models.two_tower.training import plan_of
 
@@ -273,6 +302,17 @@ class TwoTower(Recommender):
         if blocks:
             scores = np.concatenate([scores_for(network, facts, block) for block in blocks])
         return scores + ties(self.state_["items"]["popularity"])
+
+    @available_if(lambda self: self.settings.serves_strangers)
+    def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they like alone, the oldest first; where the user's vector pools items."""
+        from recnb.models.two_tower.batches import UserFacts
+
+        most = self.settings.users.max_history
+        facts = UserFacts.of_strangers(histories, most, self._state.users.traits)
+        batch = facts.batch(np.arange(len(histories)))
+        batch["users"].zero_()  # any row of the id table: `known` switches it off
+        return self.network.score(batch).cpu().numpy() + ties(self.state_["items"]["popularity"])
 
     @available_if(lambda self: self.settings.scoring.predicts_ratings)
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from recnb.encoders.text.tower import TextTower
 from recnb.models.two_tower.fusion import Fuse
 from recnb.models.two_tower.heads import Head
 from recnb.models.two_tower.users import UserTower
-from recnb.training import losses
 from recnb.training.batches import FRESH, LIVE
+from recnb.training.regularisation.objective import Objective, Scores
 from recnb.tuning.methods import budget_of
 
 CELLS = 2**22  # of a block of pairs when all are scored
@@ -30,8 +30,8 @@ class TwoTowerNetwork(nn.Module):
     head : Head
     users : UserTower
     n_users : int
-    loss : str
-        Of :data:`recnb.training.losses.LOSSES`.
+    loss : str or Objective
+        Of :data:`recnb.training.losses.LOSSES`, or with what is added to it.
     known_items : Tensor of shape (n_items,), bool
         Items with training rows. The others have no id vector and no bias of their own.
     tower : TextTower, optional
@@ -71,6 +71,7 @@ class TwoTowerNetwork(nn.Module):
     size: torch.Tensor
     mean: torch.Tensor
     wide: torch.Tensor
+    views: torch.Tensor | None
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class TwoTowerNetwork(nn.Module):
         head: Head,
         users: UserTower,
         n_users: int,
-        loss: str,
+        loss: str | Objective,
         known_items: torch.Tensor,
         tower: TextTower | None = None,
         item_id: bool = False,
@@ -95,7 +96,11 @@ class TwoTowerNetwork(nn.Module):
         super().__init__()
         self.side, self.fuse, self.unit, self._moved = side, fuse, unit, False
         self.budget = None if tower is None else budget_of(tower.network)
-        self.tower, self.head, self.users, self.loss = tower, head, users, loss
+        self.tower, self.head, self.users = tower, head, users
+        self.objective = loss if isinstance(loss, Objective) else Objective(loss)
+        self.loss = self.objective.loss
+        self.given = nn.Identity()  # what is kept of texts passes it: noise on vectors enters here
+        self.register_buffer("views", None, persistent=False)
         n_items = len(place)
         self.register_buffer("states", states.clone())
         self.register_buffer("place", place)
@@ -145,25 +150,18 @@ class TwoTowerNetwork(nn.Module):
         """
         if int(batch["kind"]) == FRESH:
             self.refresh()
-        items, candidates = batch["items"], batch.get("candidates")
-        history = None
-        parts = [items] + ([] if candidates is None else [candidates])
+        candidates = batch.get("candidates")
+        parts = [batch["items"]] + ([] if candidates is None else [candidates])
         if self.users.pool is not None:
             parts.append(batch["history"].flatten())
         codes = torch.unique(torch.cat(parts))
         live = self._live(batch["live"]) if int(batch["kind"]) == LIVE else None
         self._moved = live is not None
-        vectors = self.vectors(codes, live)
-        at = torch.searchsorted(codes, items)
-        if self.users.pool is not None:
-            where = torch.searchsorted(codes, batch["history"])
-            history = (where, batch["here"], batch.get("values"))
-        own = vectors[at]
-        people = self.people(batch, vectors, history, own)
-        bias = self.item_biases(codes, vectors)
-        scores = self.head.pairs(people, own) + bias[at]
-        loss = self._loss(batch, scores, people, vectors, history, codes, bias)
-        loss = loss + _penalty(self, batch, own)
+        scores, loss = self._pass(batch, codes, live)
+        if self.objective.r_drop and self.training:
+            others, again = self._pass(batch, codes, live)  # other dropout, other readings
+            apart = self.objective.apart(scores, others, batch)
+            loss = (loss + again) / 2 + self.objective.r_drop * apart
         if live is None:
             return loss
         extra = 0.0 if self.budget is None else self.budget.penalty()
@@ -175,19 +173,46 @@ class TwoTowerNetwork(nn.Module):
         own_part = (states * slope).sum() + extra
         return loss.detach() + own_part - own_part.detach()
 
+    def entry(self) -> nn.Module:
+        """Where noise on vectors enters: in the language model where it is trained, else behind it."""
+        return self.given if self.tower is None else self.tower.entry() or self.given
+
+    def weights_moved(self) -> None:
+        """To be called where weights have changed by other ways than a step: the table is not theirs."""
+        self.fresh.fill_(self.tower is None or self.tower.network is None)
+
     def after_step(self) -> None:
         """What follows a step of the optimiser: a method's budget, where the language model moved."""
         if self.budget is not None and self._moved:
             self.budget.step()
 
-    def _loss(self, batch, scores, people, vectors, history, codes, bias) -> torch.Tensor:
+    def _pass(
+        self,
+        batch: dict[str, torch.Tensor],
+        codes: torch.Tensor,
+        live: tuple[torch.Tensor, torch.Tensor] | None,
+    ) -> tuple[Scores, torch.Tensor]:
+        """Scores of a batch's rows, and the loss with its penalty; `codes` are all items in it, rising."""
+        vectors = self.vectors(codes, live)
+        at = torch.searchsorted(codes, batch["items"])
+        history = None
+        if self.users.pool is not None:
+            where = torch.searchsorted(codes, batch["history"])
+            history = (where, batch["here"], batch.get("values"))
+        own = vectors[at]
+        people = self.people(batch, vectors, history, own)
+        bias = self.item_biases(codes, vectors)
+        scores, others = self.head.pairs(people, own) + bias[at], None
         if self.loss == "mse":
             scores = scores + self.mean + self.user_bias(batch["users"]).squeeze(-1)
-            return losses.squared(scores, batch["ratings"])
-        chosen = torch.searchsorted(codes, batch["candidates"])
-        others = self._others(batch, people, vectors, history, chosen) + bias[chosen]
-        shift = self.user_bias(batch["users"]) if self.loss == "bce" else None
-        return _ranking_loss(self.loss, scores, others, batch, shift)
+        else:
+            chosen = torch.searchsorted(codes, batch["candidates"])
+            others = _others(self, batch, people, vectors, history, chosen) + bias[chosen]
+        if self.loss == "bce":
+            shift = self.user_bias(batch["users"])
+            scores, others = scores + shift.squeeze(-1), others + shift
+        both = Scores(scores, others)
+        return both, self.objective.value(both, batch) + _penalty(self, batch, own)
 
     def people(
         self,
@@ -211,38 +236,18 @@ class TwoTowerNetwork(nn.Module):
             batch.get("known"),
         )
 
-    def _others(self, batch, people, vectors, history, chosen) -> torch.Tensor:
-        """Scores of the candidates, (n, m)."""
-        if self.users.pool is None or self.users.pool.how != "target":
-            return self.head.grid(people, vectors[chosen])
-        n, wide = len(batch["users"]), vectors.shape[1]
-        step = max(1, CELLS // (n * history[0].shape[1] * wide))
-        columns = []
-        for part in vectors[chosen].split(step):  # the history is weighed anew for each candidate
-            m = len(part)
-            rows = {
-                k: v.repeat_interleave(m, dim=0)
-                for k, v in batch.items()
-                if k in ("users", "texts", "text_states", "traits", "known")
-            }
-            past = tuple(None if h is None else h.repeat_interleave(m, dim=0) for h in history)
-            targets = part.repeat(n, 1)
-            people = self.people(rows, vectors, past, targets)
-            columns.append(self.head.pairs(people, targets).view(n, m))
-        return torch.cat(columns, dim=1)
-
     def vectors(
         self, codes: torch.Tensor, live: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> torch.Tensor:
         """Vectors of some items, (n, width); those whose texts are `live` (texts, states) with gradients."""
         texts = self.place[codes]
-        states = self.states[texts]
+        states = _some_reading(self, texts)
         if live is not None:
             rows, encoded = live
             at = torch.searchsorted(rows, texts).clamp(max=len(rows) - 1)
             hit = rows[at] == texts
             states = torch.where(hit[:, None, None], encoded[at], states)
-        read = self.read(states)
+        read = self.read(self.given(states))
         if self.fuse is None:
             read = self.dropout(read)
         else:
@@ -330,6 +335,38 @@ def take(network: TwoTowerNetwork, users: torch.Tensor, items: torch.Tensor) -> 
         network.fuse.take(items)
 
 
+def _others(network, batch, people, vectors, history, chosen) -> torch.Tensor:
+    """Scores of the candidates, (n, m)."""
+    if network.users.pool is None or network.users.pool.how != "target":
+        return network.head.grid(people, vectors[chosen])
+    n, wide = len(batch["users"]), vectors.shape[1]
+    step = max(1, CELLS // (n * history[0].shape[1] * wide))
+    columns = []
+    for part in vectors[chosen].split(step):  # the history is weighed anew for each candidate
+        m = len(part)
+        rows = {
+            k: v.repeat_interleave(m, dim=0)
+            for k, v in batch.items()
+            if k in ("users", "texts", "text_states", "traits", "known")
+        }
+        past = tuple(None if h is None else h.repeat_interleave(m, dim=0) for h in history)
+        targets = part.repeat(n, 1)
+        people = network.people(rows, vectors, past, targets)
+        columns.append(network.head.pairs(people, targets).view(n, m))
+    return torch.cat(columns, dim=1)
+
+
+def _some_reading(network: TwoTowerNetwork, texts: torch.Tensor) -> torch.Tensor:
+    """States of texts as they are; in training those of a reading that is drawn, where there are several."""
+    states = network.states[texts]
+    if network.views is None or not network.training:
+        return states
+    drawn = torch.randint(len(network.views) + 1, texts.shape, device=texts.device)
+    plain = drawn == len(network.views)
+    other = network.views[drawn.clamp(max=len(network.views) - 1), texts]
+    return torch.where(plain[:, None, None], states, other)
+
+
 def _penalty(
     network: TwoTowerNetwork, batch: dict[str, torch.Tensor], own: torch.Tensor
 ) -> torch.Tensor | float:
@@ -343,25 +380,6 @@ def _penalty(
     if network.item_bias is not None:
         out = out + network.item_bias(batch["items"]).square().mean()
     return network.l2 * out
-
-
-def _ranking_loss(
-    loss: str,
-    scores: torch.Tensor,
-    others: torch.Tensor,
-    batch: dict[str, torch.Tensor],
-    shift: torch.Tensor | None,
-) -> torch.Tensor:
-    """The loss of rows whose items have `scores` (n,), against candidates that have `others` (n, m)."""
-    shares = batch.get("shares")
-    if shift is not None:
-        scores, others = scores + shift.squeeze(-1), others + shift
-        return losses.binary(scores, others, batch["open"], shares=shares)
-    if loss == "bpr":
-        return losses.bpr(scores, others, batch["open"], shares)
-    return losses.softmax(
-        scores, others, batch["open"], batch.get("own_log_q"), batch.get("log_q"), shares
-    )
 
 
 def _of_one(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
+from recnb.models.common.settings import at_least_one, group_of, not_negative, one_of
+from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
-T = TypeVar("T")
 POOLINGS = ("mean", "additive", "multihead", "target")  # ways to pool a history
 STARTS = ("pretrained", "random")
 USER_PARTS = ("id", *POOLINGS, "text")
@@ -44,7 +44,7 @@ class Reading:
     words: int = 0
 
     def check(self) -> None:
-        _not_negative(self, "words")
+        not_negative(self, "words")
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Scoring:
         from recnb.models.two_tower.heads import HEADS
         from recnb.training.losses import LOSSES
 
-        _one_of(self, "head", HEADS)
-        _one_of(self, "loss", LOSSES)
-        _one_of(self, "start", STARTS)
-        _at_least_one(self, "width")
+        one_of(self, "head", HEADS)
+        one_of(self, "loss", LOSSES)
+        one_of(self, "start", STARTS)
+        at_least_one(self, "width")
         if not self.temperature > 0:
             raise InputError(f"temperature={self.temperature!r}", mend="above 0")
 
@@ -127,7 +127,7 @@ class Users:
         return "text" in self.parts
 
     def check(self) -> None:
-        _at_least_one(self, "max_history")
+        at_least_one(self, "max_history")
         several = len([part for part in self.parts if part in POOLINGS]) > 1
         if not set(self.parts) <= set(USER_PARTS) or several:
             raise InputError(
@@ -189,8 +189,8 @@ class Tuning:
         return lambda network: change(quantise(network, kind))
 
     def check(self) -> None:
-        _one_of(self, "method", tuple(METHODS))
-        _at_least_one(self, "n_layers", "size")
+        one_of(self, "method", tuple(METHODS))
+        at_least_one(self, "n_layers", "size")
         if self.quantise is not None and self.method in UNQUANTISED:
             raise InputError(
                 f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
@@ -226,7 +226,7 @@ class Fusion:
     def check(self) -> None:
         from recnb.models.two_tower.fusion import FUSIONS
 
-        _one_of(self, "fusion", FUSIONS)
+        one_of(self, "fusion", FUSIONS)
         for name in ("image_encoder", "audio_encoder"):
             value = getattr(self, name)
             miscased = str(value) != "cnn" and str(value).lower() == "cnn"
@@ -243,7 +243,7 @@ class Optimisation:
 
     Parameters
     ----------
-    n_epochs, lr, lr_encoder, weight_decay, dropout, patience
+    n_epochs, lr, lr_encoder, optimizer, weight_decay, layer_decay, warmup, schedule, dropout, patience
         See :class:`recnb.training.Training`; `patience` counts where `valid` is given. `lr_encoder` None: what is
         usual for the method. `n_epochs` None: 20 where the language model is frozen, 5 where it is tuned.
         0: it stays as it starts. `dropout` is that of item vectors; the language model runs without, as its states are
@@ -262,7 +262,11 @@ class Optimisation:
     n_epochs: int | None = None
     lr: float = 1e-3
     lr_encoder: float | None = None
+    optimizer: str = "adamw"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    warmup: float = 0.0
+    schedule: str = "constant"
     l2: float = 0.02
     dropout: float = 0.1
     patience: int = 3
@@ -275,10 +279,10 @@ class Optimisation:
     seed: int = 0
 
     def check(self) -> None:
-        _at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
-        _not_negative(self, "l2", "head_epochs", "live_epochs")
+        at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
+        not_negative(self, "l2", "head_epochs", "live_epochs")
         if self.n_epochs is not None:
-            _not_negative(self, "n_epochs")
+            not_negative(self, "n_epochs")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
 
@@ -293,14 +297,12 @@ class Settings:
     tuning: Tuning = field(default_factory=Tuning)
     fusion: Fusion = field(default_factory=Fusion)
     optimisation: Optimisation = field(default_factory=Optimisation)
+    regularisation: Regularisation = field(default_factory=Regularisation)
 
     @classmethod
     def of(cls, model: Any) -> Settings:
         """Those that a model has under their names."""
-        groups: list[Any] = [
-            group(**{part.name: getattr(model, part.name) for part in fields(group)})
-            for group in GROUPS
-        ]
+        groups: list[Any] = [group_of(model, group) for group in GROUPS]
         return cls(*groups)
 
     @property
@@ -308,6 +310,11 @@ class Settings:
         """An epoch in which the language model is trained costs many in which it is not."""
         asked = self.optimisation.n_epochs
         return (20 if self.tuning.frozen else 5) if asked is None else asked
+
+    @property
+    def serves_strangers(self) -> bool:
+        """Whether a list of liked items says all that the network needs of a person."""
+        return self.users.pools and not self.users.in_words and not self.scoring.predicts_ratings
 
     @property
     def starts_pretrained(self) -> bool:
@@ -348,10 +355,30 @@ class Settings:
             )
         if set(modalities) - {"text", "id"}:
             self._check_fused(modalities)
+        self._check_regularised(modalities)
         if self.scoring.predicts_ratings and train.feedback != "explicit":
             raise InputError(
                 f"loss='mse' predicts ratings and '{train.name}' is {train.feedback} feedback",
                 mend="declare feedback='explicit' or use loss='softmax'",
+            )
+
+    def _check_regularised(self, modalities: tuple[str, ...]) -> None:
+        """What cannot be done against overfitting here."""
+        asked = self.regularisation
+        if asked.back_translation is not None and not self.tuning.frozen:
+            raise InputError(
+                f"back_translation with method={self.tuning.method!r}: texts are paraphrased once, and read once",
+                mend="use method='head_only'",
+            )
+        if asked.label_smoothing and self.scoring.predicts_ratings:
+            raise InputError(
+                "label_smoothing spreads a label over classes, a rating has none",
+                mend="use another loss than 'mse', or leave it out",
+            )
+        if asked.has_views and "text" not in (modalities or ("text",)):
+            raise InputError(
+                "word_dropout, synonyms and back_translation change words, and no text is read",
+                mend="add text to the modalities",
             )
 
     def _check_fused(self, modalities: tuple[str, ...]) -> None:
@@ -378,55 +405,4 @@ class Settings:
             raise InputError("words are those of a text", mend="add text to the modalities")
 
 
-GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation)
-
-
-def flat(cls: type[T]) -> type[T]:
-    """Give a class the fields of :data:`GROUPS` as settings of its own, as scikit-learn expects them.
-
-    ``__init__`` takes each by name and keeps it under that name, unchanged; the class's docstring says what each is.
-    """
-    parts: list[Field] = [part for group in GROUPS for part in fields(group)]
-
-    def __init__(self: Any, **settings: Any) -> None:
-        unknown = [name for name in settings if name not in names]
-        if unknown:
-            raise TypeError(f"{cls.__name__} has no setting '{unknown[0]}'")
-        for part in parts:
-            setattr(self, part.name, settings.get(part.name, part.default))
-
-    names = {part.name for part in parts}
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    given = [
-        inspect.Parameter(
-            part.name, inspect.Parameter.KEYWORD_ONLY, default=part.default, annotation=part.type
-        )
-        for part in parts
-    ]
-    __init__.__signature__ = inspect.Signature([own, *given])  # type: ignore[attr-defined]
-    cls.__init__ = __init__  # type: ignore[method-assign, misc]
-    docs = [inspect.cleandoc(group.__doc__ or "").partition("----------\n")[2] for group in GROUPS]
-    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("{settings}", "\n".join(docs).strip())
-    return cls
-
-
-def _one_of(group: Any, name: str, known: tuple[str, ...]) -> None:
-    if getattr(group, name) not in known:
-        raise InputError(f"{name}={getattr(group, name)!r}", mend=f"one of {', '.join(known)}")
-
-
-def _at_least_one(group: Any, *names: str) -> None:
-    optional = {part.name for part in fields(group) if part.default is None}
-    for name in names:
-        value = getattr(group, name)
-        if name in optional:
-            if value is not None and not value >= 1:
-                raise InputError(f"{name}={value!r}", mend="at least 1, or None")
-        elif not value >= 1:
-            raise InputError(f"{name}={value!r}", mend="at least 1")
-
-
-def _not_negative(group: Any, *names: str) -> None:
-    for name in names:
-        if not getattr(group, name) >= 0:
-            raise InputError(f"{name}={getattr(group, name)!r}", mend="0 or more")
+GROUPS = (Reading, Scoring, Users, Tuning, Fusion, Optimisation, Regularisation)

@@ -23,6 +23,7 @@ from recnb.models.two_tower.language import (
     adapter_of,
     merged_weights,
     new_tower,
+    other_readings,
     tuned_size,
     tuned_tower,
 )
@@ -86,10 +87,13 @@ class TowerState:
             users.traits = _traits(train.users)
         users = users.with_histories(history, settings, mean)
         tower, language, states = None, Language(), torch.zeros(1, 1, 1)
-        places = np.zeros(train.n_items, np.int64)
+        places, readings = np.zeros(train.n_items, np.int64), None
         if reader.reads_text:
             stories = _stories(history, n_in_sentence, settings) if n_in_sentence else []
-            tower, language = new_tower(open_encoder(), settings, read.texts + stories)
+            encoder = open_encoder()
+            tower, language = new_tower(encoder, settings, read.texts + stories)
+            distinct = list(dict.fromkeys(read.texts))
+            readings = other_readings(encoder, settings, distinct, language.layers)
             places, of_users = np.split(tower.place.numpy().copy(), [len(read.texts)])
             users.texts = of_users if len(of_users) else None
             states = tower.all_states().cpu()
@@ -97,7 +101,9 @@ class TowerState:
         popularity = np.bincount(liked.indices, minlength=train.n_items).astype(np.float32)
         items = ItemFacts(places, seen[1], popularity, read.wide, read.present, read.tables)
         state = cls(settings, reader, language, items, users, n_in_sentence, mean)
-        return state, state.blueprint().build(states, tower)
+        network = state.blueprint().build(states, tower)
+        network.views = None if readings is None else torch.from_numpy(readings)
+        return state, network
 
     def trained(
         self, network: TwoTowerNetwork, train: Dataset, order: tuple[np.ndarray, np.ndarray]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,13 +17,46 @@ from recnb.models.two_tower.batches import BatchMaker, Rows, UserFacts
 from recnb.models.two_tower.network import TwoTowerNetwork
 from recnb.models.two_tower.settings import Settings
 from recnb.models.two_tower.start import start_pretrained
-from recnb.training import HEAD, LIVE, Batches, BatchPlan, Trained, Training, train
+from recnb.training import HEAD, LIVE, Batches, BatchPlan, Regularised, Trained, Training, train
 
 BLOCK = 256  # users scored at once
+KEPT_SCORES = (
+    2 * 10**7
+)  # of a teacher; of a larger matrix the rows are computed when they are asked for
 SAMPLE = 4096  # training rows by which the start is set
 
-Plan = Callable[[int], list[tuple[int, np.ndarray]]]  # of an epoch: kind and rows of each batch
+BatchRows = Callable[
+    [int], list[tuple[int, np.ndarray]]
+]  # of an epoch: kind and rows of each batch
 Scores = Callable[[Any, np.ndarray], np.ndarray]  # (network, users) to (len(users), n_items)
+
+
+class Teacher:
+    """Another model's scores, in the order of the training.
+
+    Parameters
+    ----------
+    model : object with ``score(users)``
+    order : tuple of ndarray
+        :func:`recnb.models.two_tower.batches.order_of_ids` of the training data.
+    weight, temperature : float
+    """
+
+    def __init__(
+        self, model: Any, order: tuple[np.ndarray, np.ndarray], weight: float, temperature: float
+    ) -> None:
+        self.model, self.users, self.items = model, *order
+        self.weight, self.temperature = weight, temperature
+        self._all: np.ndarray | None = None
+        if len(self.users) * len(self.items) <= KEPT_SCORES:
+            self._all = self._scores(np.arange(len(self.users)))
+
+    def __call__(self, users: np.ndarray) -> np.ndarray:
+        """Scores of all items: (len(users), n_items), float32."""
+        return self._scores(users) if self._all is None else self._all[users]
+
+    def _scores(self, users: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.score(self.users[users]))[:, self.items]
 
 
 def plan_of(items: np.ndarray, settings: Settings) -> BatchPlan:
@@ -44,8 +78,9 @@ def fit_network(
     rows: Rows,
     users: UserFacts,
     data: Dataset,
-    plan: Plan,
+    plan: BatchRows,
     value: Callable[[Any], float] | None = None,
+    teacher: Teacher | None = None,
 ) -> Trained:
     """Train a network in place.
 
@@ -62,6 +97,8 @@ def fit_network(
         Of the batches, see :func:`plan_of`.
     value : callable, optional
         What the best epoch is chosen by.
+    teacher : Teacher, optional
+        Learned from, beside the rows.
     """
     optimisation, scoring = settings.optimisation, settings.scoring
     maker = BatchMaker(
@@ -72,7 +109,12 @@ def fit_network(
         scoring.loss == "infonce",
         optimisation.rows_per_batch,
         optimisation.seed,
+        teacher,
     )
+    if teacher is not None:
+        network.objective = replace(
+            network.objective, taught=teacher.weight, temperature=teacher.temperature
+        )
     if settings.starts_pretrained:
         some = np.random.default_rng(optimisation.seed).permutation(len(rows.items))[:SAMPLE]
         items = torch.from_numpy(np.unique(rows.items).astype(np.int64))
@@ -87,9 +129,11 @@ def fit_network(
         epochs=settings.n_epochs,
         lr=optimisation.lr,
         lr_encoder=settings.lr_encoder,
+        optimizer=optimisation.optimizer,
         weight_decay=optimisation.weight_decay,
-        warmup=0.0,
-        schedule="constant",
+        layer_decay=optimisation.layer_decay,
+        warmup=optimisation.warmup,
+        schedule=optimisation.schedule,
         patience=optimisation.patience,
         from_start=settings.starts_pretrained,
         seed=optimisation.seed,
@@ -99,9 +143,20 @@ def fit_network(
     def batches(epoch: int) -> Batches:
         return Batches(plan(epoch), partial(maker, epoch))
 
-    trained = train(network, batches, how, value, data=data.digest)
+    shell = _regularised(network, settings)
+    of_shell = None if value is None else lambda shell: value(shell.module)
+    trained = train(shell, batches, how, of_shell, data=data.digest)
     network.refresh()
     return trained
+
+
+def _regularised(network: TwoTowerNetwork, settings: Settings) -> Regularised:
+    """The network with the noise and the averages that a step has; other readings and labels are its own."""
+    asked = settings.regularisation
+    words = None if network.tower is None else network.tower.words
+    in_network: dict[str, Any] = {"label_smoothing": 0.0, "r_drop": 0.0, "back_translation": None}
+    once: dict[str, Any] = {"word_dropout": 0.0, "synonyms": 0.0} if settings.tuning.frozen else {}
+    return Regularised(network, replace(asked, **in_network, **once), words)
 
 
 def scores_for(network: TwoTowerNetwork, facts: UserFacts, users: np.ndarray) -> np.ndarray:

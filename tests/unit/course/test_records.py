@@ -134,6 +134,17 @@ def test_a_file_without_rows_is_told(content: str, tmp_path: Path) -> None:
         recorded("a", folder=tmp_path)
 
 
+def test_every_recorded_run_can_be_shown() -> None:
+    shown = []
+    for file in sorted((Path(__file__).parents[3] / "results").glob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        rows = content.get("records", content.get("rows")) if isinstance(content, dict) else content
+        if isinstance(rows, list) and "metric" in rows[0]:
+            assert len(recorded(file.stem).rows) == len(rows), file.name
+            shown.append(file.stem)
+    assert {"quickstart", "few_shots"} <= set(shown)
+
+
 def test_other_parts_of_a_recorded_run(tmp_path: Path) -> None:
     content = {
         "records": [{"metric": "ndcg", "value": 0.5}],

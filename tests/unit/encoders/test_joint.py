@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 
 from recnb.encoders import JointTower, TextEncoder  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
-from recnb.models.language.histories import Told  # noqa: E402
+from recnb.models.common.histories import Told  # noqa: E402
 from recnb.models.language.joint.network import JointNetwork  # noqa: E402
 from recnb.models.language.joint.sequences import Layout, batch_of  # noqa: E402
 from recnb.optional import need  # noqa: E402

@@ -134,3 +134,21 @@ def test_few_hits_are_said() -> None:
 def test_audit_needs_no_models(case) -> None:
     found = {f.code for f in audit(Task(faults.embeddings(case).made(), Protocol()))}
     assert {"too_good", "vectors_reveal"} & found
+
+
+def test_small_circles_that_share_what_they_like_are_no_copies() -> None:
+    """Sixty circles of eight people, each with ten items of its own that nobody else takes."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"u{circle}-{person}", f"i{circle}-{item}")
+        for circle in range(60)
+        for person in range(8)
+        for item in range(10)
+        if rng.random() < 0.9
+    ]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id"])
+    split = splits.random(Dataset.from_frames(frame), seed=0, test=0.4, valid=0.05)
+    said = {
+        f.code for f in evaluate(parse_models("popularity"), split, Protocol(draws=1000)).findings
+    }
+    assert "copied_rows" not in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +70,22 @@ def ds() -> Dataset:
 @pytest.fixture
 def train_valid(ds) -> tuple[Dataset, Dataset]:
     return parts(ds)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small random encoder, for what no wisdom is needed."""
+    from tests.unit.encoders.conftest import write_model
+
+    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
+
+
+@pytest.fixture
+def with_tiny_bert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_bert: Path) -> None:
+    """It is the default encoder, and vectors are kept for one test."""
+    import torch
+
+    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("RECNB_ENCODER", str(tiny_bert))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    torch.set_num_threads(1)

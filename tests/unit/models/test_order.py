@@ -16,7 +16,12 @@ from tests.unit.models.conftest import made_frames, parts
 TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion")
 # Every pair costs; tests/unit/models/language has its own.
 JUDGES = ("lm_yes", "lm_likelihood", "lm_list", "pair", "tagger")
-EACH = [n for n in names() if n not in (*TOWERS, *JUDGES)] + ["ease+tfidf", "itemknn+text_joint"]
+# Likewise: tests/unit/models/sequential and generative.
+TRAINED = ("sasrec", "hstu", "gru4rec", "tiger")
+EACH = [n for n in names() if n not in (*TOWERS, *JUDGES, *TRAINED)] + [
+    "ease+tfidf",
+    "itemknn+text_joint",
+]
 
 
 def data(shuffle: int | None, coarse: bool = False) -> Dataset:

@@ -251,6 +251,12 @@ def test_the_report_knows_the_ceiling_and_the_cost_of_each_stage(ds, tmp_path):
     hit = np.array([[relevant[u, i] for i in row] for u, row in zip(users, candidates)])
     best = np.take_along_axis(candidates, np.argsort(~hit, axis=1, kind="stable"), axis=1)
     values = evaluate_lists(best, relevant[users], ["ndcg"], 3)["ndcg"]
+    # with two candidates the third place is what popularity lists there
+    two = evaluate({"p>t": Rerank(Popularity(), Tastes(), n=2)}, split, protocol).ceilings
+    swapped = np.where(~hit[:, :1] & hit[:, 1:2], candidates[:, 1::-1], candidates[:, :2])
+    deep = evaluate_lists(np.hstack([swapped, candidates[:, 2:3]]), relevant[users], ["ndcg"], 3)
+    at_three = two[(two["metric"] == "ndcg") & (two["k"] == 3)].iloc[0]
+    assert at_three["value"] == pytest.approx(deep["ndcg"].mean()) and hit[:, 2].any()
     row = rows[(rows["metric"] == "ndcg") & (rows["k"] == 3)].iloc[0]
     assert row["value"] == pytest.approx(values.mean())
     assert (row["low"], row["high"]) == pytest.approx(bootstrap(values, draws=1000))

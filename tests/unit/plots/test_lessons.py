@@ -24,6 +24,9 @@ from recnb.plots import (
     plot_means,
     plot_negatives,
     plot_protocol,
+    plot_range_test,
+    plot_rates,
+    plot_schedules,
     plot_studies,
     plot_width,
 )
@@ -122,3 +125,36 @@ def test_means_stand_in_the_order_of_their_numbers():
     table = table.assign(low=table["value"] - 1, high=table["value"] + 1, n_users=[5, 6, 7])
     ax = plot_means({"income": table}, "Rows")[0]
     assert list(ax.lines[0].get_xdata()) == [1.0, 2.0, 3.0]
+
+
+def test_rates_stand_beside_each_other_on_a_log_axis():
+    frame = pd.DataFrame(
+        {
+            "way": ["a", "a", "b", "b"],
+            "rate": [1e-4, 1e-2] * 2,
+            "value": [0.1, 0.2, 0.3, np.nan],
+            "spread": [0.01, np.nan, 0.02, np.nan],
+        }
+    )
+    ax = plot_rates(frame, frozen=0.15)
+    assert ax.get_xscale() == "log"
+    lines = {line.get_label(): line for line in ax.lines}
+    assert list(lines["not trained"].get_ydata()) == [0.15, 0.15]
+    points = [c.lines[0] for c in ax.containers]
+    assert [p.get_ydata().tolist()[0] for p in points] == [0.1, 0.3]
+    assert points[0].get_xdata()[0] < 1e-4 < points[1].get_xdata()[0], "they do not hide each other"
+
+
+def test_a_range_test_and_schedules_are_drawn_as_given():
+    rates, losses = (
+        np.geomspace(1e-5, 1, 20),
+        np.r_[np.linspace(1, 0.5, 15), np.linspace(0.6, 50, 5)],
+    )
+    ax = plot_range_test(rates, losses, losses, rates[9])
+    assert ax.get_xscale() == "log" and ax.get_ylim()[1] < 5, (
+        "what broke away does not flatten the rest"
+    )
+    assert ax.lines[2].get_xdata()[0] == rates[9]
+    drawn = plot_schedules({"constant": np.ones(4), "linear": [0.9, 0.6, 0.4, 0.1]})
+    assert drawn.lines[1].get_ydata().tolist() == [0.9, 0.6, 0.4, 0.1]
+    assert drawn.lines[1].get_xdata().tolist() == [0.125, 0.375, 0.625, 0.875]

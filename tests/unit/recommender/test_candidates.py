@@ -13,7 +13,7 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.evaluation import Protocol, evaluate
 from recnb.progress import listening
-from recnb.recommender import CandidateScorer, Recommender, candidates, score_candidates, top_k
+from recnb.recommender import CandidateScorer, Recommender, score_candidates, top_k
 
 
 def made(n_users: int = 8, n_items: int = 12) -> Dataset:
@@ -128,7 +128,7 @@ def test_a_score_that_is_not_finite_is_named():
 
 
 def test_a_long_step_says_how_long_before_it_starts(monkeypatch):
-    monkeypatch.setattr(candidates, "LONG", 0.2)
+    monkeypatch.setattr("recnb.progress.LONG", 0.2)
     lines: list[tuple[str, int]] = []
     model = Product(sleep=5e-4).fit(made(60, 12))
     with listening(said=lambda line: lines.append((line, sum(b.size for b in model.asked)))):
@@ -139,7 +139,7 @@ def test_a_long_step_says_how_long_before_it_starts(monkeypatch):
 
 
 def test_the_time_of_all_blocks_is_said_once(monkeypatch):
-    monkeypatch.setattr(candidates, "LONG", 0.0)
+    monkeypatch.setattr("recnb.progress.LONG", 0.0)
     monkeypatch.setattr("recnb.recommender.blocks._BLOCK_BYTES", 4 * 12 * 7)  # 7 users at once
     lines: list[str] = []
     model = Product().fit(made(60, 12))

@@ -14,7 +14,7 @@ from recnb.errors import InputError
 from recnb.evaluation import Protocol, evaluate
 from recnb.models import EASE, make, parse_models
 from recnb.models.table import DEFAULTS
-from recnb.study.run import Plan, choose_models, run
+from recnb.study.run import Study, choose_models, run
 from recnb.study.store import DiskStore
 
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
@@ -63,13 +63,13 @@ def test_a_repeated_run_fits_nothing_for_other_orders_of_ties(tmp_path, monkeypa
     )
     split = splits.user_time(Dataset.from_frames(rows))
     assert split.tied_users
-    plan = Plan(split, {"ease": make("ease")}, Protocol(draws=1000))
+    study = Study(split, {"ease": make("ease")}, Protocol(draws=1000))
     fits = []
     fit = EASE._fit
     monkeypatch.setattr(EASE, "_fit", lambda self, *parts: (fits.append(1), fit(self, *parts))[1])
-    first = run(plan, tmp_path / "out")
+    first = run(study, tmp_path / "out")
     assert len(fits) == 1 + 4
-    again = run(plan, tmp_path / "out")
+    again = run(study, tmp_path / "out")
     assert len(fits) == 1 + 4
     assert "tied_timestamps" in {finding.code for finding in again.findings}
     assert again.findings == first.findings
@@ -135,7 +135,7 @@ def test_what_the_data_lack_is_told_before_any_fit(tmp_path, monkeypatch, last, 
     rows = pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyzxz")})
     split = splits.random(Dataset.from_frames(rows))
     with pytest.raises(InputError, match=words):
-        run(Plan(split, parse_models(f"ease,{last}"), Protocol(), trials=trials), tmp_path / "out")
+        run(Study(split, parse_models(f"ease,{last}"), Protocol(), trials=trials), tmp_path / "out")
     assert not fits
 
 

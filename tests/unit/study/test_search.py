@@ -15,6 +15,8 @@ from recnb.data import Dataset, Split, splits
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.models import EASE, MF, Blend, ItemKNN, Popularity, Random, RecentPopularity
+from recnb.progress import reach
+from recnb.recommender import Recommender
 from recnb.study import Search, search
 from recnb.study.search import Judge
 
@@ -167,35 +169,110 @@ def test_no_validation_part_is_an_error():
 def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(tmp_path, monkeypatch, model):
     module = import_module("recnb.study.search")  # the package shows the function of this name
 
-    split, journal = make_split(), tmp_path / "kept.journal"
+    split, kept = make_split(), tmp_path / "kept.sqlite"
     whole = search(model, split, trials=6)
     fits: list[dict] = []
     real = module._try
 
-    def counted(model, settings, judge):
+    def counted(model, settings, judge, pruning):
         if len(fits) == 4:
             raise KeyboardInterrupt
         fits.append(settings)
-        return real(model, settings, judge)
+        return real(model, settings, judge, pruning)
 
     monkeypatch.setattr(module, "_try", counted)
     with pytest.raises(KeyboardInterrupt):
-        search(model, split, trials=6, journal=journal)
+        search(model, split, trials=6, kept=kept)
     before, fits[:] = list(fits), []
     monkeypatch.setattr(
-        module, "_try", lambda m, settings, j: fits.append(settings) or real(m, settings, j)
+        module, "_try", lambda m, settings, *more: fits.append(settings) or real(m, settings, *more)
     )
-    again = search(model, split, trials=6, journal=journal)
+    again = search(model, split, trials=6, kept=kept)
     assert repr(again) == repr(whole) and again.get_params(deep=False).keys()
     all_fits = 6 if isinstance(model, EASE) else 12
     assert len(before) == 4 and 0 < len(fits) <= all_fits - 4
     fits.clear()
-    assert repr(search(model, split, trials=6, journal=journal)) == repr(whole) and not fits
+    assert repr(search(model, split, trials=6, kept=kept)) == repr(whole) and not fits
 
 
-def test_a_journal_of_other_settings_is_not_used(tmp_path):
-    split, journal = make_split(), tmp_path / "kept.journal"
-    search(EASE(), split, trials=5, seed=1, journal=journal)
-    assert repr(search(EASE(), split, trials=5, seed=2, journal=journal)) == repr(
+def test_kept_trials_of_other_settings_are_not_used(tmp_path):
+    split, kept = make_split(), tmp_path / "kept.sqlite"
+    search(EASE(), split, trials=5, seed=1, kept=kept)
+    assert repr(search(EASE(), split, trials=5, seed=2, kept=kept)) == repr(
         search(EASE(), split, trials=5, seed=2)
     )
+
+
+class Learner(Recommender):
+    """Tells after each of eight epochs what it has reached: more with a higher `level`."""
+
+    uses_valid = True
+
+    def __init__(self, level: float = 0.5, n_epochs: int = 8) -> None:
+        self.level, self.n_epochs = level, n_epochs
+
+    @classmethod
+    def search_space(cls) -> dict[str, tuple]:
+        return {"level": ("float", 0.0, 1.0)}
+
+    def _fit(self, train, valid):
+        self.popular_ = np.bincount(train.interactions["item"], minlength=train.n_items)
+        for epoch in range(self.n_epochs):
+            FITS[-1:] = [epoch + 1]
+            reach(epoch, self.level * (epoch + 1))
+        self.n_epochs_ = self.n_epochs
+
+    def fit(self, train, valid=None):
+        FITS.append(0)
+        return super().fit(train, valid)
+
+    def score(self, users, history=None):
+        noise = np.random.default_rng(0).random((len(users), len(self.popular_)))
+        return ((1 - self.level) * noise * 20 + self.level * self.popular_).astype(np.float32)
+
+
+FITS: list[int] = []  # epochs of each fit
+
+
+def test_hopeless_trials_are_given_up_and_a_killed_search_still_ends_alike(tmp_path):
+    split = make_split()
+    FITS.clear()
+    whole = search(Learner(), split, trials=12)
+    full = sum(FITS)
+    FITS.clear()
+    pruned = search(Learner(), split, trials=12, prune="median", kept=tmp_path / "a.sqlite")
+    trials = pruned.searched.trials
+    assert sum(FITS) < 0.8 * full and full == 12 * 8
+    for trial, epochs in zip(trials, FITS, strict=True):
+        assert trial.pruned == (epochs < 8) and len(trial.epochs) == epochs
+        level = trial.settings.get("level", 0.5)
+        assert trial.epochs == tuple(level * (e + 1) for e in range(epochs))
+    assert not trials[pruned.searched.best].pruned
+    assert pruned.searched.best == max(
+        (i for i, t in enumerate(trials) if not t.pruned), key=lambda i: trials[i].value
+    )
+    by_median = [
+        t.settings["level"] for t in trials[4:] if t.pruned
+    ]  # the rule looks back at what was reached at that epoch
+    assert by_median and max(by_median) < max(t.settings.get("level", 0.5) for t in trials[:5])
+    search(Learner(), split, trials=7, prune="median", kept=tmp_path / "b.sqlite")
+    FITS.clear()
+    again = search(Learner(), split, trials=12, prune="median", kept=tmp_path / "b.sqlite")
+    assert len(FITS) == 5 and again.get_params() == pruned.get_params()
+    assert [t.epochs for t in again.searched.trials] == [t.epochs for t in trials]
+    assert repr(whole)
+
+
+def test_hyperband_ends_some_trials_early_and_repeats():
+    split = make_split()
+    runs = []
+    for _ in range(2):
+        FITS.clear()
+        search(Learner(), split, trials=14, prune="hyperband")
+        runs.append(list(FITS))
+    assert runs[0] == runs[1] and min(runs[0]) < 8 == max(runs[0])
+
+
+def test_an_unknown_pruner_is_named():
+    with pytest.raises(InputError, match="none, median, hyperband"):
+        search(EASE(), make_split(), trials=2, prune="halving")

@@ -86,3 +86,78 @@ def test_schedules(schedule):
 
 def test_no_warmup():
     assert rate(1e-9, Training(warmup=0.0, schedule="constant")) == 1
+
+
+def test_one_cycle_is_torchs():
+    n = 40
+    line = torch.nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(line.parameters(), lr=1.0)
+    peer = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        max_lr=1.0,
+        total_steps=n + 1,
+        cycle_momentum=False,
+        pct_start=(0.3 * n + 1) / (n + 1),
+    )
+    settings, at_edges = Training(schedule="one_cycle", warmup=0.0), []
+    for k in range(n + 1):
+        at_edges.append((rate(max(k / n, 1e-12), settings), optimiser.param_groups[0]["lr"]))
+        optimiser.step()
+        if k < n:
+            peer.step()
+    ours, theirs = np.array(at_edges).T
+    np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+def test_the_inverse_root_is_that_of_transformers():
+    from transformers import get_inverse_sqrt_schedule
+
+    n, warm = 50, 10
+    optimiser = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), lr=1.0)
+    peer = get_inverse_sqrt_schedule(optimiser, num_warmup_steps=warm)
+    settings = Training(schedule="inverse_sqrt", warmup=warm / n)
+    for k in range(n):
+        if k:
+            assert rate(k / n, settings) == pytest.approx(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        peer.step()
+    fresh = Training(schedule="inverse_sqrt", warmup=0.0)
+    assert rate(0.001, fresh) == 1 and rate(0.04, fresh) == 0.5
+
+
+def test_lower_layers_learn_slower():
+    from transformers import BertConfig, BertModel
+
+    class Holder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert = BertModel(
+                BertConfig(
+                    vocab_size=9,
+                    hidden_size=4,
+                    num_hidden_layers=3,
+                    num_attention_heads=1,
+                    intermediate_size=4,
+                )
+            )
+
+        def encoder_network(self):
+            return self.bert
+
+        def parameter_groups(self):
+            return [{"name": "encoder", "params": self.bert.parameters()}]
+
+    module = Holder()
+    rates = {
+        id(p): g["lr"]
+        for g in parameter_groups(module, Training(lr_encoder=1.0, layer_decay=0.5))
+        for p in g["params"]
+    }
+    bert = module.bert
+    for part, wanted in (
+        (bert.pooler, 1.0), (bert.encoder.layer[2], 1.0), (bert.encoder.layer[1], 0.5),
+        (bert.encoder.layer[0], 0.25), (bert.embeddings, 0.125),
+    ):  # fmt: skip
+        assert {rates[id(p)] for p in part.parameters()} == {wanted}
+    with pytest.raises(InputError, match="has no encoder_network"):
+        parameter_groups(Tiny(), Training(layer_decay=0.5))

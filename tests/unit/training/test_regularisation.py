@@ -87,6 +87,23 @@ def test_words_are_hidden_and_replaced_at_their_rates(vocabulary):
     assert abs(moved[~fixed].float().mean() - 0.2) < 0.02
 
 
+def test_a_cut_vocabulary_changes_words_as_the_whole_one_does(vocabulary):
+    ids = np.array([1, 5, 9, 20])
+    kept = vocabulary.reach(ids)
+    assert kept.tolist() == [1, 2, 5, 6, 9, 10, 20, 21], "the words, their near ones, the mask"
+    small = vocabulary.cut(kept)
+    told = torch.as_tensor(np.random.default_rng(0).choice(ids, (50, 6)))
+    place = torch.searchsorted(torch.as_tensor(kept), told)
+    for rates in ((0.3, 0.0), (0.0, 0.5), (0.4, 0.4)):
+        torch.manual_seed(1)
+        whole = vocabulary.noisy(told, *rates)
+        torch.manual_seed(1)
+        assert torch.equal(torch.as_tensor(kept)[small.noisy(place, *rates)], whole)
+        assert not torch.equal(whole, told)
+    alone = vocabulary.cut(np.array([2, 5, 9]))
+    assert alone.near[1].tolist() == [1, 1], "what is near and not kept counts as none"
+
+
 def test_evaluation_reads_the_words_as_they_are(vocabulary):
     shell = Regularised(Reader(), Regularisation(word_dropout=0.9, adversarial="fgm"), vocabulary)
     batch = batches_of(0)[0]
@@ -114,6 +131,29 @@ def test_the_adversary_raises_the_loss_within_its_ball(how):
         logits = shell.module.head(torch.tanh(shell.module.layer(vectors)).mean(1))[:, 0]
         at_random.append(smoothed_loss(logits, batch["labels"]).item())
     assert worst > clean and worst > max(at_random)
+
+
+def test_vectors_without_words_have_a_ball_each():
+    torch.manual_seed(0)
+    vectors, weights = torch.randn(5, 3), torch.randn(3)
+    labels = torch.tensor([1.0, 0, 1, 0, 0])
+
+    class Line(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.given = nn.Embedding.from_pretrained(vectors)
+
+        def entry(self):
+            return self.given
+
+        def forward(self, rows):
+            return smoothed_loss(self.given(rows) @ weights, labels)
+
+    found = Regularised(Line(), Regularisation(adversarial="fgm", epsilon=0.2))(torch.arange(5))
+    signs = torch.where(labels == 1, -1.0, 1.0)[:, None]  # the loss grows against the label
+    far = vectors + 0.2 * vectors.norm(dim=1, keepdim=True) * signs * weights / weights.norm()
+    wanted = (smoothed_loss(vectors @ weights, labels) + smoothed_loss(far @ weights, labels)) / 2
+    torch.testing.assert_close(found, wanted)
 
 
 def test_more_steps_find_a_worse_place():
@@ -173,7 +213,7 @@ def test_smoothing_is_torchs_for_classes_and_the_same_for_two():
 
 @pytest.mark.parametrize("average", ["ema", "swa"])
 def test_averages_are_what_is_left(quick, average):
-    settings = Regularisation(average=average, decay=0.6, swa_start=2)
+    settings = Regularisation(average=average, average_decay=0.6, swa_start=2)
     shell, seen = Regularised(Reader(), settings), []
     step = shell.after_step
     shell.after_step = lambda: (seen.append(shell.module.head.weight.detach().clone()), step())

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
-from recnb.metrics import adherence, bootstrap
+from recnb.metrics import adherence, bootstrap, kendall
 from recnb.models.language.control.rules import Rule
 
 
@@ -67,7 +66,7 @@ def moved(
     overlap : ndarray of shape (n_users,)
         Share of the base's best `k` that are among the steered best `k`.
     tau : ndarray of shape (n_users,)
-        Kendall's tau-b between both orders of the base's best `n`.
+        Kendall's tau-b between both orders of the base's best `n` (:func:`recnb.metrics.kendall`).
 
     Examples
     --------
@@ -80,5 +79,5 @@ def moved(
         before, after = np.argsort(-old, kind="stable"), np.argsort(-new, kind="stable")
         overlap[row] = len(set(before[:k]) & set(after[:k])) / k
         best = before[: min(n, int(np.isfinite(old).sum()))]
-        tau[row] = kendalltau(old[best], new[best]).statistic
+        tau[row] = kendall(old[best], new[best])[0]
     return overlap, tau

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from sklearn.base import clone
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
+from recnb.models.common.composed import Composed
 from recnb.models.common.validation import Validation
 from recnb.models.language.control.ways import Fit, Way, way_of
 from recnb.models.language.control.wish import Wish
@@ -24,7 +23,7 @@ WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _USERS = 300  # of the validation part on which a weight is chosen
 
 
-class Steered(Recommender):
+class Steered(Composed):
     """A base model whose lists follow a wish in words: "only before 1990", "no horror", "something lighter".
 
     Parameters
@@ -65,6 +64,8 @@ class Steered(Recommender):
     (:func:`recnb.models.language.control.measure.moved`).
     """
 
+    _parts = ("base",)
+
     def __init__(
         self,
         base: Recommender,
@@ -84,41 +85,24 @@ class Steered(Recommender):
         self.seed = seed
 
     @property
-    def seeded(self) -> bool:  # type: ignore[override]
-        return self.base.seeded
+    def cheap(self) -> bool:  # type: ignore[override]
+        return False  # whatever the base costs, the way may ask about every item
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
-        return self.weight is None or self.base.uses_valid
-
-    @property
-    def uses_history(self) -> bool:  # type: ignore[override]
-        return self.base.uses_history
-
-    @property
-    def needs_ratings(self) -> bool:  # type: ignore[override]
-        return self.base.needs_ratings
-
-    @property
-    def needs_text(self) -> bool:  # type: ignore[override]
-        return self.base.needs_text
+        return self.weight is None or super().uses_valid
 
     def reads(self) -> Reads:
         """What the base reads, and the way."""
-        return Reads.joined([self._fitted_base.reads(), way_of(self.way).reads()])
+        return super().reads() | way_of(self.way).reads()
 
     @property
     def _fitted_base(self) -> Recommender:
-        # a model read from disk holds its fitted base as a setting
-        fitted: Any = getattr(self, "base_", self.base)
-        return fitted
+        return self.parts()[0]
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         wish = self._checked()
-        base = clone(self.base)
-        if self.seed is not None and base.seeded:
-            base.set_params(seed=self.seed)
-        self.base_ = base.fit(train, valid)
+        self.base_ = self._fitted(self.base, train, valid)
         self._read(wish, train)
         self.weight_ = 1.0 if self.weight is None else float(self.weight)
         if self.weight is None and valid is not None and self.steers_ and not self.hard_:
@@ -197,18 +181,6 @@ class Steered(Recommender):
         by_user, by_item = hash_ids(self.user_ids_)[users], hash_ids(self.item_ids_)
         order = places(scores, by_user, by_item, allowed, barred)
         return steered(order, self.fits_, weight, self.hard_)
-
-    def parameters(self) -> tuple[int, int]:
-        """Those of the base."""
-        return self._fitted_base.parameters()
-
-    def save(self, path: str | Path) -> None:
-        """As :meth:`Recommender.save`; the fitted base takes the place of the unfitted one."""
-        out: Any = copy.copy(self)
-        if hasattr(self, "base_"):
-            out.base = self.base_
-            del out.base_
-        Recommender.save(out, path)
 
 
 def places(

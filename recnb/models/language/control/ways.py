@@ -11,10 +11,10 @@ import pandas as pd
 
 from recnb.data.text import Text
 from recnb.errors import InputError
+from recnb.models.common.histories import Told
 from recnb.models.common.item_tables import unit
 from recnb.models.language.control.reading import Vocabulary
 from recnb.models.language.control.wish import Wish
-from recnb.models.language.histories import Told
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.templates import open_template
 from recnb.progress import note, tell

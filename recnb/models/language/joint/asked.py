@@ -9,7 +9,7 @@ import numpy as np
 
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
-from recnb.models.language.histories import Histories, Told
+from recnb.models.common.histories import Histories, Told
 from recnb.models.language.joint.drawing import Draws, ratings_of, shown
 
 USERS, WANTED, OTHERS = 200, 4, 20

@@ -9,7 +9,7 @@ import numpy as np
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.language.histories import Histories, Told
+from recnb.models.common.histories import Histories, Told
 
 NEGATIVES = ("popularity", "uniform")
 _TRIES = 20  # draws of a negative before a user counts as having no other item

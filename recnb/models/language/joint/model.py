@@ -14,15 +14,18 @@ from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.encoders.loading import cited
 from recnb.errors import InputError
+from recnb.models.common.histories import Histories, Told
 from recnb.models.common.item_tables import sentences
 from recnb.models.common.liked import by_id
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.language.histories import Histories, Told
+from recnb.models.common.settings import group_of
 from recnb.models.language.joint.asked import Asked
-from recnb.models.language.joint.drawing import NEGATIVES, Draws, ratings_of, shown
+from recnb.models.language.joint.drawing import Draws, ratings_of, shown
+from recnb.models.language.joint.settings import JOINT_METHODS, JointSettings
 from recnb.recommender import LanguageModel, Reads
 from recnb.recommender.candidates import CandidateScorer
-from recnb.tuning.methods import METHODS, PEFT
+from recnb.training.regularisation.settings import Regularisation
+from recnb.tuning.methods import PEFT
 
 if TYPE_CHECKING:
     from recnb.models.language.joint.network import JointNetwork
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
 TITLE_WORDS = 12  # of an item's name in a history
 PACK = 512  # tokens of a sequence of one history and candidates that do not see each other
 BUDGET = 4096  # padded tokens of a pass without gradients
-# vectors in front of the words, and a network that reads each text alone: neither reads two texts together
-UNFIT = ("prefix", "prompt", "p_tuning", "side_adapter")
-JOINT_METHODS = tuple(name for name in METHODS if name not in UNFIT)
 
 
 class JointReader(CandidateScorer):
@@ -52,11 +52,19 @@ class JointReader(CandidateScorer):
     needs_text = True
     uses_history = True
     methods = JOINT_METHODS
+    _against: Any = Regularisation()  # nothing is done against overfitting
 
     if TYPE_CHECKING:  # settings by name
         language_: dict[str, Any]  # the language model's name, checksum and numbers
 
+        def __init__(self, **settings: Any) -> None: ...
+
         def __getattr__(self, name: str) -> Any: ...
+
+    @property
+    def settings(self) -> JointSettings:
+        """Those that every joint reader has."""
+        return group_of(self, JointSettings)
 
     # -- what a subclass says
 
@@ -80,15 +88,7 @@ class JointReader(CandidateScorer):
         return False
 
     def _check_settings(self) -> None:
-        for name in ("n_layers", "max_history", "users_per_epoch", "batch_users", "n_epochs"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name}={value!r}", mend="a whole number of at least 1")
-        for name, known in (("method", JOINT_METHODS), ("negatives", NEGATIVES)):
-            if getattr(self, name) not in known:
-                raise InputError(
-                    f"{name}={getattr(self, name)!r}", mend=f"one of {', '.join(known)}"
-                )
+        self.settings.check()
 
     # -- what it is
 
@@ -187,9 +187,8 @@ class JointReader(CandidateScorer):
                 mend="give the same encoder",
             )
         texts = [*self.sentences_, *self.titles_]
-        network, added = opened(
-            encoder, self, texts, self._sees, self._loss, self._slots, self.mean_, tuned
-        )
+        how = (self._sees, self._loss, self._slots, self.mean_, tuned, self._against)
+        network, added = opened(encoder, self.settings, texts, *how)
         if tuned is None:
             self.language_ = {**facts, "added": added}
         return network
@@ -205,7 +204,8 @@ class JointReader(CandidateScorer):
 
         layout = self._layout(network)
         batch = partial(self._batch, draws, layout)
-        done = train_network(network, self, draws, batch, train.digest, value)
+        on = (draws, batch, train.digest, value, self._against)
+        done = train_network(network, type(self).__name__, self.settings, *on)
         self.n_epochs_, self.learning_ = done.n_epochs, list(done.history)
         state = network.state_dict().items()
         self.weights_ = {

@@ -168,11 +168,7 @@ class JointNetwork(nn.Module):
         labels = batch["labels"]
         if self.loss == "tokens":
             return self._token_loss(batch, labels)
-        scores = self.scores(batch)
-        if "at" in batch:  # a sequence for each candidate
-            row, column = batch["at"].unbind(1)
-            scores = torch.zeros_like(labels).index_put((row, column), scores[:, 0])
-        there = ~labels.isnan()
+        scores, there = self._placed(batch), ~labels.isnan()
         wanted = torch.where(there, labels, 0)
         if self.loss == "mse":
             return (scores - wanted)[there].square().mean()
@@ -183,6 +179,29 @@ class JointNetwork(nn.Module):
         among = scores[:, None, :].masked_fill(~(unwanted | own), float("-inf"))
         loss = torch.logsumexp(among, dim=-1) - scores
         return loss[there & (wanted == 1)].mean()
+
+    def logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Scores of all candidates of a batch, one after the other; of yes or no ("bce")."""
+        return self._placed(batch)[~batch["labels"].isnan()]
+
+    def targets(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Their labels."""
+        labels = batch["labels"]
+        return labels[~labels.isnan()]
+
+    def entry(self) -> nn.Module:
+        """Where noise on words and their vectors enters."""
+        layer = self.tower.entry()
+        assert layer is not None  # at least one layer is trained
+        return layer
+
+    def _placed(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Scores in the places of the labels."""
+        scores = self.scores(batch)
+        if "at" not in batch:
+            return scores
+        row, column = batch["at"].unbind(1)  # a sequence for each candidate
+        return torch.zeros_like(batch["labels"]).index_put((row, column), scores[:, 0])
 
     def _token_loss(self, batch: dict[str, torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
         scores, part = self.token_scores(batch), batch["part"]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recnb.encoders.text.joint import JointTower
-from recnb.models.language.histories import Told
+from recnb.models.common.histories import Told
 
 # a token's columns in a batch; -1 is padding where 0 means something
 COLUMNS = ("tokens", "part", "position", "age", "thought", "slot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,16 @@ def test_good_checks_pass_and_see_every_answer(stored: Path, tmp_path: Path) -> 
         *("open", "wrong", "right"),
     ]
     assert tried(stored, tmp_path / "out") == []
+
+
+def test_what_a_check_prepares_runs_once(stored: Path) -> None:
+    nb = nbformat.read(stored, as_version=4)
+    first = exercises_of(nb)[0].parts
+    (name,) = re.findall(r"^(\w+) = None", nb.cells[first["answer"]].source)
+    nb.cells[first["check"]].source = f"table = costly()\ncheck({name},\n      table)"
+    sources = [cell.source for cell in with_trials(nb, stored).cells]
+    assert sum("costly()" in source for source in sources) == 1
+    assert sources.count(f"check({name},\n      table)") == 3, "two wrong answers and the right one"
 
 
 @pytest.mark.parametrize(

@@ -173,15 +173,23 @@ def test_a_column_of_dates_without_a_usual_name_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_numbers_of_items_with_decimal_commas_are_numbers(tmp_path, folder: bool):
+@pytest.mark.parametrize("mark", [",", "."])
+def test_numbers_of_items_with_fractions_are_numbers(tmp_path, folder: bool, mark: str):
     path = table(tmp_path / "interactions.csv", "user_id,item_id", users(), items())
-    cells = [(i, f"Ding {i}", f"{i}6,98", f"1,{i}" if i > 1 else "rot") for i in range(1, 9)]
-    titles = table(tmp_path / "items.csv", "item_id;title;Preis;Codes", *zip(*cells), sep=";")
+    cells = [
+        (i, f"Ding {i}", f"{i}6{mark}98", f"1{mark}{i}" if i > 1 else "rot", f"0{i}", f"{i}{mark}0")
+        for i in range(1, 9)
+    ]
+    header = "item_id;title;preis;codes;shelf;kind"
+    titles = table(tmp_path / "items.csv", header, *zip(*cells), sep=";")
     ds = load(tmp_path) if folder else load(path, items=titles)
-    price = ds.items["Preis" if folder else "preis"]
-    assert price.tolist() == [float(f"{i}6.98") for i in range(1, 9)]
-    assert ds.items["Codes" if folder else "codes"].tolist()[:2] == ["rot", "1,2"]
-    assert any("are decimal ('16,98')" in note for note in ds.notes)
+    assert ds.items["preis"].tolist() == [float(f"{i}6.98") for i in range(1, 9)]
+    assert ds.items["codes"].tolist()[:2] == ["rot", f"1{mark}2"]
+    assert ds.items["shelf"].tolist()[0] == "01", "whole numbers may be codes"
+    if mark == ",":
+        assert any("are decimal ('16,98')" in note for note in ds.notes)
+    else:
+        assert ds.items["kind"].tolist()[0] == "1.0" and not any("decimal" in n for n in ds.notes)
 
 
 def test_the_new_names_of_the_items_columns_are_said(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics import METRICS, Truth, evaluate_lists, hits, names_of, resolve
+from recnb.metrics import METRICS, RelevantItems, evaluate_lists, hits, names_of, resolve
 
 # One user, hits at ranks 2, 3 and 6 of a list of six, five relevant items, k = 4. By hand:
 HITS = np.array([[False, True, True, False, False, True]])
@@ -141,7 +141,7 @@ def test_evaluate_lists_equals_the_function(name: str, k: int) -> None:
     """Also with the shortcut for repeated combinations (k up to 16) and without it."""
     lists, relevant = random_lists(seed=3, n_users=2000)
     direct = METRICS[name](hits(lists, relevant), np.diff(relevant.indptr), k)
-    for truth in (relevant, Truth(relevant)):
+    for truth in (relevant, RelevantItems(relevant)):
         np.testing.assert_array_equal(evaluate_lists(lists, truth, [name], k)[name], direct)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics import Truth, count_relevant, hits
+from recnb.metrics import RelevantItems, count_relevant, hits
 
 
 @settings(max_examples=80, deadline=None)
@@ -30,7 +30,7 @@ def test_equals_a_dense_lookup(
     expected = dense[np.arange(n_users)[:, None], lists] & (lists >= 0)
     for kind in (np.int64, np.int32):
         np.testing.assert_array_equal(hits(lists.astype(kind), sparse.csr_matrix(dense)), expected)
-    np.testing.assert_array_equal(hits(lists, Truth(sparse.coo_array(dense))), expected)
+    np.testing.assert_array_equal(hits(lists, RelevantItems(sparse.coo_array(dense))), expected)
 
 
 def test_many_users_pass_several_blocks_and_a_small_table(monkeypatch: pytest.MonkeyPatch) -> None:

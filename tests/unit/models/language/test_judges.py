@@ -8,9 +8,9 @@ import pytest
 
 from recnb.errors import InputError
 from recnb.models import EASE, Rerank, make
+from recnb.models.common.histories import Told
 from recnb.models.language.answer import LMYes
 from recnb.models.language.calibration import Calibration, Platt
-from recnb.models.language.histories import Told
 from recnb.models.language.likelihood import LMLikelihood
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import from_later, from_rows
@@ -184,7 +184,7 @@ def test_platt_mends_scores_that_are_twice_too_sure():
 
 def test_questions_ask_about_what_comes_behind(halves):
     train, valid = halves
-    from recnb.models.language.histories import Histories
+    from recnb.models.common.histories import Histories
 
     histories = Histories.of(train)
     for q in from_rows(histories, train, n_history=3, targets=2, most=None):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -16,8 +14,7 @@ from recnb.encoders import TextEncoder  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
-from recnb.models.language.histories import Histories  # noqa: E402
-from recnb.models.language.joint import fitting  # noqa: E402
+from recnb.models.common.histories import Histories  # noqa: E402
 from recnb.models.language.joint import model as joint  # noqa: E402
 from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.joint.drawing import Draws, ratings_of  # noqa: E402
@@ -28,18 +25,7 @@ from recnb.recommender import load_model  # noqa: E402
 from tests.unit.encoders.conftest import write_model  # noqa: E402
 from tests.unit.models.two_tower.test_two_tower import world  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def small(**settings) -> TextPair:
@@ -300,7 +286,7 @@ def test_one_pass_over_a_history_serves_its_candidates():
 
 
 def test_the_time_is_said_while_the_first_steps_run(monkeypatch):
-    monkeypatch.setattr(fitting, "LONG", 0.0)
+    monkeypatch.setattr("recnb.progress.LONG", 0.0)
     lines: list[str] = []
     with listening(said=lines.append):
         small(n_epochs=2, batch_users=4).fit(world())
@@ -343,3 +329,42 @@ def test_behind_ease_with_the_real_encoder(monkeypatch):
     assert ev.costs.set_index("model").loc["ease>pair", "total_parameters"] > 22_000_000
     values = ev.rows().set_index("model")["value"]
     assert values["ease>pair"] <= ev.ceilings["value"].max()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"r_drop": 1.0, "dropout": 0.2, "label_smoothing": 0.1, "average": "ema"},
+        {"adversarial": "fgm", "epsilon": 0.3},
+        {
+            "word_dropout": 0.3,
+            "synonyms": 0.3,
+            "n_layers": 2,
+            "method": "full",
+            "adversarial": "pgd",
+        },
+    ],
+    ids=str,
+)
+def test_what_is_done_against_overfitting_changes_what_is_learned(settings, tmp_path):
+    ds = world()
+    base = {k: v for k, v in settings.items() if k in ("dropout", "n_layers", "method")}
+    plain = small(n_epochs=2, **base).fit(ds)
+    model = small(n_epochs=2, **settings).fit(ds)
+    users = np.arange(4)
+    assert np.abs(model.score(users) - plain.score(users)).max() > 1e-4
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").score(users), model.score(users))
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"word_dropout": 0.1}, "let all layers read the pair"),
+        ({"r_drop": 1.0, "loss": "softmax"}, "loss='bce'"),
+        ({"back_translation": "a,b"}, "use it with text_dot"),
+    ],
+)
+def test_what_cannot_be_done_there_is_one_line(settings, words):
+    with pytest.raises(InputError, match=words):
+        small(**settings).fit(world())

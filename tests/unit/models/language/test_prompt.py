@@ -8,7 +8,7 @@ import pytest
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.language.histories import Histories, Told
+from recnb.models.common.histories import Histories, Told
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.templates import open_template, template_names
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recnb.errors import InputError
+from recnb.models.common.histories import Told
 from recnb.models.language.answer import LMYes
-from recnb.models.language.histories import Told
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import Question
 from recnb.models.language.sensitivity import order, position_bias, sensitivity, wording

@@ -22,21 +22,9 @@ from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.tagger import SlateTagger  # noqa: E402
 from recnb.optional import need  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
-from tests.unit.encoders.conftest import write_model  # noqa: E402
 from tests.unit.models.two_tower.test_two_tower import world  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def small(**settings) -> SlateTagger:
@@ -67,10 +55,10 @@ def slates(ds: Dataset, m: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarr
 
 
 @pytest.fixture(scope="module")
-def learned(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> SlateTagger:
+def learned(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> SlateTagger:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECNB_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("RECNB_ENCODER", str(folder))
+        patch.setenv("RECNB_ENCODER", str(tiny_bert))
         model = small().fit(world())
         assert model.network is not None
         return model

@@ -7,8 +7,8 @@ import pytest
 
 from recnb.errors import InputError
 from recnb.models import make
+from recnb.models.common.histories import Histories
 from recnb.models.language.answer import LMYes
-from recnb.models.language.histories import Histories
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question, from_rows
 from recnb.models.language.templates import Template, open_template

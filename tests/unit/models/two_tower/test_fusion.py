@@ -21,22 +21,11 @@ from recnb.models.two_tower.modalities import chosen  # noqa: E402
 from recnb.models.two_tower.modalities.cnn import SmallCNN, cnn_features, fit_cnn, read_inputs  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
 from recnb.world import generate, write_world  # noqa: E402
-from tests.unit.encoders.conftest import write_model  # noqa: E402
 
 QUICK = {"width": 8, "n_epochs": 12, "lr": 0.02, "dropout": 0.0, "max_tokens": 16}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def quarters(n_known: int = 40, n_items: int = 48) -> Dataset:

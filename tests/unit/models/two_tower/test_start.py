@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,22 +12,12 @@ from recnb.data import Dataset, Text, splits  # noqa: E402
 from recnb.errors import InputError  # noqa: E402
 from recnb.models import TextFrozen, TwoTower  # noqa: E402
 from recnb.recommender import load_model  # noqa: E402
-from tests.unit.encoders.conftest import write_model  # noqa: E402
 from tests.unit.models.conftest import made_frames  # noqa: E402
 
 WORDS = (("green", "tea", "organic", "mild"), ("usb", "cable", "black", "strong"))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 @pytest.fixture

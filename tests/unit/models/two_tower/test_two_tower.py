@@ -35,17 +35,7 @@ LOSSES = ("mse", "softmax", "infonce", "bpr", "bce")
 HEADS = ("dot", "weighted_sum", "elementwise_sum", "mlp")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("encoder") / "bert", "bert")
-
-
-@pytest.fixture(autouse=True)
-def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
-    monkeypatch.setenv("RECNB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("RECNB_ENCODER", str(folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("with_tiny_bert")
 
 
 def texts(n: int = 30) -> list[str]:
@@ -192,9 +182,9 @@ def naive(net: TwoTowerNetwork, encoder: TextEncoder, batch: dict) -> torch.Tens
 @pytest.mark.parametrize(
     "head, loss", [(h, "mse") for h in HEADS] + [("dot", loss) for loss in LOSSES[1:]]
 )
-def test_the_efficient_step_is_the_plain_step(folder, head, loss, joint):
-    net, batch = step(folder, head, loss, joint)
-    plain, encoder = copy.deepcopy(net), TextEncoder(folder, normalise=False)
+def test_the_efficient_step_is_the_plain_step(tiny_bert, head, loss, joint):
+    net, batch = step(tiny_bert, head, loss, joint)
+    plain, encoder = copy.deepcopy(net), TextEncoder(tiny_bert, normalise=False)
     encoder.model.eval()
     expected = naive(plain, encoder, batch)
     expected.backward()
@@ -224,8 +214,8 @@ def test_the_efficient_step_is_the_plain_step(folder, head, loss, joint):
         torch.testing.assert_close(have, want, atol=1e-5, rtol=1e-3)
 
 
-def test_a_live_batch_writes_the_table_and_a_fresh_one_recomputes_it(folder):
-    net, batch = step(folder, "dot", "mse", True)
+def test_a_live_batch_writes_the_table_and_a_fresh_one_recomputes_it(tiny_bert):
+    net, batch = step(tiny_bert, "dot", "mse", True)
     before = net.states.clone()
     with torch.no_grad():
         for p in net.tower.trained_parameters():

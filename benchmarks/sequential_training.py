@@ -1,0 +1,332 @@
+"""Trained sequence models: seconds of an epoch beside the usual loops, and quality on the academic sets.
+
+    RECNB_DATA=folder python benchmarks/sequential_training.py --part speed
+    RECNB_DATA=folder python benchmarks/sequential_training.py --part quality [--rows beauty,movies] [--seeds 0,1,2]
+
+speed: Amazon Beauty 2014, each user's events but the last two; 64 dimensions, 2 layers and heads, dropout .5, one
+thread. Two usual loops, written plainly here, beside ours with the same loss and batch; some steps of each in
+alternation, in seconds of the processor, scaled to an epoch.
+ - padded: the loop of the original model (W.-C. Kang & J. McAuley 2018, as in its PyTorch port): every user padded to
+   50 events, binary cross-entropy of every position with one drawn negative; 128 users a step.
+ - prefixes: the loop of RecBole: every prefix of every user a row of its own, padded to 50, cross-entropy over the
+   catalogue at its last event; 256 rows a step, and ours 256 users a step.
+
+quality: per row of ROWS the settings with the best NDCG@10 on the valid items among its candidates (seed 0, with early
+stopping); then for each seed a fit on train and valid with the epochs found, judged on the test items: the whole
+catalogue less the known ones. Data and splits are those of `published_tables.py`.
+
+Results go to `results/sequential_training.json`, row by row; what is finished is not computed again. The last line is
+`ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import clone
+from torch import nn
+from torch.nn import functional as F
+
+from recnb import evaluate
+from recnb.data import Dataset, Split, splits
+from recnb.evaluation import Protocol
+from recnb.files import write_json
+from recnb.models import SASRec, make
+from recnb.models.common.reading.batches import Windows
+from recnb.versions import versions
+
+FILE = "sequential_training.json"
+KEPT = Path(".benchmarks")  # what is finished, for the next call
+PROTOCOL = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=2000)
+LENGTH, WIDTH = 50, 64
+_BEAUTY = {"dropout": 0.5, "batch_size": 256, "n_epochs": 60, "patience": 4}
+_MOVIES = {
+    "length": 100, "dropout": 0.5, "lr": 2e-3, "batch_size": 128, "n_epochs": 60, "patience": 5,
+}  # fmt: skip
+# Data set, model, candidates for its settings, and the NDCG@10 that a fair baseline has to reach.
+ROWS: dict[str, tuple[str, str, list[dict[str, Any]], float | None]] = {
+    "beauty": (
+        "amazon-beauty-2014", "sasrec",
+        [{**_BEAUTY, "lr": 2e-3}, {**_BEAUTY, "lr": 1e-3, "width": 128}], 0.0438,
+    ),
+    "movies": ("ml-100k", "sasrec", [_MOVIES], 0.0917),
+    "movies_text": ("ml-100k", "sasrec[items=text]", [_MOVIES], None),
+    "movies_both": ("ml-100k", "sasrec[items=both]", [_MOVIES], 0.097),
+    "beauty_text": (
+        "amazon-beauty-2014", "sasrec[items=text]", [{**_BEAUTY, "lr": 2e-3}], None,
+    ),
+    "beauty_both": (
+        "amazon-beauty-2014", "sasrec[items=both]", [{**_BEAUTY, "lr": 2e-3}], None,
+    ),
+    "beauty_gru4rec": ("amazon-beauty-2014", "gru4rec", [{**_BEAUTY, "lr": 2e-3}], None),
+    "beauty_hstu": ("amazon-beauty-2014", "hstu", [{**_BEAUTY, "lr": 2e-3}], None),
+}  # fmt: skip
+
+
+def load(name: str) -> Split:
+    """The split of a data set, or a plain word and exit code 2."""
+    root = os.environ.get("RECNB_DATA")
+    folder = Path(root or ".") / name
+    if not root or not folder.is_dir():
+        print("nothing measured: RECNB_DATA has no folder", name)
+        sys.exit(2)
+    if name != "ml-100k":
+        return splits.predefined(Dataset.from_folder(folder))
+    ds = Dataset.from_folder(folder, feedback="explicit", scale=(1, 5)).with_relevance(1)
+    rows = pd.read_parquet(folder / "splits.parquet")
+    part = np.where(rows["last_one"].astype(bool), "test", "train")
+    frame = rows[["user_id", "item_id"]].assign(part=part)
+    known = splits.predefined(ds, frame).known
+    late = splits.leave_one_out(known, valid=False).frame().query("part == 'test'")
+    keys = ["user_id", "item_id"]
+    chosen = frame.merge(late[keys].assign(late=True), how="left", on=keys)["late"].notna()
+    return splits.predefined(ds, frame.assign(part=np.where(chosen, "valid", frame["part"])))
+
+
+# ------------------------------------------------------------------------- speed
+
+
+class Usual(nn.Module):
+    """The model as it is usually written: padded rows, `nn.MultiheadAttention`, pointwise convolutions."""
+
+    def __init__(self, n_items: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.items = nn.Embedding(n_items + 1, WIDTH, padding_idx=0)
+        self.places = nn.Embedding(LENGTH + 1, WIDTH, padding_idx=0)
+        self.dropout, self.last = nn.Dropout(dropout), nn.LayerNorm(WIDTH)
+        self.attention = nn.ModuleList(
+            nn.MultiheadAttention(WIDTH, 2, dropout, batch_first=True) for _ in range(2)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(4))
+        self.wide = nn.ModuleList(nn.Conv1d(WIDTH, 4 * WIDTH, 1) for _ in range(2))
+        self.narrow = nn.ModuleList(nn.Conv1d(4 * WIDTH, WIDTH, 1) for _ in range(2))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """States of rows of items, (n, LENGTH, WIDTH); 0 is padding, in front."""
+        places = torch.arange(1, LENGTH + 1) * (rows > 0)
+        x = self.dropout(self.items(rows) * WIDTH**0.5 + self.places(places))
+        ahead = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
+        for layer in range(2):
+            asked = self.norms[2 * layer](x)
+            read = self.attention[layer](asked, asked, asked, attn_mask=ahead, need_weights=False)
+            x = x + read[0]
+            wide = self.wide[layer](self.norms[2 * layer + 1](x).transpose(1, 2)).relu()
+            x = x + self.dropout(self.narrow[layer](self.dropout(wide)).transpose(1, 2))
+        return self.last(x)
+
+    def of_positions(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Binary cross-entropy of each position, with one drawn item."""
+        states, real = self(rows), targets > 0
+        drawn = torch.randint(1, self.items.num_embeddings, targets.shape)
+        own = (states * self.items(targets)).sum(-1)[real]
+        other = (states * self.items(drawn)).sum(-1)[real]
+        return (F.softplus(-own) + F.softplus(other)).mean()
+
+    def of_last(self, rows: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of the newest position over the catalogue."""
+        return F.cross_entropy(self(rows)[:, -1] @ self.items.weight[1:].T, targets - 1)
+
+
+def padded_rows(source: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of every user, (n, LENGTH), items from 1, zeros in front."""
+    inputs, targets = (np.zeros((len(source), LENGTH), np.int64) for _ in range(2))
+    for row, (start, size) in enumerate(zip(source.starts, source.sizes)):
+        inputs[row, -size:] = source.items[start : start + size] + 1
+        targets[row, -size:] = source.targets[start : start + size] + 1
+    return inputs, targets
+
+
+def prefix_rows(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every prefix as a row of its own, with its one target."""
+    users, places = np.nonzero(inputs)
+    out = np.zeros((len(users), LENGTH), np.int64)
+    for row, (user, place) in enumerate(zip(users, places)):
+        out[row, LENGTH - 1 - place :] = inputs[user, : place + 1]
+    return out, targets[users, places]
+
+
+class Clock:
+    """Steps of one loop, timed."""
+
+    def __init__(self, network: nn.Module, n_steps: int) -> None:
+        self.network, self.n_steps = network.train(), n_steps
+        self.optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+        self.seconds: list[float] = []
+
+    def step(self, loss_of: Any, *batch: Any) -> None:
+        start = time.process_time()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss_of(*batch).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.seconds.append(time.process_time() - start)
+
+    def row(self, **more: Any) -> dict[str, Any]:
+        """The median step, without the first two, scaled to an epoch."""
+        step = float(np.median(self.seconds[2:]))
+        return {
+            "epoch_seconds": step * self.n_steps,
+            "step_seconds": step,
+            "low": float(np.quantile(self.seconds[2:], 0.25)),
+            "high": float(np.quantile(self.seconds[2:], 0.75)),
+            "steps_timed": len(self.seconds) - 2,
+            "steps_per_epoch": self.n_steps,
+            **more,
+        }
+
+
+def speed(n_steps: int) -> dict[str, Any]:
+    """Both loops, each beside ours with its loss and batch."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    split = load("amazon-beauty-2014")
+    train, rng, out = split.train, np.random.default_rng(0), {}
+    for loop, batch, settings in (
+        ("padded", 128, {"loss": "gbce", "n_negatives": 1, "calibration": 0.0}),
+        ("prefixes", 256, {"loss": "softmax"}),
+    ):
+        model = SASRec(batch_size=batch, dropout=0.5, positions="learned", **settings)
+        source, network = model.prepared(train)
+        epoch = source.epoch(0)
+        inputs, targets = padded_rows(source)
+        n_items = int(source.items.max()) + 1
+        usual = Usual(n_items)
+        if loop == "prefixes":
+            inputs, targets = prefix_rows(inputs, targets)
+        order = rng.permutation(len(inputs))
+        theirs, ours = Clock(usual, -(-len(inputs) // batch)), Clock(network, len(epoch))
+        for number in range(n_steps):
+            rows = order[number * batch : (number + 1) * batch]
+            x, y = torch.from_numpy(inputs[rows]), torch.from_numpy(targets[rows])
+            theirs.step(usual.of_positions if loop == "padded" else usual.of_last, x, y)
+            ours.step(network, epoch[number])
+        rows = [theirs.row(loop=loop, batch=batch), ours.row(loop="ours", batch=batch, **settings)]
+        out[loop] = {
+            "loops": rows, "ratio": rows[0]["epoch_seconds"] / rows[1]["epoch_seconds"],
+        }  # fmt: skip
+        print(loop, json.dumps(out[loop]), flush=True)
+    return out
+
+
+# ----------------------------------------------------------------------- quality
+
+
+def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -> None:
+    """One row: candidates on the valid items, then every seed on the test items."""
+    name, spec, candidates, goal = ROWS[row]
+    split = load(name)
+    kept = held.setdefault("quality", {}).setdefault(row, {"data": name, "model": spec})
+    kept |= {"dataset_digest": split.dataset.digest, "split": split.digest, "goal": goal}
+    tried = kept.setdefault("candidates", [])
+    for settings in candidates[len(tried) :]:
+        start = time.perf_counter()
+        model = make(spec, seed=0, **settings).fit(split.train, split.valid)
+        best = max(epoch["value"] for epoch in model.learning_)
+        seconds = time.perf_counter() - start
+        tried.append(
+            {
+                "settings": settings, "valid_ndcg": best, "n_epochs": model.n_epochs_,
+                "epochs_run": len(model.learning_), "seconds": seconds,
+                "epoch_seconds": seconds / len(model.learning_),
+            }
+        )  # fmt: skip
+        print(row, tried[-1], flush=True)
+        save()
+    best = max(tried, key=lambda one: one["valid_ndcg"])
+    model = make(spec, **{**best["settings"], "n_epochs": best["n_epochs"]})
+    values = kept.setdefault("seeds", {})
+    for seed in seeds:
+        if str(seed) in values:
+            continue
+        start = time.perf_counter()
+        fitted = clone(model).set_params(seed=seed).fit(split.known)
+        seconds = time.perf_counter() - start
+        ev = evaluate({spec: fitted}, split, PROTOCOL)
+        table = ev.table()
+        values[str(seed)] = {
+            "fit_seconds": seconds,
+            "parameters": fitted.parameters(),
+            **{
+                f"{one['metric']}@{one['k']}": [
+                    one["value"], one["low"], one["high"], int(one["n_users"]),
+                ]
+                for one in table.to_dict("records")
+            },
+        }  # fmt: skip
+        print(row, seed, values[str(seed)], flush=True)
+        save()
+
+
+def flat(held: dict[str, Any]) -> dict[str, Any]:
+    """What is finished, as lists of records: the form of `published_tables.json`."""
+    candidates, records = [], []
+    for kept in held.get("quality", {}).values():
+        same = {key: kept[key] for key in ("data", "model")}
+        candidates += [{**same, **one} for one in kept.get("candidates", [])]
+        for seed, found in kept.get("seeds", {}).items():
+            more = {key: found[key] for key in ("fit_seconds", "parameters")}
+            records += [
+                {**same, "seed": int(seed), "metric": name, **dict(zip(_INTERVAL, value)), **more}
+                for name, value in found.items()
+                if "@" in name
+            ]
+    speeds = held.get("speed", {})
+    return {
+        "what": "sequence models that are trained: an epoch beside the usual loops, and quality",
+        "interval": "95 % percentile bootstrap over users, 2,000 draws",
+        "device": "cpu, one thread",
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": versions(),
+        "speed": [{"beside": name, **row} for name, one in speeds.items() for row in one["loops"]],
+        "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
+        "candidates": candidates,
+        "records": records,
+    }
+
+
+_INTERVAL = ("value", "low", "high", "n_users")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--part", choices=("speed", "quality"), default="speed")
+    parser.add_argument("--rows", default="beauty,movies,movies_text,movies_both")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--steps", type=int, default=22, help="of each loop, two of them not timed")
+    parser.add_argument("--output", default="results")
+    args = parser.parse_args()
+    logging.disable(logging.WARNING)
+    file, journal = Path(args.output) / FILE, KEPT / FILE
+    held = json.loads(journal.read_text(encoding="utf-8")) if journal.is_file() else {}
+
+    def save() -> None:
+        for path, content in ((journal, held), (file, flat(held))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, content)
+
+    if args.part == "speed":
+        held["speed"] = speed(args.steps)
+        save()
+        print(f"ratio: {held['speed']['prefixes']['ratio']:.2f}")
+        return
+    rows = args.rows.split(",")
+    for row in rows:
+        quality(row, tuple(map(int, args.seeds.split(","))), held, save)
+    first = held["quality"][rows[0]]
+    mean = np.mean([value["ndcg@10"][0] for value in first["seeds"].values()])
+    print(f"ratio: {mean / (first['goal'] or mean):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Commands about effects: policies judged from logs, experiments."""

@@ -1,0 +1,177 @@
+"""`recnb policy`: what a policy would have earned."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Option = typer.Option
+
+
+def policy(
+    logs: Annotated[
+        Path,
+        typer.Argument(
+            help="A table of shown items: item_id and click, conversion, revenue or satisfaction; user_id, "
+            "propensity, position, slate_id where there are. parquet, csv, JSON lines.",
+            show_default=False,
+        ),
+    ],
+    policies: Annotated[
+        list[str],
+        Option(
+            "--policies",
+            help="NAME=SOURCE, repeatable: the folder of a saved model (recnb evaluate --save-models), a table of "
+            "lists (user_id, item_id, rank or score), a table of chances (user_id, item_id, probability), or the "
+            "word uniform.",
+            show_default=False,
+        ),
+    ],
+    made: Annotated[
+        str,
+        Option(
+            "--as",
+            help="How scores become chances: softmax:TEMPERATURE, epsilon:CHANCE or top:K. Lists show their first "
+            "items; epsilon:CHANCE mixes any item in.",
+        ),
+    ] = "softmax:1",
+    outcomes: Annotated[
+        str | None, Option(help="With commas. Default: all that are logged.", show_default=False)
+    ] = None,
+    estimators: Annotated[str, Option(help="With commas.")] = "dm,ips,clipped,snips,dr,switch_dr",
+    rewards: Annotated[
+        str,
+        Option(
+            help="Reward model: items (their levels) or scores (those of the saved models too)."
+        ),
+    ] = "items",
+    items: Annotated[
+        Path | None,
+        Option(help="A table with item_id: all that could be shown.", show_default=False),
+    ] = None,
+    clip: Annotated[
+        float | None,
+        Option(
+            help="Largest weight of the clipped estimate. Default: the root of the rows.",
+            show_default=False,
+        ),
+    ] = None,
+    draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 1000,
+    interval: Annotated[str, Option(help="studentised or percentile.")] = "studentised",
+    seed: Annotated[int, Option(help="Of folds and draws.")] = 0,
+    output: Annotated[Path, Option(help="Folder for the report and the data behind it.")] = Path(
+        "policy"
+    ),
+    fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Estimate from logs what other policies would have earned, and say whether the logs can answer.
+
+    Six estimates with intervals, differences from what the log earned, and what the weights say about them. Ends with 0
+    whatever the verdict. A stopped run is repeated with the same line and computes nothing twice.
+
+    Example:
+
+        recnb policy logs.csv --policies even=uniform --policies new=report/models/ease-0 --as softmax:0.5
+    """
+    from recnb.cli.terminal import Steps, console
+    from recnb.effect.logs import read_log
+    from recnb.effect.policy import Settings
+    from recnb.study.policies import read_policy, run_policies
+
+    named = _named(policies)
+    kind, chosen = _kind(made)
+    settings = Settings(
+        estimators=tuple(e.strip() for e in estimators.split(",") if e.strip()),
+        clip=clip,
+        draws=draws,
+        seed=seed,
+        interval=interval,
+    )
+    with Steps(quiet) as steps:
+        steps(f"reading {logs}", 0, 1)
+        log = read_log(logs, items)
+        for note in log.notes:
+            console.print(f"note: {note}", soft_wrap=True)
+        judged = {name: read_policy(source, log, kind, **chosen) for name, source in named.items()}
+        result = run_policies(
+            log,
+            judged,
+            output,
+            tuple(o.strip() for o in outcomes.split(",")) if outcomes else None,
+            rewards,
+            settings,
+            {name: f"{made} {_identity(source)}" for name, source in named.items()},
+            " ".join(["recnb", *sys.argv[1:]]),
+            fresh,
+            steps,
+            lambda line: console.print(line, soft_wrap=True),
+        )
+    _show(result, output)
+
+
+def _named(given: list[str]) -> dict[str, str]:
+    from recnb.errors import InputError
+
+    out: dict[str, str] = {}
+    for item in given:
+        name, equals, source = item.partition("=")
+        if not equals or not name or not source:
+            raise InputError(f"--policies {item}", mend="write NAME=SOURCE")
+        if name in out:
+            raise InputError(f"--policies: '{name}' stands twice", mend="give each its own name")
+        out[name] = source
+    return out
+
+
+def _kind(made: str) -> tuple[str, dict[str, float]]:
+    from recnb.errors import InputError
+
+    settings = {"softmax": "temperature", "epsilon": "epsilon", "top": "k"}
+    kind, _, value = made.partition(":")
+    try:
+        number = float(value) if value else {"softmax": 1.0, "epsilon": 0.1, "top": 10.0}[kind]
+        return kind, {settings[kind]: int(number) if kind == "top" else number}
+    except (KeyError, ValueError, OverflowError):
+        raise InputError(
+            f"--as {made}", mend="write softmax:TEMPERATURE, epsilon:CHANCE or top:K"
+        ) from None
+
+
+def _identity(source: str) -> str:
+    """Hash of what a policy is made from."""
+    from hashlib import sha256
+
+    path = Path(source)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    digest = sha256()
+    for file in files:
+        if file.is_file():
+            digest.update(sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _show(result, output: Path) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from recnb.cli.terminal import out
+
+    table = Table(
+        title=f"{result.log['name']}, {result.log['rows']:,} rows, {result.log['units']:,} {result.log['unit']}",
+        title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for heading in ("policy", "outcome", "estimate", "value", "95 % interval"):
+        right = heading in ("value", "95 % interval")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
+    for r in result.records:
+        ends = f"{r.low:.4f}..{r.high:.4f}"
+        table.add_row(escape(r.policy), r.outcome, r.estimator, f"{r.value:.4f}", ends)
+    out.print(table)
+    for (name, outcome), d in result.diagnostics.items():
+        out.print(f"{name}, {outcome}: {d['verdict']}", soft_wrap=True, markup=False)
+    out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

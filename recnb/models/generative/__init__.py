@@ -1,0 +1,1 @@
+"""Models that generate the next item's id, token by token."""

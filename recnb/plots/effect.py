@@ -1,0 +1,92 @@
+"""Effects: estimates with intervals in groups, and a difference looked at daily."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recnb.errors import InputError
+from recnb.plots.canvas import axes, quiet, rows_height
+from recnb.plots.words import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DARK, _SOFT, _MARK = "#1b1b1b", "#8a8a8a", "#0b5c8a"
+
+
+def plot_estimates(
+    rows: pd.DataFrame, ax: Axes | None = None, reference: float | None = None, label: str = "value"
+) -> Axes:
+    """Dots with intervals, the first row on top; a line at a reference.
+
+    Parameters
+    ----------
+    rows : DataFrame with `name, value, low, high`, optionally `strong` (bool)
+    ax : Axes, optional
+    reference : float, optional
+        Such as what the log itself earned, or the truth.
+    label : str
+        Of the axis, with its unit.
+
+    Raises
+    ------
+    InputError
+        There is no row.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"name": ["ips", "dr"], "value": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]})
+    >>> [label.get_text() for label in plot_estimates(rows).get_yticklabels()]
+    ['ips', 'dr']
+    """
+    if rows.empty:
+        raise InputError("no row to draw", mend="choose rows that were estimated")
+    ax = axes(ax, rows_height(len(rows)))
+    if reference is not None:
+        ax.axvline(reference, color=_SOFT, linewidth=1.2, linestyle="--")
+    strong = rows["strong"] if "strong" in rows else [True] * len(rows)
+    for at, (row, filled) in enumerate(zip(rows.to_dict("records"), strong)):
+        colour = _MARK if filled else _SOFT
+        if np.isfinite([row["low"], row["high"]]).all():
+            ax.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=2)
+        face = colour if filled else "white"
+        ax.plot([row["value"]], [at], "o", color=colour, markerfacecolor=face, markersize=7)
+    ax.set_yticks(range(len(rows)), [plain(name) for name in rows["name"]])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel(label)
+    quiet(ax)
+    return ax
+
+
+def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "difference") -> Axes:
+    """A difference day by day: the interval of one look, and the one that holds at every look.
+
+    Parameters
+    ----------
+    looks : DataFrame with `day, difference, low, high, always_low, always_high`
+    ax : Axes, optional
+    label : str
+
+    Raises
+    ------
+    InputError
+        There is no look.
+    """
+    if looks.empty:
+        raise InputError("no look to draw", mend="give a table with times")
+    ax = axes(ax)
+    day = looks["day"].to_numpy() + 1
+    ax.fill_between(
+        day, looks["always_low"], looks["always_high"], color="#cfdfe8", label="holds at every look"
+    )
+    ax.fill_between(day, looks["low"], looks["high"], color="#7fa9c2", label="of one look alone")
+    ax.plot(day, looks["difference"], color=_DARK, linewidth=1.8)
+    ax.axhline(0, color=_SOFT, linewidth=1.2, linestyle="--")
+    ax.set_xlabel("day")
+    ax.set_ylabel(label)
+    ax.legend(loc="upper right", frameon=False)
+    quiet(ax, grid="y")
+    return ax

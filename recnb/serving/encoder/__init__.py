@@ -1,0 +1,1 @@
+"""Text encoders as ONNX: read, written smaller, taught with fewer layers."""

@@ -1,0 +1,136 @@
+"""A text encoder as ONNX: read with onnxruntime and tokenizers alone, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recnb.errors import InputError
+from recnb.optional import need
+
+MODEL, TOKENIZER, SETTINGS = "model.onnx", "tokenizer.json", "encoder.json"
+_BATCH_TOKENS = 4096  # padded tokens of one pass
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What reading a text with the network needs beside its two files.
+
+    Attributes
+    ----------
+    name, checksum : str
+        What results cite: the model's name and the SHA-256 of the weights that it was made from.
+    dim, max_tokens, pad_id : int
+    unknown_id : int or None
+        None where the tokenizer knows every sign.
+    n_special : int
+        Special tokens of a text.
+    precision : str
+        Of the weights: "float32", "int8" (dynamic) or "int8_static".
+    """
+
+    name: str
+    checksum: str
+    dim: int
+    max_tokens: int
+    pad_id: int
+    unknown_id: int | None
+    n_special: int
+    precision: str
+
+    @classmethod
+    def from_json(cls, values: Any, file: str) -> EncoderSettings:
+        """Checked values of `encoder.json`."""
+        kinds = {name: kind for name, kind in cls.__annotations__.items()}
+        allowed = {"str": (str,), "int": (int,), "int | None": (int, type(None))}
+        if not isinstance(values, dict) or set(values) != set(kinds):
+            raise InputError(
+                "its fields are not those of an encoder", file=file, mend="export again"
+            )
+        for name, kind in kinds.items():
+            if not isinstance(values[name], allowed[kind]) or isinstance(values[name], bool):
+                raise InputError(f"'{name}' is no {kind}", file=file, mend="export again")
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+class OnnxEncoder:
+    """Text to unit vectors, as :class:`recnb.encoders.TextEncoder` gives them.
+
+    Parameters
+    ----------
+    folder : Path
+        With `model.onnx`, `tokenizer.json` and `encoder.json`.
+    settings : EncoderSettings
+    threads : int
+        Of one pass; 0 lets onnxruntime decide.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    """
+
+    def __init__(self, folder: Path, settings: EncoderSettings, threads: int = 1) -> None:
+        ort, tokenizers = need("onnxruntime", "the encoder"), need("tokenizers", "the encoder")
+        self.settings = settings
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
+            self._session = ort.InferenceSession(
+                str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # neither package has an error class of its own for this
+            reason = str(error).splitlines()[0][:120]
+            raise InputError(
+                f"the encoder cannot be read ({reason})", file=str(folder), mend="export again"
+            ) from None
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(settings.max_tokens)
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """One unit vector a text: ndarray of shape (len(texts), dim), float32; zero for a text without tokens."""
+        return self.encode_counted(texts)[0]
+
+    def encode_counted(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`encode`, and of each text its tokens and the unknown ones: int64, shape (len(texts), 2)."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        special, unknown = self.settings.n_special, self.settings.unknown_id
+        counts = np.array(
+            [(len(r) - special, 0 if unknown is None else r.count(unknown)) for r in rows],
+            dtype=np.int64,
+        ).reshape(len(rows), 2)
+        out = np.zeros((len(rows), self.settings.dim), np.float32)
+        filled = [at for at in range(len(rows)) if counts[at, 0] > 0]
+        filled.sort(key=lambda at: -len(rows[at]))
+        while filled:
+            n = max(1, _BATCH_TOKENS // len(rows[filled[0]]))
+            batch, filled = filled[:n], filled[n:]
+            out[batch] = self._pass([rows[at] for at in batch])
+        return out, counts
+
+    def inputs(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """What the network is given for one batch of texts."""
+        return self._padded(
+            [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        )
+
+    def _pass(self, rows: list[list[int]]) -> np.ndarray:
+        (vectors,) = self._session.run(None, self._padded(rows))
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _padded(self, rows: list[list[int]]) -> dict[str, np.ndarray]:
+        ids = np.full((len(rows), max(map(len, rows))), self.settings.pad_id, np.int64)
+        mask = np.zeros_like(ids)
+        for at, row in enumerate(rows):
+            ids[at, : len(row)], mask[at, : len(row)] = row, 1
+        return {"input_ids": ids, "attention_mask": mask}

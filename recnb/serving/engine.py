@@ -1,0 +1,363 @@
+"""An artefact at work: questions in, lists out; in batches, on one thread."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recnb.errors import InputError
+from recnb.hashing import hash_ids
+from recnb.recommender.blocks import top_k_rows
+from recnb.serving.artefact import Artefact
+from recnb.serving.shelf import NEIGHBOURS, Shelf, Standing
+
+DEPTH = 200  # items of a user's list that are kept: later filters and longer lists take from it
+CACHED = 50_000  # users
+REASONS = 50  # latest items of a history that may be a reason
+_EMPTY = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question.
+
+    Attributes
+    ----------
+    k : int
+    user : int, optional
+        Code of a known user; what they have is never listed.
+    history : ndarray of int, optional
+        Item codes, the oldest first; counts instead of what is known of the user.
+    similar : int, optional
+        Code of an item whose like is wanted.
+    vector : ndarray of shape (dim,), optional
+        Of a text, by the artefact's encoder.
+    where : mapping of column to values
+    exclude : ndarray of int
+        Item codes that are not wanted.
+    reasons : bool
+    """
+
+    k: int
+    user: int | None = None
+    history: np.ndarray | None = None
+    similar: int | None = None
+    vector: np.ndarray | None = None
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    exclude: np.ndarray = field(default_factory=lambda: _EMPTY)
+    reasons: bool = False
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An answer.
+
+    Attributes
+    ----------
+    codes : ndarray of int64
+        Best first.
+    scores : ndarray of float32
+        On the scale of `by`; popularity for a fallback.
+    by : str
+        "model", "text", "popularity".
+    because : list of int or None
+        For each item the one of the history that speaks most for it.
+    fallback : str or None
+        Why popularity answers instead of the model.
+    relaxed : tuple of str
+        Rules that were dropped, since no item was left: "known", "where".
+    """
+
+    codes: np.ndarray
+    scores: np.ndarray
+    by: str = "model"
+    because: list[int | None] | None = None
+    fallback: str | None = None
+    relaxed: tuple[str, ...] = ()
+
+
+class Engine:
+    """Answers from one artefact. :meth:`answer` and :meth:`add` come from one thread, the rest from any.
+
+    Parameters
+    ----------
+    artefact : Artefact
+    journal : Path, optional
+        File of items that were added, a line of json each; those in it are added again.
+    """
+
+    def __init__(self, artefact: Artefact, journal: Path | None = None) -> None:
+        self.artefact, self.model = artefact, artefact.model
+        self.shelf = Shelf(artefact.items, artefact.popularity)
+        self.users = {user: code for code, user in enumerate(self.model.user_ids_.tolist())}
+        self.serves_history = hasattr(self.model, "score_histories")
+        self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._user_hashes = hash_ids(self.model.user_ids_)
+        self._journal = journal
+        taste = artefact.indexes.get("taste")
+        # the exact product over all items is what score() is: no other path for it
+        self._taste = None if taste is None or taste.record.kind == "exact" else taste
+        self.hits = self.misses = 0
+        self._replay()
+
+    # ------------------------------------------------------------------ answers
+
+    def cached(self, ask: Ask) -> Listed | None:
+        """The answer, where the user's list is kept and no rule needs more than it: from any thread, at once."""
+        if ask.user is None or ask.history is not None or ask.reasons:
+            return None
+        kept = self._lists.get(ask.user)
+        if kept is None or ask.k > len(kept[0]):
+            return None
+        codes, scores = kept
+        shelf = self.shelf
+        if ask.where or len(ask.exclude) or not bool(shelf.available.all()):
+            mask = shelf.mask(ask.where)
+            mask[ask.exclude] = False
+            keep = mask[codes]
+            if int(keep.sum()) < ask.k:
+                return None
+            codes, scores = codes[keep], scores[keep]
+        self.hits += 1
+        return Listed(codes[: ask.k], scores[: ask.k])
+
+    def answer(self, asks: Sequence[Ask]) -> list[Listed]:
+        """Answer a batch: users and histories are scored together."""
+        rows = self._scores(asks)
+        return [self._listed(ask, row) for ask, row in zip(asks, rows)]
+
+    def popular(self, ask: Ask, why: str | None) -> Listed:
+        """What most have, for a person without an answer by the model: from any thread."""
+        shelf = self.shelf
+        mask = shelf.mask(ask.where)
+        codes = shelf.popular(ask.k, mask, self._barred(ask))
+        relaxed: tuple[str, ...] = ()
+        if not len(codes):
+            codes = shelf.popular(ask.k, mask, ask.exclude)
+            relaxed = ("known",)
+        if not len(codes):
+            codes = shelf.popular(ask.k, shelf.mask({}), ask.exclude)
+            relaxed = ("where",)
+        return Listed(codes, shelf.popularity[codes], "popularity", None, why, relaxed)
+
+    def _barred(self, ask: Ask) -> np.ndarray:
+        parts = [ask.exclude]
+        if ask.user is not None:
+            known = self.artefact.known
+            parts.append(known.indices[known.indptr[ask.user] : known.indptr[ask.user + 1]])
+        if ask.history is not None:
+            parts.append(ask.history)
+        if ask.similar is not None:
+            parts.append(np.array([ask.similar]))
+        return np.concatenate(parts).astype(np.int64)
+
+    def _scores(self, asks: Sequence[Ask]) -> list[np.ndarray | None]:
+        """Scores of all items for each question that the model answers by scoring."""
+        out: list[np.ndarray | None] = [None] * len(asks)
+        users = [
+            (at, a.user)
+            for at, a in enumerate(asks)
+            if a.user is not None and a.history is None and self._taste is None
+        ]
+        if users:
+            distinct, place = np.unique([user for _, user in users], return_inverse=True)
+            scores = self.shelf.with_new(self.model.score(distinct))
+            for (at, _), row in zip(users, place):
+                out[at] = scores[row]
+        told = [
+            (at, self._told(a))
+            for at, a in enumerate(asks)
+            if self.serves_history and (a.history is not None or a.similar is not None)
+        ]
+        told = [(at, codes) for at, codes in told if len(codes)]
+        if told:
+            histories = [codes for _, codes in told]
+            scores = self.shelf.with_new(self.model.score_histories(histories))  # type: ignore[attr-defined]
+            for (at, _), row in zip(told, scores):
+                out[at] = row
+        return out
+
+    def _told(self, ask: Ask) -> np.ndarray:
+        """The history as the model's items: a new item speaks through the nearest known one."""
+        codes = ask.history if ask.history is not None else np.array([ask.similar])
+        scored, standings = self._n_scored(), self.shelf.standings
+        first = len(self.shelf) - len(standings)
+        return np.array(
+            [c if c < scored else int(standings[c - first].codes[0]) for c in codes], np.int64
+        )
+
+    def _n_scored(self) -> int:
+        return len(self.model.item_ids_)
+
+    def _listed(self, ask: Ask, row: np.ndarray | None) -> Listed:
+        if row is not None:
+            return self._by_scores(ask, row)
+        if ask.user is not None and ask.history is None and self._taste is not None:
+            left = self.model.factors()[0][ask.user]  # type: ignore[attr-defined]
+            return self._by_index("taste", "model", ask, left)
+        index = self.artefact.indexes.get("text")
+        if index is not None and ask.vector is not None:
+            return self._by_index("text", "text", ask, ask.vector)
+        if index is not None and ask.similar is not None:
+            return self._by_index("text", "text", ask, index.vectors(np.array([ask.similar]))[0])
+        return self.popular(ask, self._why_not(ask))
+
+    def _why_not(self, ask: Ask) -> str:
+        if ask.history is not None and len(ask.history) and not self.serves_history:
+            return "the model serves only users that it was fitted on"
+        if ask.history is not None:
+            return "nothing is known of this person"
+        return "the artefact reads no text"
+
+    def _by_scores(self, ask: Ask, row: np.ndarray) -> Listed:
+        mask = self.shelf.mask(ask.where)[: len(row)]
+        mask[self._barred(ask)] = False
+        plain = ask.user is not None and ask.history is None and not ask.where
+        plain = plain and not len(ask.exclude)
+        k = max(ask.k, DEPTH) if plain else ask.k
+        user = _NOBODY if ask.user is None else self._user_hashes[[ask.user]]
+        masked = np.where(mask, row, -np.inf).astype(np.float32)[None]
+        codes = top_k_rows(masked, min(k, len(row)), user, self.shelf.hashes[: len(row)])[0]
+        codes = codes[codes >= 0]
+        scores = row[codes]
+        self.misses += 1
+        if plain and ask.user is not None:
+            if len(self._lists) >= CACHED:
+                self._lists.pop(next(iter(self._lists)))
+            self._lists[ask.user] = codes, scores
+        if not len(codes):
+            return self.popular(ask, None)
+        codes, scores = codes[: ask.k], scores[: ask.k]
+        return Listed(codes, scores, "model", self._because(ask, codes))
+
+    def _by_index(self, name: str, by: str, ask: Ask, vector: np.ndarray) -> Listed:
+        index = self.artefact.indexes[name]
+        mask = self.shelf.mask(ask.where)
+        mask[self._barred(ask)] = False
+        mask = mask[: index.n_places]
+        codes, scores = index.search(vector[None], ask.k, mask)
+        codes, scores = codes[0][codes[0] >= 0], scores[0][codes[0] >= 0]
+        if not len(codes):
+            return self.popular(ask, None)
+        return Listed(codes, scores, by, self._because(ask, codes) if by == "model" else None)
+
+    def _because(self, ask: Ask, codes: np.ndarray) -> list[int | None] | None:
+        """For each listed item the one of the history that alone would score it highest."""
+        if not ask.reasons or not self.serves_history:
+            return None
+        if ask.history is not None:
+            history = ask.history
+        elif ask.user is not None:
+            known = self.artefact.known
+            history = known.indices[known.indptr[ask.user] : known.indptr[ask.user + 1]]
+        else:
+            return None
+        history = history[-REASONS:].astype(np.int64)
+        if not len(history):
+            return None
+        told = [self._told(Ask(1, history=np.array([code]))) for code in history]
+        scores = self.shelf.with_new(self.model.score_histories(told))[:, codes]  # type: ignore[attr-defined]
+        return [int(history[row]) for row in scores.argmax(axis=0)]
+
+    # ------------------------------------------------------------------ changes
+
+    def standing(self, vector: np.ndarray) -> Standing:
+        """By which known items an item of this text vector is scored."""
+        index = self.artefact.indexes["text"]
+        mask = np.zeros(index.n_places, bool)
+        mask[: self.shelf.n_known] = self.artefact.popularity > 0
+        codes, scores = index.search(vector[None], NEIGHBOURS, mask if mask.any() else ~mask)
+        codes, near = codes[0][codes[0] >= 0], scores[0][codes[0] >= 0].clip(min=1e-6)
+        return Standing(codes, (near / near.sum()).astype(np.float32))
+
+    def grown(self, item: dict[str, Any]) -> Any:
+        """The model with a new item, where it can score one by itself; else None. Slow: on a thread of its own."""
+        if not hasattr(self.model, "with_items") or self._n_scored() != len(self.shelf):
+            return None
+        columns = self.shelf.items.columns
+        table = pd.DataFrame([{c: item.get(c) for c in columns}], index=[str(item["item_id"])])
+        try:
+            return self.model.with_items(table.rename_axis("item_id"))
+        except InputError:
+            return None
+
+    def add(self, item: dict[str, Any], vector: np.ndarray, model: Any = None) -> int:
+        """List a new item from now on; returns its code.
+
+        Parameters
+        ----------
+        item : dict
+            `item_id` and columns of the items table.
+        vector : ndarray of shape (dim,)
+            Of its text.
+        model : Recommender, optional
+            What :meth:`grown` gave.
+
+        Raises
+        ------
+        InputError
+            The id is taken, or the artefact reads no text.
+        """
+        if "text" not in self.artefact.indexes:
+            raise InputError("the artefact reads no text", mend="export it with an encoder")
+        if str(item["item_id"]) in self.shelf.codes:
+            raise InputError(f"item '{item['item_id']}' is there already", mend="give another id")
+        standing = self.standing(vector)
+        if self._taste is not None:
+            self._taste.add((standing.weights @ self._taste.vectors(standing.codes))[None])
+        self.artefact.indexes["text"].add(vector[None])
+        if model is not None and len(model.item_ids_) == len(self.shelf) + 1:
+            self.model = model
+        code = self.shelf.add(item, standing)
+        self._lists = {}
+        return code
+
+    def set_available(self, item: str, available: bool) -> None:
+        """Whether an item may be shown; from any thread."""
+        self.shelf.set_available(self.shelf.code(item), available)
+
+    def remember(self, change: dict[str, Any]) -> None:
+        """Append a change to the journal, on the disk when this returns."""
+        if self._journal is None:
+            return
+        with open(self._journal, "a", encoding="utf-8") as file:
+            file.write(json.dumps(change, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _replay(self) -> None:
+        if self._journal is None or not self._journal.is_file():
+            return
+        for line in self._journal.read_text(encoding="utf-8").splitlines():
+            try:
+                change = json.loads(line)
+            except ValueError:
+                continue  # cut by a kill: it was never acknowledged
+            self.apply(change)
+
+    def apply(self, change: dict[str, Any]) -> None:
+        """A change of the journal; one that no longer fits the artefact is passed over."""
+        if "item" in change:
+            item, encoder = change["item"], self.artefact.encoder
+            if str(item["item_id"]) in self.shelf.codes or encoder is None:
+                return
+            self.add(item, encoder.encode([self.sentence(item)])[0], self.grown(item))
+        elif change.get("item_id") in self.shelf.codes:
+            self.set_available(change["item_id"], bool(change["available"]))
+
+    def sentence(self, item: Mapping[str, Any]) -> str:
+        """A new item in words, as those of the catalogue."""
+        template = self.artefact.text
+        if template is None:
+            raise InputError("the artefact reads no text", mend="export it with an encoder")
+        return template(pd.DataFrame([{c: item.get(c) for c in template.columns}]))[0]
+
+
+_NOBODY = np.zeros(1, np.uint64)

@@ -1,0 +1,1 @@
+"""Artefacts answered over HTTP: routes, the door, queues, processes."""

@@ -1,0 +1,300 @@
+"""`recnb policy` and `recnb experiment` through the real command line: what they write, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recnb.cli.main import main
+
+LOG = "user_id,item_id,propensity,click\nu,a,0.5,1\nv,b,0.5,0\n"
+TEST = "user_id,arm,clicks\nu,a,1\nv,b,2\nw,a,0\nx,b,3\n"
+CHANCES = "item_id,probability\na,0.25\nb,0.75\n"
+ON = "--policies even=uniform -q"
+
+
+def run(line, folder, monkeypatch, capsys, **files):
+    """Exit code and what was printed, in a folder that holds some files."""
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["recnb", *line.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    printed = capsys.readouterr()
+    return end.value.code, printed.out, printed.err
+
+
+def log(rows, head="user_id,item_id,propensity,click"):
+    return "\n".join([head, *rows]) + "\n"
+
+
+MALFORMED_LOGS = {
+    "propensity 0": (log(["u,a,0,1", "v,b,.5,0"]), "row 1: 0 is no chance"),
+    "propensity negative": (log(["u,a,.5,1", "v,b,-.5,0"]), "row 2: -0.5 is no chance"),
+    "propensity above 1": (log(["u,a,.5,1", "v,b,1.5,0"]), "1.5 is no chance"),
+    "propensity NaN": (log(["u,a,.5,1", "v,b,NaN,0"]), "propensity', row 2"),
+    "propensity missing in a row": (log(["u,a,.5,1", "v,b,,0"]), "or of none"),
+    "propensity a word": (log(["u,a,.5,1", "v,b,high,0"]), "'high' is no finite number"),
+    "propensity infinite": (log(["u,a,.5,1", "v,b,inf,0"]), "no finite number"),
+    "no action column": (log(["u,.5,1"], "user_id,propensity,click"), "'item_id' is missing"),
+    "no action in a row": (log(["u,a,.5,1", "v,,.5,0"]), "item_id', row 2: no id"),
+    "no user in a row": (log(["u,a,.5,1", ",b,.5,0"]), "user_id', row 2: no id"),
+    "no outcome": (log(["u,a,.5"], "user_id,item_id,propensity"), "no outcome"),
+    "click of 2": (log(["u,a,.5,2", "v,b,.5,0"]), "2 is neither 0 nor 1"),
+    "click missing": (log(["u,a,.5,1", "v,b,.5,"]), "write 0 where nothing followed"),
+    "one action": (log(["u,a,.5,1", "v,a,.5,0"]), "every row shows item 'a'"),
+    "no rows": (log([]), "no rows"),
+    "revenue infinite": (
+        log(["u,a,.5,inf", "v,b,.5,0"], "user_id,item_id,propensity,revenue"),
+        "no finite number",
+    ),
+    "place 0": (
+        log(["u,a,.5,1,0", "v,b,.5,0,1"], "user_id,item_id,propensity,click,position"),
+        "0 is no place",
+    ),
+    "place 1.5": (
+        log(["u,a,.5,1,1.5", "v,b,.5,0,1"], "user_id,item_id,propensity,click,position"),
+        "1.5 is no place",
+    ),
+    "slate twice": (
+        log(["s,u,a,.5,1,1", "s,u,b,.5,0,1"], "slate_id,user_id,item_id,propensity,click,position"),
+        "place 1 of slate 's' stands here a second time",
+    ),
+    "slate of two users": (
+        log(["s,u,a,.5,1,1", "s,v,b,.5,0,2"], "slate_id,user_id,item_id,propensity,click,position"),
+        "is shown to 'u' and to 'v'",
+    ),
+    "item twice in a slate without places": (
+        log(
+            ["s,u,a,.5,1", "s,u,a,.5,0", "t,v,b,.5,0"], "slate_id,user_id,item_id,propensity,click"
+        ),
+        "stands twice in slate",
+    ),
+    "time a word": (
+        log(["u,a,.5,1,noon", "v,b,.5,0,noon"], "user_id,item_id,propensity,click,timestamp"),
+        "'noon' is no time",
+    ),
+    "ids in two spellings": (
+        log(["u,a,.5,1", "v,b,.5,0"], "user_id,item_id,propensity,propensity"),
+        "stands twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED_LOGS)
+def test_malformed_logs_end_in_one_line(case, tmp_path, monkeypatch, capsys):
+    text, said = MALFORMED_LOGS[case]
+    code, _, error = run(f"policy log.csv {ON}", tmp_path, monkeypatch, capsys, log=text)
+    lines = [line for line in error.splitlines() if not line.startswith(("[", "note:"))]
+    assert code == 2 and len(lines) == 1, error
+    assert lines[0].startswith("error: ") and said in lines[0]
+    assert not (tmp_path / "policy").exists()
+
+
+MALFORMED_POLICIES = {
+    "chances of 0.9": ("item_id,probability\na,0.25\nb,0.65\n", "add up to 0.9"),
+    "chance negative": ("item_id,probability\na,-0.25\nb,1.25\n", "'-0.25' is no chance"),
+    "chance missing": ("item_id,probability\na,0.25\nb,\n", "is no chance"),
+    "item of no log": ("item_id,probability\na,0.25\nz,0.75\n", "'z' is not in log"),
+    "item twice": ("item_id,probability\na,0.25\na,0.75\n", "stands twice"),
+    "user of no log": ("user_id,item_id,probability\nz,a,1\n", "'z' is not in log"),
+    "user without chances": ("user_id,item_id,probability\nu,a,1\n", "add up to 0"),
+    "list of no user": ("user_id,item_id,rank\nu,a,1\n", "has no item for place 1"),
+    "neither": ("user_id,item_id\nu,a\n", "neither 'rank' nor 'score'"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED_POLICIES)
+def test_malformed_policies_end_in_one_line(case, tmp_path, monkeypatch, capsys):
+    text, said = MALFORMED_POLICIES[case]
+    line = "policy log.csv --policies new=new.csv -q"
+    code, _, error = run(line, tmp_path, monkeypatch, capsys, log=LOG, new=text)
+    assert code == 2 and said in error and error.count("\n") == 1, error
+
+
+def table(rows, head="user_id,arm,clicks"):
+    return "\n".join([head, *rows]) + "\n"
+
+
+GOOD_ROWS = ["u,a,1", "v,b,2", "w,a,0", "x,b,3"]
+TIMED = "user_id,arm,clicks,timestamp,assigned_at"
+MALFORMED_TESTS = {
+    "user in both arms": (table([*GOOD_ROWS, "u,b,1"]), "is in 'a' and in 'b'"),
+    "one arm": (table(["u,a,1", "w,a,0"]), "every row is in arm 'a'"),
+    "one user in an arm": (table(["u,a,1", "w,a,0", "v,b,1"]), "arm 'b' has 1 user"),
+    "no variance": (table(["u,a,1", "v,b,1", "w,a,1", "x,b,1"]), "it is 1 for every user"),
+    "no arm column": (table(["u,1"], "user_id,clicks"), "'arm' is missing"),
+    "no arm in a row": (table([*GOOD_ROWS, "y,,1"]), "arm', row 5: no id"),
+    "no metric": (table(["u,a", "v,b"], "user_id,arm"), "no metric"),
+    "metric missing in a row": (table([*GOOD_ROWS, "y,a,"]), "clicks', row 5"),
+    "metric partly a word": (table([*GOOD_ROWS, "y,a,many"]), "'many' is no finite number"),
+    "metric infinite": (table([*GOOD_ROWS, "y,a,inf"]), "no finite number"),
+    "user twice": (table([*GOOD_ROWS, "u,a,1"]), "user 'u' stands twice"),
+    "outcome before assignment": (
+        table(["u,a,1,100,50", "w,a,0,100,50", "v,b,2,40,50", "x,b,3,100,50"], TIMED),
+        "row 3: what followed for user 'v' lies before the assignment",
+    ),
+    "before of no metric": (
+        table(["u,a,1,1", "v,b,2,1"], "user_id,arm,clicks,before_orders"),
+        "there is no metric 'orders'",
+    ),
+    "before that differs": (
+        table(
+            ["u,a,1,1,5", "u,a,1,2,6", "w,a,0,1,1", "v,b,1,1,1", "x,b,2,1,1"],
+            "user_id,arm,clicks,timestamp,before_clicks",
+        ),
+        "two rows of a user differ",
+    ),
+    "eleven arms": (table([f"u{at},arm{at},{at}" for at in range(11)]), "11 arms"),
+    "no rows": (table([]), "no rows"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED_TESTS)
+def test_malformed_experiments_end_in_one_line(case, tmp_path, monkeypatch, capsys):
+    text, said = MALFORMED_TESTS[case]
+    code, _, error = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=text)
+    assert code == 2 and error.count("\n") == 1, error
+    assert error.startswith("error: ") and said in error
+    assert not (tmp_path / "experiment").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("policy log.csv --policies even", "write NAME=SOURCE"),
+        ("policy log.csv --policies a=uniform --policies a=uniform -q", "stands twice"),
+        ("policy log.csv --policies a=nowhere -q", "no such folder or file"),
+        (f"policy log.csv {ON} --as best:1", "write softmax:TEMPERATURE"),
+        (f"policy log.csv {ON} --outcomes views", "'views' is no outcome"),
+        (f"policy log.csv {ON} --estimators magic", "unknown estimator"),
+        (f"policy nolog.csv {ON}", "nolog.csv"),
+        (f"policy log.csv {ON} --rewards scores", "without a model"),
+        ("experiment test.csv --control z", "no arm is called 'z'"),
+        ("experiment test.csv --metrics sales", "no metric is called 'sales'"),
+        ("experiment test.csv --ratio ctr=clicks", "write NAME=NUMERATOR/DENOMINATOR"),
+        ("experiment test.csv --guardrail clicks:up:0.1", "METRIC:higher:MARGIN"),
+        ("experiment test.csv --shares a=.5,b=.6", "add up to 1"),
+        ("experiment test.csv --shares a=.5", "give one for each"),
+        ("experiment test.csv --lift 0", "a lift of 0"),
+    ],
+)
+def test_wrong_arguments(line, said, tmp_path, monkeypatch, capsys):
+    code, _, error = run(line, tmp_path, monkeypatch, capsys, log=LOG, test=TEST)
+    assert code == 2 and said in error.splitlines()[-1], error
+
+
+@pytest.fixture(scope="module")
+def logged():
+    rng = np.random.default_rng(0)
+    item = rng.choice(["a", "b", "c"], 3000, p=[0.6, 0.3, 0.1])
+    chance = {"a": (0.6, 0.1), "b": (0.3, 0.3), "c": (0.1, 0.2)}
+    p, click = np.array([chance[i] for i in item]).T
+    return pd.DataFrame(
+        {
+            "user_id": np.arange(3000) // 3,
+            "item_id": item,
+            "pscore": p,
+            "reward": (rng.random(3000) < click).astype(int),
+        }
+    ).to_csv(index=False)
+
+
+def test_policies_are_judged_and_nothing_is_computed_twice(logged, tmp_path, monkeypatch, capsys):
+    chances = "item_id,probability\na,0.1\nb,0.8\nc,0.1\n"
+    line = "policy log.csv --policies even=uniform --policies new=new.csv -q --output out"
+    code, printed, error = run(line, tmp_path, monkeypatch, capsys, log=logged, new=chances)
+    assert code == 0, error
+    assert "column 'pscore' is read as propensity" in error
+    assert "These logs can answer this." in printed
+    written = json.loads((tmp_path / "out" / "estimates.json").read_text())
+    dr = {r["policy"]: r for r in written["records"] if r["estimator"] == "dr"}
+    assert dr["even"]["low"] < 0.2 < dr["even"]["high"]
+    assert dr["new"]["low"] < 0.27 < dr["new"]["high"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "These logs can answer all of it." in page and "<svg" in page
+    before = (tmp_path / "out" / "estimates.json").read_bytes()
+    code, _, error = run(line, tmp_path, monkeypatch, capsys)
+    assert code == 0 and error.count("estimated before") == 2
+    assert (tmp_path / "out" / "estimates.json").read_bytes() == before
+    changed = chances.replace("0.8", "0.7").replace("c,0.1", "c,0.2")
+    code, _, error = run(line, tmp_path, monkeypatch, capsys, new=changed)
+    assert code == 0 and error.count("estimated before") == 1
+
+
+def test_a_saved_model_is_a_policy(logged, tmp_path, monkeypatch, capsys):
+    from recnb import Dataset, make
+
+    frame = pd.read_csv(__import__("io").StringIO(logged))
+    ds = Dataset.from_frames(frame[frame["reward"] == 1][["user_id", "item_id"]].drop_duplicates())
+    every = Dataset.from_frames(
+        pd.concat([ds_rows(ds), frame[["user_id", "item_id"]].drop_duplicates()]).drop_duplicates()
+    )
+    make("popularity").fit(every).save(tmp_path / "saved")
+    line = "policy log.csv --policies popular=saved --as top:1 --rewards scores -q --output out"
+    code, _, error = run(line, tmp_path, monkeypatch, capsys, log=logged)
+    assert code == 0, error
+    written = json.loads((tmp_path / "out" / "estimates.json").read_text())
+    ips = next(r for r in written["records"] if r["estimator"] == "snips")
+    assert ips["low"] < 0.1 < ips["high"]
+
+
+def ds_rows(ds):
+    rows = ds.interactions
+    return pd.DataFrame(
+        {"user_id": ds.user_ids[rows["user"]], "item_id": ds.item_ids[rows["item"]]}
+    )
+
+
+def test_logs_that_cannot_answer_say_so(tmp_path, monkeypatch, capsys):
+    """The policy shows what the log hardly shows."""
+    rows = ["a,0.99,0"] * 990 + ["b,0.01,1"] * 10
+    text = log(rows, "item_id,propensity,click")
+    line = "policy log.csv --policies new=new.csv -q --output out"
+    chances = "item_id,probability\nb,1\n"
+    code, printed, _ = run(line, tmp_path, monkeypatch, capsys, log=text, new=chances)
+    assert (
+        code == 0 and "These logs cannot answer this: the 1,000 rows tell as much as 10" in printed
+    )
+    assert "These logs cannot answer this." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_experiment_is_read(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    n = 3000
+    arm = np.where(np.arange(n) % 2, "b", "a")
+    before = rng.poisson(3, n)
+    text = pd.DataFrame(
+        {
+            "user_id": np.arange(n),
+            "variant": arm,
+            "clicks": before + rng.poisson(2 + 0.5 * (arm == "b")),
+            "shown": rng.poisson(9, n) + 1,
+            "pre_clicks": before,
+            "seconds": rng.normal(100, 5, n) + 9 * (arm == "b"),
+            "date": 1_700_000_000 + rng.integers(0, 8, n) * 86_400,
+        }
+    ).to_csv(index=False)
+    line = (
+        "experiment test.csv --ratio ctr=clicks/shown --metrics clicks,ctr --output out "
+        "--guardrail seconds:lower:0.02 --lift 0.05 --users-a-day 500"
+    )
+    code, printed, error = run(line, tmp_path, monkeypatch, capsys, test=text)
+    assert code == 0, error
+    assert "Clicks is higher in b. A guardrail is broken: seconds." in printed
+    assert "users an arm" in error and "days" in error
+    written = json.loads((tmp_path / "out" / "experiment.json").read_text())
+    assert written["sound"] and len(written["daily"]) > 10
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "CUPED" in page and "What daily looks would have said" in page and "<svg" in page
+
+
+def test_an_experiment_with_lost_users_is_not_read(tmp_path, monkeypatch, capsys):
+    rows = [f"u{at},{'a' if at % 5 < 3 else 'b'},{at % 3}" for at in range(2000)]
+    code, printed, _ = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=table(rows))
+    assert code == 0 and "This experiment cannot be read" in printed

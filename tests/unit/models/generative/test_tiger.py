@@ -1,0 +1,154 @@
+"""The generator learns what follows what, says when training what it says when asked, and knows new items by text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from recnb.data import Dataset, splits
+from recnb.errors import InputError
+from recnb.models import Tiger, make
+from recnb.models.common.reading.packed import pack
+from recnb.models.generative.identifiers import random_codes
+from recnb.models.generative.network import IdNetwork, Memory
+from recnb.recommender import load_model, top_k
+
+N_ITEMS, N_USERS = 20, 80
+SMALL = {
+    "n_codes": 6, "n_levels": 2, "width": 16, "n_heads": 2, "n_layers": 1, "n_decoder_layers": 1,
+    "dropout": 0.0, "lr": 1e-2, "batch_size": 16, "n_beams": 20, "n_epochs": 30,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def split():
+    """Item i is followed by item i + 1, and the last by the first."""
+    rng = np.random.default_rng(0)
+    first, lengths = rng.integers(0, N_ITEMS, N_USERS), rng.integers(3, 9, N_USERS)
+    rows = [
+        (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t)
+        for u in range(N_USERS)
+        for t in range(lengths[u])
+    ]
+    words = ("red", "blue", "green", "white")
+    items = pd.DataFrame(
+        {
+            "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
+            "title": [f"{words[i % 4]} book {i}" for i in range(N_ITEMS)],
+        }
+    )
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
+    return splits.leave_one_out(Dataset.from_frames(frame, items))
+
+
+@pytest.fixture(scope="module")
+def fitted(split):
+    return Tiger(**SMALL).fit(split.known)
+
+
+def hit(model, split) -> float:
+    best = top_k(model, np.arange(N_USERS), k=1)[:, 0]
+    return float((best == split.test.interactions["item"].to_numpy()).mean())
+
+
+def test_training_and_generation_say_the_same():
+    """The loss of a packed batch is minus the mean log-probability that generation gives each target's id."""
+    torch.manual_seed(0)
+    ids = random_codes(12, 4, 2)
+    network = IdNetwork(torch.from_numpy(ids.tokens), ids.sizes, 16, 2, 2, 2, 0.0).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    items = np.random.default_rng(0).integers(0, 12, 15)
+    starts, sizes = np.array([0, 5, 9]), np.array([4, 3, 4])
+    with torch.no_grad():
+        loss = network(pack(items, starts, sizes, np.append(items[1:], 0)))
+        each = []
+        for start, size in zip(starts, sizes):
+            for n in range(1, size + 1):
+                memory = Memory(network, pack(items, np.array([start]), np.array([n])))
+                target = ids.tokens[items[start + n]]
+                steps = [
+                    memory.log_shares(torch.from_numpy(target[None, None, :at]))[0, 0, target[at]]
+                    for at in range(3)
+                ]
+                each.append(-sum(steps))
+    torch.testing.assert_close(loss, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
+    assert torch.stack(each).std() > 0.1
+
+
+def test_what_follows_what_is_generated(fitted, split):
+    assert hit(fitted, split) > 0.8  # one in twenty by chance
+
+
+@pytest.mark.parametrize(
+    "settings", [{"ids": "random"}, {"ids": "interactions"}, {"quantiser": "rqvae"}], ids=str
+)
+def test_every_kind_of_id_can_be_generated(settings, split):
+    model = Tiger(**SMALL, **settings).fit(split.known)
+    assert hit(model, split) > 0.8
+    assert model.reads().language == ("ids" not in settings)
+
+
+def test_the_epoch_is_chosen_and_the_history_is_read(split):
+    model = Tiger(**{**SMALL, "n_epochs": 3}).fit(split.train, split.valid)
+    assert model.chosen()["n_epochs"] in (1, 2, 3)
+    users = np.arange(N_USERS)
+    assert np.abs(model.score(users, split.known) - model.score(users)).max() > 0.1
+    alone = model.score(users[3:4], split.known)[0]
+    np.testing.assert_allclose(alone, model.score(users, split.known)[3], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("ids", ["text", "interactions", "random"])
+def test_equal_rows_in_another_order_and_other_codes_train_the_same_model(ids, split):
+    users, items = np.arange(N_USERS)[::-1], np.random.default_rng(1).permutation(N_ITEMS)
+    one, two = (
+        Tiger(**{**SMALL, "n_epochs": 2, "ids": ids}).fit(ds).score(np.arange(N_USERS))
+        for ds in (split.known, split.known.in_order(users, items))
+    )
+    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-3, atol=1e-4)
+
+
+def test_a_saved_model_scores_the_same(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again, users = load_model(tmp_path / "model"), np.arange(N_USERS)
+    np.testing.assert_array_equal(again.score(users), fitted.score(users))
+
+
+def test_only_what_may_be_listed_is_generated(fitted):
+    allowed = np.arange(N_ITEMS) % 5 == 0
+    scores = fitted.score_among(np.arange(N_USERS), allowed)
+    assert allowed[scores.argsort(axis=1)[:, -4:]].all()
+    few = make("tiger", **{**SMALL, "n_beams": 2})
+    few.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+    scores = few.score(np.arange(N_USERS))
+    assert np.isfinite(
+        scores
+    ).all()  # what was not generated stands below, and is listed all the same
+    np.testing.assert_array_equal(
+        scores.argmax(axis=1), fitted.score(np.arange(N_USERS)).argmax(axis=1)
+    )
+
+
+def test_a_new_item_has_the_code_of_its_text(fitted, split):
+    title = split.dataset.items["title"].iloc[7]
+    more = fitted.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
+    np.testing.assert_array_equal(more.tokens_[-1, :-1], more.tokens_[more.row_[7], :-1])
+    assert more.score(np.arange(3)).shape == (3, N_ITEMS + 1)
+    assert not hasattr(Tiger(ids="random"), "with_items")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ids": "titles"}, "one of text"),
+        ({"quantiser": "pq"}, "one of kmeans"),
+        ({"n_beams": 0}, "at least 1"),
+        ({"width": 10}, "two times the heads"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_one_line(settings, words, split):
+    with pytest.raises(InputError, match=words):
+        Tiger(**settings).fit(split.train)

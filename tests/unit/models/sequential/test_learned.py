@@ -1,0 +1,233 @@
+"""The trained sequence models learn an order, keep to what they are told, and come back as they were."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from recnb.data import Dataset, splits
+from recnb.errors import InputError
+from recnb.models import HSTU, GRU4Rec, SASRec, make
+from recnb.models.common.validation import Validation
+from recnb.recommender import load_model, top_k
+
+MODELS = (SASRec, HSTU, GRU4Rec)
+SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 3e-2, "batch_size": 16}
+N_ITEMS, N_USERS = 30, 80
+
+
+def ring(n_users: int = N_USERS, n_events: int = 7, seed: int = 0) -> Dataset:
+    """Item i is followed by item i + 1, and the last by the first; where a user begins is random."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, N_ITEMS, n_users)
+    rows = [
+        (f"u{u:02d}", f"i{(first[u] + t) % N_ITEMS:02d}", t)
+        for u in range(n_users)
+        for t in range(n_events)
+    ]
+    items = pd.DataFrame(
+        {
+            "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
+            "title": [f"part {i} of the tale" for i in range(N_ITEMS)],
+        }
+    )
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
+    return Dataset.from_frames(frame, items)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return splits.leave_one_out(ring())
+
+
+@pytest.fixture(scope="module")
+def fitted(split):
+    return {model: model(**SMALL, n_epochs=15).fit(split.known) for model in MODELS}
+
+
+def hit(model, split) -> float:
+    """Share of users whose test item is first, given all that is known."""
+    best = top_k(model, np.arange(N_USERS), k=1, history=split.known)[:, 0]
+    return float((best == split.test.interactions["item"].to_numpy()).mean())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_follows_what_is_learned(model, fitted, split):
+    assert hit(fitted[model], split) > 0.9  # one in thirty by chance
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "sampled", "n_negatives": 6},
+        {"loss": "gbce", "n_negatives": 20},
+        {"loss": "gbce", "n_negatives": 1, "calibration": 0.0},
+        {"positions": "learned", "length": 3},
+        {"items": "both", "start": "text"},
+        {"items": "text", "whitening": False},
+    ],
+    ids=str,
+)
+def test_every_way_to_train_learns_it(settings, split):
+    model = SASRec(**{**SMALL, "n_epochs": 15, **settings})
+    assert hit(model.fit(split.known), split) > 0.75
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_history_told_when_scoring_is_read(model, fitted, split):
+    one, users = fitted[model], np.arange(N_USERS)
+    known = one.score(users)
+    np.testing.assert_array_equal(known, one.score(users, split.known))
+    assert np.abs(known - one.score(users, split.train)).max() > 0.1
+    # blocks of users do not change what one is given
+    np.testing.assert_allclose(
+        one.score(users[5:6], split.known)[0], known[5], rtol=1e-4, atol=1e-5
+    )
+    # of a longer history the newest events count alone
+    short = copy.copy(one)
+    short.length = 2
+    shorter = split.known.rows(split.known.interactions["position"].to_numpy() >= 4)
+    np.testing.assert_allclose(
+        short.score(users, split.known), short.score(users, shorter), rtol=1e-5
+    )
+
+
+def test_a_planted_later_event_changes_no_score(split):
+    """The data hold a marker behind every judged event: nothing that is fitted or scored may know of it."""
+    rows = ring().interactions.assign(user_id=lambda r: ring().user_ids[r["user"]])
+    rows["item_id"] = ring().item_ids[rows["item"]]
+    marker = pd.DataFrame({"user_id": ring().user_ids, "item_id": "i00", "position": 99})
+    frame = pd.concat([rows[["user_id", "item_id", "position"]], marker])
+    ds = Dataset.from_frames(frame, ring().items.reset_index())
+    last = ds.interactions.groupby("user").cumcount(ascending=False).to_numpy()
+    told = ds.rows(last >= 2)  # without the judged event and the marker
+    plain = SASRec(**SMALL, n_epochs=2).fit(split.known).score(np.arange(N_USERS))
+    np.testing.assert_array_equal(
+        SASRec(**SMALL, n_epochs=2).fit(told).score(np.arange(N_USERS)), plain
+    )
+
+
+@pytest.mark.parametrize("model", [SASRec(items="both"), HSTU(), GRU4Rec(loss="sampled")], ids=repr)
+def test_equal_rows_in_another_order_and_other_codes_train_the_same_model(model):
+    ds, users = ring(), np.arange(N_USERS)[::-1]
+    items = np.random.default_rng(1).permutation(N_ITEMS)
+    model.set_params(**SMALL, n_epochs=3)
+    one, two = (
+        clone(model).fit(d).score(np.arange(N_USERS)) for d in (ds, ds.in_order(users, items))
+    )
+    np.testing.assert_allclose(two, one[np.ix_(users, items)], rtol=1e-4, atol=1e-5)
+    assert one.std() > 0.01
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_saved_model_scores_the_same(model, fitted, split, tmp_path):
+    fitted[model].save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    users = np.arange(N_USERS)
+    np.testing.assert_array_equal(
+        again.score(users, split.known), fitted[model].score(users, split.known)
+    )
+    states, vectors = again.factors()
+    np.testing.assert_allclose(states @ vectors.T, fitted[model].score(users), atol=1e-5)
+
+
+def test_a_killed_fit_goes_on_to_the_same_bits(split, tmp_path, monkeypatch):
+    settings = {**SMALL, "dropout": 0.2, "n_epochs": 5}
+    whole = SASRec(**settings).fit(split.train, split.valid)
+    asked, value = [], Validation.value_of
+
+    def killed(self, score):
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return value(self, score)
+
+    broken = SASRec(**settings, checkpoint=tmp_path / "kept")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Validation, "value_of", killed)
+        broken.fit(split.train, split.valid)
+    assert not broken.fitted
+    broken.fit(split.train, split.valid)
+    assert broken.learning_ == whole.learning_
+    np.testing.assert_array_equal(broken.score(np.arange(N_USERS)), whole.score(np.arange(N_USERS)))
+
+
+def test_an_item_is_known_by_its_text(split):
+    ds = ring()
+    used = ds.interactions["item"].to_numpy() != 5
+    train = ds.rows(used)  # nobody has used item 5
+    model = SASRec(**SMALL, n_epochs=3, items="text").fit(train)
+    scores = model.score(np.arange(N_USERS))
+    assert scores[:, 5].std() > 0.01
+    new = pd.DataFrame(
+        {"item_id": ["n1", "n2"], "title": [ds.items["title"].iloc[5], "part 3 of the tale"]}
+    )
+    more = model.with_items(new).score(np.arange(N_USERS))
+    np.testing.assert_allclose(more[:, :N_ITEMS], scores, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(more[:, N_ITEMS:], scores[:, [5, 3]], rtol=1e-4, atol=1e-5)
+    free = SASRec(**SMALL, n_epochs=3).fit(train)
+    assert not hasattr(free, "with_items")
+    assert (
+        free.score(np.arange(N_USERS)).argmin(1) == 5
+    ).all()  # what is known of no row stands below
+
+
+def test_what_the_models_say_that_they_read():
+    assert str(make("sasrec").reads()) == "ids"
+    assert str(make("sasrec[items=both]").reads()) == "ids, text"
+    text = make("gru4rec[items=text]")
+    assert str(text.reads()) == "text" and text.reads().language and text.needs_text
+    assert make("hstu[start=text]").reads().language
+
+
+def test_the_epochs_found_are_those_of_the_refit(split):
+    model = SASRec(**SMALL, n_epochs=9, patience=2).fit(split.train, split.valid)
+    values = [epoch["value"] for epoch in model.learning_]
+    assert model.chosen() == {"n_epochs": 1 + int(np.argmax(values))}
+    assert len(values) == min(9, 1 + int(np.argmax(values)) + 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"items": "words"}, "one of free, text, both"),
+        ({"loss": "hinge"}, "one of auto"),
+        ({"positions": "sine"}, "one of rope"),
+        ({"width": 10, "n_heads": 4}, "two times the heads"),
+        ({"dropout": 1.5}, "from 0 to 1"),
+        ({"items": "text", "start": "text"}, "without free vectors"),
+        ({"length": 0}, "at least 1"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_one_line(settings, words, split):
+    with pytest.raises(InputError, match=words):
+        SASRec(**settings).fit(split.train)
+
+
+def frame_of(rows: list[tuple[str, str, int]]) -> Dataset:
+    return Dataset.from_frames(pd.DataFrame(rows, columns=["user_id", "item_id", "position"]))
+
+
+def test_data_without_a_second_event_are_refused_and_single_events_are_no_trouble():
+    with pytest.raises(InputError, match="two events"):
+        SASRec(**SMALL).fit(frame_of([("a", "x", 0), ("b", "y", 0)]))
+    ds = frame_of([("a", "x", 0), ("a", "y", 1), ("a", "x", 2), ("b", "x", 0)])
+    scores = SASRec(**SMALL, n_epochs=2).fit(ds).score(np.arange(2), ds.rows(np.array([0, 1])))
+    assert np.isfinite(scores).all()
+    # a user of whom nothing is told gets what most events are of
+    assert scores[1].tolist() == pytest.approx([1e-9, 1e-9 / 3])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_catalogue_of_one_item_and_a_very_long_history(model):
+    one = frame_of([("a", "x", 0), ("a", "x", 5), ("b", "x", 5)])
+    assert model(**SMALL, n_epochs=1).fit(one).score(np.arange(2)).shape == (2, 1)
+    long = frame_of([("a", f"i{t % 7}", t) for t in range(100_000)] + [("b", "i1", 0)])
+    settings = {**SMALL, "batch_size": 512, "n_epochs": 1, "lr": 0.01}
+    fitted = model(**settings).fit(long)
+    assert top_k(fitted, np.array([0]), k=1)[0, 0] == 100_000 % 7
