@@ -340,7 +340,7 @@ def ways_of(bench: Bench, wordings: list[str]) -> dict[str, Way]:
     ways: dict[str, Way] = {"filter": Filter(), "history": Edited(text=bench.text)}
     for wording in wordings:
         name = "decoder" if wording == "plain" else f"decoder, {wording}"
-        ways[name] = Asked(template=wording, text=bench.text, thing=thing)
+        ways[name] = Asked(template=wording, text=bench.text, thing=thing, dtype="bfloat16")
     return ways
 
 
@@ -419,7 +419,7 @@ def write(output: Path, benches: list[Bench], n_items: int) -> None:
                 }
                 for b in benches
             ],
-            "language_model": "SmolLM2-135M-Instruct, 135M, as it is; all-MiniLM-L6-v2 for the edit",
+            "language_model": "SmolLM2-135M-Instruct, 135M, as it is, bfloat16; all-MiniLM-L6-v2 for the edit",
             "base": "ease, untuned",
             "items": f"the {n_items} most used",
             "price": f"weights cost at most {PRICE:.0%} of NDCG@{K} on the validation part",

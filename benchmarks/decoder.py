@@ -4,8 +4,9 @@
     RECNB_DATA=folder python benchmarks/decoder.py --model Qwen/Qwen2.5-0.5B-Instruct --device cuda --dtype bfloat16
 
 Each user has a history of 20 titles and 100 candidates (real titles; MovieLens-100K where its folder is there, else the
-grocery catalogue). Two questions: *likelihood*, log p of the title as the assistant's turn, and *label*, log p of
-Yes and No after the candidate stands in the prompt.
+grocery catalogue). Three questions: *likelihood*, log p of the title as the assistant's turn; *label*, log p of Yes and
+No, the candidate in the assistant's turn (the usual wording of `lm_yes`); *label, in the question*, the candidate in
+the user's turn, so that what closes the turn stands behind it and is read for each.
 
 ours: the history once, candidates as trees in rows, the head only where it is asked (`recnb.encoders.decoder`).
 plain: a prompt a candidate, in batches of 16 padded to the longest of the batch, logits of all places.
@@ -18,8 +19,8 @@ user's candidates (then scaled: every candidate costs a prompt); every form's nu
 
 `share` is the arithmetic that a form needs (2 operations a weight and token read, embeddings apart, the head
 where it runs) over what the device does in a large matrix product of the same number format. The last line is
-`ratio: X`: seconds a user of the plain loop over ours, the smaller of the two questions. Where the format is float32,
-the shared pass runs in bfloat16 and int8 besides: seconds, and how far the numbers move.
+`ratio: X`: seconds a user of the plain loop over ours, the smaller of likelihood and label. Where the format is
+float32, the shared pass runs in bfloat16 and int8 besides: seconds, and how far the numbers move.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ import numpy as np
 HISTORY, CANDIDATES, BATCH = 20, 100, 16
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1.0, "int8": 1.0}  # nats
 LABELS = ("Yes", "No")
+QUESTIONS = ("likelihood", "label", "label, in the question")
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Case:
 
 
 def people(decoder: Any, data: str, n: int, seed: int) -> list[dict[str, Case]]:
-    """Prompts of some users for both questions, by the templates `plain` of the package."""
+    """Prompts of some users for all questions, by templates of the package."""
     from recnb import load
     from recnb.models.common.histories import Histories
     from recnb.models.language.prompt import Prompts
@@ -63,9 +65,9 @@ def people(decoder: Any, data: str, n: int, seed: int) -> list[dict[str, Case]]:
     ds = load(data)
     titles = ds.items["title"].astype(str).tolist()
     thing = "film" if data == "ml-100k" else "product"
-    ask, judge = (
-        Prompts(decoder, open_template("plain", kind), titles, thing)
-        for kind in ("title", "answer")
+    ask, judge, inside = (
+        Prompts(decoder, open_template(name, kind), titles, thing)
+        for name, kind in (("plain", "title"), ("turn", "answer"), ("plain", "answer"))
     )
     histories = Histories.of(ds)
     enough = np.flatnonzero(np.diff(histories.start) >= HISTORY)
@@ -75,28 +77,35 @@ def people(decoder: Any, data: str, n: int, seed: int) -> list[dict[str, Case]]:
         told = histories.last(int(user), HISTORY)
         others = np.setdiff1d(np.arange(len(titles)), told.items)
         codes = rng.choice(others, CANDIDATES, replace=False)
-        likelihood, label = ask.for_titles([told], [codes]), judge.about_items([told], [codes])
-        found = {
-            "likelihood": Case(likelihood[0][0], likelihood[1][0]),
-            "label": Case(label[0][0], label[1][0]),
-        }
+        asked = (
+            ask.for_titles([told], [codes]),
+            judge.about_items([told], [codes]),
+            inside.about_items([told], [codes]),
+        )
+        found = {name: Case(p[0], rests[0]) for name, (p, rests) in zip(QUESTIONS, asked)}
         out.append(with_ids(decoder, found))
     return out
 
 
 def with_ids(decoder: Any, found: dict[str, Case]) -> dict[str, Case]:
     """The prompts' token ids, for the loops."""
-    answers = decoder.tokens.answers(LABELS)
     for name, case in found.items():
+        answers = decoder.tokens.endings(labels_of(case))
         (beginning,) = decoder.tokens.beginnings([case.prefix])
         space = " " * (len(case.prefix) - len(case.prefix.rstrip(" ")))
-        ends = decoder.tokens.endings([space + rest for rest in case.rests])
+        ends = decoder.tokens.endings([(space + rest).rstrip(" ") for rest in case.rests])
         if name == "likelihood":
             case.rows, case.scored = [beginning + end for end in ends], [len(end) for end in ends]
         else:  # one prompt a candidate: both labels are read off its last place
             assert all(len(answer) == 1 for answer in answers)
             case.rows, case.scored = [beginning + end for end in ends], [1] * len(ends)
     return found
+
+
+def labels_of(case: Case) -> list[str]:
+    """The answer words as they stand behind a candidate, with the space that belongs to them."""
+    rest = case.rests[0]
+    return [" " * (len(rest) - len(rest.rstrip(" "))) + label for label in LABELS]
 
 
 def ours(decoder: Any, name: str, case: Case) -> np.ndarray:
@@ -110,7 +119,7 @@ def loop(decoder: Any, name: str, case: Case, strict: bool) -> np.ndarray:
     import torch
 
     network = decoder.network
-    labels = [answer[0] for answer in decoder.tokens.answers(LABELS)]
+    labels = [answer[0] for answer in decoder.tokens.endings(labels_of(case))]
     order = np.arange(len(case.rows))
     if strict:
         order = np.argsort([-len(row) for row in case.rows], kind="stable")
@@ -136,7 +145,7 @@ def loop(decoder: Any, name: str, case: Case, strict: bool) -> np.ndarray:
             ).logits.float()
             for place, (k, row) in enumerate(zip(part, rows)):
                 end = logits.shape[1] if strict else len(row)
-                if name == "label":
+                if name != "likelihood":
                     out[k] = logits[place, end - 1].log_softmax(dim=-1)[labels].cpu().numpy()
                     continue
                 n = case.scored[k]
@@ -163,7 +172,7 @@ def operations(decoder: Any, name: str, case: Case, form: str) -> float:
         n = len(beginning)
         ends = [row[n:] for row in case.rows]
         scored = case.scored
-        if name == "label":
+        if name != "likelihood":
             ends, scored = [[*end, 0] for end in ends], [1] * len(ends)
         packed = pack(ends, n, scored)
         read, headed = n + packed.n_tokens, len(np.unique(packed.sources))
@@ -320,10 +329,10 @@ def main() -> None:
     rows = measure(decoder, users, args.plain_users, args.plain_candidates)
     for row in rows:
         assert row["largest_difference"] <= TOLERANCE[decoder.precision], row
-    print(f"{'question':12}{'form':8}{'s a user':>10}{'to ours':>9}{'difference':>12}{'share':>7}")
+    print(f"{'question':24}{'form':8}{'s a user':>10}{'to ours':>9}{'difference':>12}{'share':>7}")
     for row in rows:
         print(
-            f"{row['question']:12}{row['form']:8}{row['seconds_per_user']:10.2f}"
+            f"{row['question']:24}{row['form']:8}{row['seconds_per_user']:10.2f}"
             f"{row['to_ours']:9.1f}{row['largest_difference']:12.1e}{row['share']:7.2f}"
         )
     plain = {row["question"]: row["to_ours"] for row in rows if row["form"] == "plain"}
@@ -351,7 +360,7 @@ def main() -> None:
         "formats": precisions(args, decoder, users) if decoder.precision == "float32" else [],
         "to_plain": plain,
         "to_strict": strict,
-        "ratio": min(plain.values()),
+        "ratio": min(plain["likelihood"], plain["label"]),
     }
     output = Path(args.output)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ look over those at the interval that holds at every look.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -219,20 +220,26 @@ def interleaved(world: World, trials: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--part", help="only this one; finished parts are kept")
     parser.add_argument("--output", type=Path, default=Path("results") / "experiments.json")
     asked = parser.parse_args()
-    start = time.process_time()
-    records: list[dict[str, Any]] = []
+    before = json.loads(asked.output.read_text(encoding="utf-8")) if asked.output.is_file() else {}
+    records: list[dict[str, Any]] = before.get("records", [])
+    finished: list[str] = before.get("finished", [])
+    start = time.process_time() - before.get("processor_seconds", 0.0)
     world = generate("video", n_users=2000, n_items=100, seed=SEED)
-    parts = (
-        lambda: peeking(asked.trials),
-        lambda: variance_reduction(asked.trials // 4),
-        lambda: errors(asked.trials),
-        lambda: interleaved(world, asked.trials * 3 // 20),
-    )
-    for part in parts:
+    parts = {
+        "peeking": lambda: peeking(asked.trials),
+        "CUPED": lambda: variance_reduction(asked.trials // 4),
+        "errors": lambda: errors(asked.trials),
+        "interleaving": lambda: interleaved(world, asked.trials * 3 // 20),
+    }
+    for name, part in parts.items():
+        if name in finished or (asked.part and name != asked.part):
+            continue
         new = part()
         records += new
+        finished.append(name)
         for r in new:
             print(f"{r['metric']:18} {r['group']:32} {r['model']:24} {r['value']:.4f}", flush=True)
         write_json(
@@ -245,10 +252,13 @@ def main() -> None:
                 "device": "cpu",
                 "versions": versions(),
                 "date": datetime.now(UTC).date().isoformat(),
+                "finished": finished,
                 "records": records,
             },
         )
     found = {r["model"]: r["value"] for r in records if r["group"] == "effect 0%"}
+    if not found:
+        return
     print(f"written to {asked.output}")
     floor = max(found["always valid, daily"], 1 / asked.trials)
     print(f"ratio: {found['one look, daily'] / floor:.1f}")

@@ -8,19 +8,21 @@ TALLRec on MovieLens-100K, rebuilt (1,000 test rows of 16 people). `ml-100k`: th
 whom are tested on their last five ratings; nobody stands in two parts. `bookcrossing`: explicit ratings of
 Book-Crossing, 8 and above is liked, 240 people; it has no times, so a hash orders a person's books.
 
-Arms, the cheap ones first. Without training: the share of liked items in the history, popularity, the like-rate of the
-item, like-rate and share together (the last three read all other people's ratings). From shots: logistic regression on
-what a frozen encoder or a frozen decoder makes of history and target; the two tower and the pair model, which predict
-ratings of 0 and 1 from the same shots. A decoder of 135M parameters that answers yes or
-no: without examples (`zero`), less what it answers without a history (`zero_less_prior`), with the shots in its prompt
-(`in_context`), tuned on them by LoRA (`lora`); and each of these beside the share of liked items, by a logistic
-regression of two numbers fitted on the validation rows (`…+share`).
+Arms, the cheap ones first. Without training: the share of liked items in the history, popularity, the like-rate of
+the item, like-rate and share together (the last three read all other people's ratings). From shots: logistic
+regression on what a frozen encoder or a frozen decoder makes of history and target; on like-rate, popularity and
+share, without (`rates`) and with (`rates_text`) the encoder's likenesses: these two read all other people's ratings;
+the two tower and the pair model, which predict ratings of 0 and 1 from the same shots, and the tagger, which marks
+liked ones among drawn ones. A decoder of 135M parameters that answers yes or no: without examples (`zero`), less what
+it answers without a history (`zero_less_prior`), with the shots in its prompt (`in_context`), tuned on them by LoRA
+(`lora`); and each of these beside the share of liked items, by a logistic regression of two numbers fitted on the
+validation rows (`…+share`).
 
-Shots are drawn from the training rows, a draw a seed. Test rows are the same for all arms; `--test-rows` thins them for
-all. Every finished (set, arm, shots, draw) is kept in `.benchmarks/few_shots` and not computed again; results go to
-`results/few_shots.json` after each. AUC is pooled over rows, the mean over draws; intervals resample people, the
-draws staying together. `auc_within_user` is the mean over people with both answers: who likes
-more films than others says nothing there.
+Shots are drawn from the training rows, a draw a seed. `--test-rows` thins the test rows by a hash, for arms that take
+seconds a row: each record says its rows, and its differences are on these. Every finished (set, arm, shots, draw) is
+kept in `.benchmarks/few_shots` and not computed again; results go to `results/few_shots.json` after each. AUC is
+pooled over rows, the mean over draws; intervals resample people, the draws staying together. `auc_within_user` is the
+mean over people with both answers: who likes more films than others says nothing there.
 """
 
 from __future__ import annotations
@@ -64,6 +66,8 @@ SHOTS = ("4", "16", "64", "256", "all")
 PEOPLE = (100, 240)  # of valid and test
 VALID_ROWS = 100  # that choose an epoch and the weight of a sum
 IN_CONTEXT = ("4", "16")  # more do not fit
+AT_ONCE = 50  # people whose rows are described at a time
+LORA_LAYERS = 10  # the highest ones: steps need no gradients of the other 20
 DRAWS = 1000  # of the bootstrap
 KEPT = Path(".benchmarks") / "few_shots"
 OUTPUT = Path("results") / "few_shots.json"
@@ -210,10 +214,54 @@ def regression(encoder: str | None) -> Callable[..., np.ndarray]:
     return scores
 
 
-def judge_of(s: FewShots, template: str = "plain") -> Prompts:
+def rates(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
+    """Log-odds of the history's share and of the item's like-rate, and the log of its popularity."""
+    people = rows["user_id"].unique()
+    if len(people) > AT_ONCE:  # popularity is that among the others: some must be left
+        out = np.empty((len(rows), 3))
+        for some in np.array_split(people, -(-len(people) // AT_ONCE)):
+            mine = rows["user_id"].isin(some).to_numpy()
+            out[mine] = rates(s, rows[mine])
+        return out
+    asked = rows.assign(part="test")
+    both = pd.concat([asked, s.rows[s.rows["part"] != "train"].assign(part="valid")])
+    found = untrained_scores(both, s.ratings, s.liked_above)
+    rate = found["like_rate"].clip(1e-3, 1 - 1e-3)
+    of_item = np.log(rate / (1 - rate))
+    share = found["both"] - of_item  # `both` is the sum of the two log-odds
+    return np.column_stack([share, of_item, np.log1p(found["popularity"])])
+
+
+def rated(with_text: bool) -> Callable[..., np.ndarray]:
+    """A regression on what other people's ratings say, with or without the text's likenesses."""
+
+    def scores(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
+        train, valid = s.shots(shots, draw), s.part("valid")
+        if train["liked"].nunique() < 2:
+            return np.zeros(len(rows))
+        parts = [rates(s, r) for r in (train, valid, rows)]
+        if with_text:
+            vectors = s.__dict__.setdefault("_vectors_None", vectors_of(s, None))
+            more = [features(s, vectors, r, False)[:, 1:] for r in (train, valid, rows)]
+            parts = [np.column_stack(two) for two in zip(parts, more)]
+        scale = StandardScaler().fit(parts[0])
+        x, v, t = map(scale.transform, parts)
+        best, out = -np.inf, np.zeros(len(rows))
+        for c in (1e-3, 1e-2, 1e-1, 1.0):
+            model = LogisticRegression(C=c, max_iter=500).fit(x, train["liked"])
+            value = roc_auc_score(valid["liked"], model.decision_function(v))
+            if value > best:
+                best, out = value, model.decision_function(t)
+        return out
+
+    return scores
+
+
+def judge_of(s: FewShots, template: str = "plain", dtype: str = "bfloat16") -> Prompts:
     from recnb.encoders.decoder import Decoder
 
-    held = s.__dict__.setdefault("_decoder", Decoder())
+    held = Decoder(dtype=dtype)  # the network behind it is shared
+    s.__dict__.setdefault(f"_{dtype}", held.network)
     return Prompts(held, open_template(template, "answer"), s.titles.tolist(), s.thing)
 
 
@@ -265,12 +313,14 @@ def lora(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
     from recnb.models.language.tuned.network import fit_answers, with_network
     from recnb.models.language.tuned.recipe import Recipe
 
-    prompts = judge_of(s)
-    recipe = Recipe(method="lora", n_epochs=5, patience=2, pairs_per_step=16, seed=draw)
-    valid = s.questions(s.part("valid").iloc[:VALID_ROWS])
+    prompts = judge_of(s, dtype="float32")
+    recipe = Recipe(
+        method="lora", n_layers=LORA_LAYERS, n_epochs=3, patience=1, pairs_per_step=16, seed=draw
+    )
+    valid = s.questions(s.part("valid").iloc[: VALID_ROWS // 2])
     questions = s.questions(s.shots(shots, draw))
     network, _ = fit_answers(prompts, questions, valid, recipe, s.name)
-    tuned = judge_of(s)
+    tuned = judge_of(s, dtype="float32")
     tuned.decoder = with_network(prompts.decoder, network.network)
     return odds(tuned, s.questions(rows))
 
@@ -314,7 +364,8 @@ def recommender(name: str, **settings: Any) -> Callable[..., np.ndarray]:
 
         drawn = s.shots(shots, draw)
         train, history = as_datasets(s, drawn, rows)
-        model = make(name, seed=draw, **settings).fit(train)
+        most = {"users_per_epoch": min(400, len(drawn))} if name in ("pair", "tagger") else {}
+        model = make(name, seed=draw, **settings, **most).fit(train)
         users = len(drawn) + np.arange(len(rows))
         items = np.array([[s.codes[item]] for item in rows["item_id"]])
         return score_candidates(model, users, items, history)[:, 0]
@@ -331,8 +382,11 @@ ARMS: dict[str, Callable[..., np.ndarray]] = {
     "zero_less_prior": zero_less_prior,
     "zero_groups": zero_groups,
     "decoder_states": regression("smollm2-135m-instruct"),
+    "rates": rated(with_text=False),
+    "rates_text": rated(with_text=True),
     "two_tower": recommender("text_dot", loss="mse"),
     "pair": recommender("pair", target="rating", n_targets=1),
+    "tagger": recommender("tagger", n_targets=1),
     "in_context": in_context,
     "lora": lora,
 }
@@ -382,6 +436,9 @@ def one_piece(s: FewShots, arm: str, shots: str, draw: int, rows: pd.DataFrame) 
 def beside_share(s: FewShots, arm: str, shots: str, draw: int) -> tuple[np.ndarray, np.ndarray]:
     """Test scores of an arm alone, and of its sum with the share, fitted on validation rows."""
     valid, test = s.part("valid").iloc[:VALID_ROWS], s.part("test")
+    if arm not in SUMS:
+        scores = kept_scores(s, arm, shots, draw, test)
+        return scores, scores
     # one call: what is tuned is tuned once
     both = kept_scores(s, arm, shots, draw, pd.concat([valid, test], ignore_index=True))
     share = np.array([np.mean(h) for h in [*valid["history_liked"], *test["history_liked"]]])
@@ -517,7 +574,8 @@ def write(output: Path, sets: list[FewShots], records: list[dict[str, Any]]) -> 
     if output.is_file():
         held = json.loads(output.read_text(encoding="utf-8")).get("sets", {})
     about = {
-        s.name: {
+        s.name: held.get(s.name)
+        or {
             "rows": s.rows["part"].value_counts().to_dict(),
             "users": {p: int(s.part(p)["user_id"].nunique()) for p in ("train", "valid", "test")},
             "liked": float(s.part("test")["liked"].mean()),
@@ -529,10 +587,10 @@ def write(output: Path, sets: list[FewShots], records: list[dict[str, Any]]) -> 
         {
             "benchmark": "few shots: will this person like this item",
             "data": "MovieLens-100K (twice), Book-Crossing",
-            "sets": {**held, **about},
+            "sets": held | about,
             "language_models": {
                 "text": "all-MiniLM-L6-v2, 22M, frozen",
-                "others": "SmolLM2-135M-Instruct",
+                "others": "SmolLM2-135M-Instruct; tuned in float32, asked as it is in bfloat16",
             },
             "interval": f"95 % percentile bootstrap over the test users, {DRAWS:,} draws; draws of shots together",
             "device": "cpu",

@@ -98,7 +98,7 @@ def main() -> None:
                 print(f"{name} {part}: {seconds:.0f} s", flush=True)
             held = json.loads(file.read_text(encoding="utf-8"))
             head = {"model": name, "study": part.split(" ")[0], "data": told.data}
-            records += [{**head, **row} for row in held["rows"]]
+            records += [{**head, "metric": row.pop("measure"), **row} for row in held["rows"]]
             write(told.output, ds, split, questions, records)
         if name == "lm_yes":
             records += calibration(told.data, settings, split)
@@ -114,7 +114,7 @@ def calibration(data: str, settings: dict[str, Any], split: splits.Split) -> lis
     found = json.loads(file.read_text(encoding="utf-8"))
     head = {"model": "lm_yes", "study": "calibration", "data": data, "n_rows": found["n"]}
     return [
-        {**head, "measure": "ece", "template": when, "value": found[when]}
+        {**head, "metric": "ece", "template": when, "value": found[when]}
         for when in ("before", "after")
     ]
 

@@ -7,7 +7,8 @@ loopback; beside it, in the same run and with the same load, what a tutorial wou
 multiplies a user's vector with all items in PyTorch for each request. Both log no feedback to compare like with like
 in nothing but the answer (the service writes its audit log and metrics as it always does). Load comes from this
 machine: so many connections, each asking again when it is answered. Three kinds of requests: users that the model
-knows, histories that are sent along, and free text with one pass of the encoder.
+knows, histories that are sent along, and free text with one pass of the encoder. The processor time that the server
+takes for a request stands beside, which a busy machine changes least.
 
 Writes `results/serving.json` with --record. The last line is `ratio: X`: requests a second for known users, ours over
 the tutorial's.
@@ -236,6 +237,13 @@ def memory(pid: int) -> float:
     return sum(p.memory_info().rss for p in [one, *one.children(recursive=True)]) / 1e6
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process and its children have used."""
+    one = psutil.Process(pid)
+    times = [p.cpu_times() for p in [one, *one.children(recursive=True)]]
+    return sum(t.user + t.system for t in times)
+
+
 def measured(
     name: str, command: list[str], port: int, ds: Dataset, arguments: argparse.Namespace
 ) -> dict[str, Any]:
@@ -247,11 +255,14 @@ def measured(
         for kind in ("known", "history", "text"):
             asyncio.run(load(port, kind, ds, 4, min(1.0, arguments.seconds)))  # warm
             for connections in arguments.connections:
+                worked = processor(pid)
                 row = asyncio.run(load(port, kind, ds, connections, arguments.seconds))
+                row["server_cpu_ms"] = 1000 * (processor(pid) - worked) / max(1, row["requests"])
                 rows.append({"server": name, **row})
                 print(
                     f"{name:10} {kind:8} {connections:4d} connections {row['per_second']:9,.0f}/s "
-                    f"p50 {row['p50_ms']:7.1f} ms p99 {row['p99_ms']:7.1f} ms errors {row['errors']} "
+                    f"p50 {row['p50_ms']:7.1f} ms p99 {row['p99_ms']:7.1f} ms "
+                    f"processor {row['server_cpu_ms']:6.2f} ms errors {row['errors']} "
                     f"fallbacks {row['fallbacks']}",
                     flush=True,
                 )

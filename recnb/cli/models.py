@@ -19,7 +19,7 @@ def models(
     """Print the table of models, each asked for what it reads, needs and can.
 
     NAME\\[setting=value,…] sets, NAME@METHOD names a tuning method (text_dot@lora), A+B is a blend whose weight is set
-    on the validation part, A>B two stages: the best 100 items of A ranked by B, A*5 the mean of five fits. In quotes:
+    on the validation part, A>B two stages: the best items of A ranked by B, A*5 the mean of five fits. In quotes:
     a shell reads > as a file to write: `recnb models 'ease>text_dot@lora'` asks one of those.
     """
     import json

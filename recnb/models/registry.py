@@ -123,10 +123,10 @@ def make(name: str, **settings) -> Recommender:
     ----------
     name : str
         A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
-        ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best 100 of A ranked
-        by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of the blend or of the pair). ``A+B>C``
-        is ``(A+B)>C``. ``A*5`` is the mean of five fits of A from other seeds, ``A*[distil=True]5`` one model that has
-        learned from them.
+        ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best of A (100,
+        40 where B is a decoder) ranked by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of
+        the blend or of the pair). ``A+B>C`` is ``(A+B)>C``. ``A*5`` is the mean of five fits of A from other seeds,
+        ``A*[distil=True]5`` one model that has learned from them.
     **settings
         Arguments of the model; they win over those in the name.
 

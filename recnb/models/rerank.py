@@ -23,6 +23,7 @@ from recnb.recommender.blocks import top_k_rows
 
 WEIGHTS = tuple(round(0.1 * i, 1) for i in range(11))  # of the second stage
 _OFF = "so the second stage is switched off, and the lists are those of the first one alone"
+MANY = 100  # candidates of a user, and validation users, where a second model names no other number
 _CELLS = 2 * 10**7  # of one score matrix while the weight is chosen
 
 
@@ -35,16 +36,18 @@ class Rerank(Composed):
         Unfitted; it finds the candidates.
     second : Recommender
         Unfitted; it ranks them. One that has `score_candidates` is asked about them alone.
-    n : int
-        Candidates of a user, among the items that may be listed.
+    n : int, optional
+        Candidates of a user, among the items that may be listed; None: 100, or as many as the second model names
+        (`usual_candidates`: 40 of a decoder, which takes about a thousand times as long for one as an encoder's score).
     weight : float, optional
         Of the second score, from 0 (the first model alone; the second one is then not asked at all) to 1 (the second
         one alone). None: the value of :data:`WEIGHTS` that gives the highest NDCG@10 on `valid`, the lowest of
         equal ones; a half without `valid`.
     scale : {"zscore", "rank"}
         How both scores are brought to one scale among a user's candidates.
-    users : int
-        Validation users on which the weight is chosen where each pair costs; else 1,000.
+    users : int, optional
+        Validation users on which the weight is chosen where each pair costs; None: 100, or as many as the second model
+        names (`usual_users`). Where pairs cost nothing, 1,000.
     seed : int, optional
         Set on the models that have one.
 
@@ -65,10 +68,10 @@ class Rerank(Composed):
         self,
         first: Recommender,
         second: Recommender,
-        n: int = 100,
+        n: int | None = None,
         weight: float | None = None,
         scale: str = "zscore",
-        users: int = 100,
+        users: int | None = None,
         seed: int | None = None,
     ) -> None:
         self.first = first
@@ -98,6 +101,8 @@ class Rerank(Composed):
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         for name in ("n", "users"):
             value = getattr(self, name)
+            if value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name}={value!r}", mend="a whole number of at least 1")
         if self.scale not in SCALES:
@@ -118,13 +123,15 @@ class Rerank(Composed):
 
     def _choose(self, train: Dataset, valid: Dataset) -> float:
         costly = hasattr(self.parts()[1], "score_candidates")
-        validation = Validation.of(train, valid, self.users if costly else MOST_USERS, _CELLS)
+        usual: int = getattr(self.second, "usual_users", MANY)
+        asked = usual if self.users is None else self.users
+        validation = Validation.of(train, valid, asked if costly else MOST_USERS, _CELLS)
         users, barred = validation.users, validation.barred
         if not len(users):
             return 0.5
         if costly:
             note(
-                f"{self._called}: the weight is chosen on {len(users):,} validation users, at most {self.n} "
+                f"{self._called}: the weight is chosen on {len(users):,} validation users, at most {self.n_candidates} "
                 "candidates each"
             )
         scores, items = self._candidates(users, validation.allowed, barred, validation.told)
@@ -142,6 +149,12 @@ class Rerank(Composed):
         return WEIGHTS[best]
 
     @property
+    def n_candidates(self) -> int:
+        """Candidates of a user, the setting or what is usual for the second model."""
+        usual: int = getattr(self.second, "usual_candidates", MANY)
+        return usual if self.n is None else self.n
+
+    @property
     def _called(self) -> str:
         return f"{type(self.first).__name__}>{type(self.second).__name__}"
 
@@ -153,7 +166,7 @@ class Rerank(Composed):
     def chosen(self) -> dict[str, Any]:
         """The weight, the number of candidates, and what the parts have chosen."""
         first, second = (clone(m).set_params(**m.chosen()) for m in self.parts())
-        return {"n": self.n, "weight": self.weight_, "first": first, "second": second}
+        return {"n": self.n_candidates, "weight": self.weight_, "first": first, "second": second}
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)
@@ -205,7 +218,7 @@ class Rerank(Composed):
             open_[:, ~allowed] = -np.inf
         if barred is not None:
             open_[barred.nonzero()] = -np.inf
-        n = min(self.n, open_.shape[1])
+        n = min(self.n_candidates, open_.shape[1])
         by_user, by_item = hash_ids(self.user_ids_)[users], hash_ids(self.item_ids_)
         return scores, top_k_rows(open_, n, by_user, by_item)
 

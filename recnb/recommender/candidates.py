@@ -32,9 +32,13 @@ class CandidateScorer(Recommender):
     ----------
     pairs_per_block : int
         Pairs given to :meth:`_score_candidates` at once.
+    usual_candidates, usual_users : int
+        As a second stage: candidates of a user, and validation users who decide its weight, unless asked otherwise.
     """
 
     pairs_per_block = 4096
+    usual_candidates = 100
+    usual_users = 100
 
     def _score_candidates(
         self, users: np.ndarray, items: np.ndarray, history: Dataset | None

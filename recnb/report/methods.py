@@ -102,11 +102,21 @@ def facts(ev: Evaluation) -> list[tuple[str, str]]:
             "Interactions in train, valid, test",
             _join(split.get("interactions") or {}, ("train", "valid", "test")),
         ),
+        ("Judged", _judged(split) if protocol.get("next_event") else None),
         ("Protocol", _pairs(protocol)),
         ("Search", tuned(ev)),
         ("Versions", _pairs(ev.settings.get("versions") or {}, " ")),
     ]
     return [(name, str(value)) for name, value in out if value not in (None, "")]
+
+
+def _judged(split: Mapping[str, Any]) -> str:
+    """What is judged where every test event is the next one."""
+    events, users = split.get("judged_events", 0), split.get("judged_users", 0)
+    return (
+        f"{events:,} test events of {users:,} users, each with everything before it; a user's value is the mean over "
+        "the own events; nothing is fitted again between them"
+    )
 
 
 def _join(held: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

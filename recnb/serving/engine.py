@@ -174,7 +174,7 @@ class Engine:
         told = [
             (at, self._told(a))
             for at, a in enumerate(asks)
-            if self.serves_history and (a.history is not None or a.similar is not None)
+            if self.serves_history and (a.history is not None or self._scored(a.similar))
         ]
         told = [(at, codes) for at, codes in told if len(codes)]
         if told:
@@ -192,6 +192,10 @@ class Engine:
         return np.array(
             [c if c < scored else int(standings[c - first].codes[0]) for c in codes], np.int64
         )
+
+    def _scored(self, code: int | None) -> bool:
+        """Whether the model itself knows an item; what is like a new one, its text tells better."""
+        return code is not None and code < self._n_scored()
 
     def _n_scored(self) -> int:
         return len(self.model.item_ids_)

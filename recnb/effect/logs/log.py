@@ -186,8 +186,10 @@ class Log:
         return replace(self, table=table, notes=self.notes + ((note,) if note else ()))
 
     def rows(self, kept: np.ndarray, name: str | None = None) -> Log:
-        """The log of some rows, over the same items and contexts."""
-        table = self.table[np.asarray(kept)].reset_index(drop=True)
+        """The log of some rows (a mask, or row numbers), over the same items and contexts."""
+        chosen = np.asarray(kept)
+        at = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        table = self.table.iloc[at].reset_index(drop=True)
         if not len(table):
             raise InputError(f"no row of {self.name} is left", mend="keep at least one")
         return replace(self, table=table, name=name or self.name)

@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "questions": ["Question", "from_later", "from_rows"],
         "sensitivity": ["Judged", "order", "position_bias", "wording"],
         "templates": ["Template", "open_template", "template_names"],
+        "tuned.network": ["fit_answers", "with_network"],
+        "tuned.recipe": ["Recipe"],
     },
 )
 
@@ -34,3 +36,6 @@ if TYPE_CHECKING:
     from recnb.models.language.templates import Template as Template
     from recnb.models.language.templates import open_template as open_template
     from recnb.models.language.templates import template_names as template_names
+    from recnb.models.language.tuned.network import fit_answers as fit_answers
+    from recnb.models.language.tuned.network import with_network as with_network
+    from recnb.models.language.tuned.recipe import Recipe as Recipe

@@ -73,7 +73,7 @@ class LMYes(LanguageJudge):
     def __init__(
         self,
         decoder: str = "smollm2-135m-instruct",
-        template: str = "plain",
+        template: str = "turn",
         text: Text | None = None,
         thing: str = "item",
         instruction: str = "",

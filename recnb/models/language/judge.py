@@ -58,6 +58,8 @@ class LanguageJudge(CandidateScorer):
     needs_text = True
     uses_history = True
     kind = "answer"  # of its templates
+    usual_candidates = 40  # each takes tens of milliseconds on a CPU
+    usual_users = 40
 
     decoder: str
     template: str

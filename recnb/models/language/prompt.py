@@ -90,8 +90,9 @@ class Prompts:
             "liked": ", ".join(t for t, good in zip(titles, liked) if good),
             "disliked": ", ".join(t for t, good in zip(titles, liked) if not good),
         }
-        text = self.template.filled({**self.words, **history, **values})
-        return self.decoder.chat(text, self.template.system or None)
+        words = {**self.words, **history, **values}
+        text = self.template.filled(words)
+        return self.decoder.chat(text, self.template.system or None) + self.template.begun(words)
 
     def about_items(
         self, told: Sequence[Told], candidates: Sequence[np.ndarray]

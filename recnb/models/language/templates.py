@@ -24,7 +24,7 @@ FIELDS = (
     "wish",
 )
 _LINE = ("title", "opinion")  # fields of a line of the history
-_KEYS = ("line", "plain", "liked", "disliked", "answers", "system")
+_KEYS = ("line", "plain", "liked", "disliked", "answers", "system", "reply")
 _FIELD = re.compile(r"\{([^{}\n]*)\}")
 
 
@@ -55,6 +55,10 @@ class Template:
         The words for yes and for no.
     system : str
         What a chat says of the model itself; empty for nothing.
+    reply : str
+        What the model's own turn begins with, the answer behind it; empty for nothing. Where the ``{item}`` stands here
+        and not in the text, the candidates share what closes the question too: with short titles that is half of what
+        is read for each.
 
     Notes
     -----
@@ -71,6 +75,7 @@ class Template:
     disliked: str = "disliked"
     answers: tuple[str, str] = ("Yes", "No")
     system: str = ""
+    reply: str = ""
 
     @classmethod
     def parse(cls, written: str, kind: str, name: str, file: str | None = None) -> Template:
@@ -104,8 +109,13 @@ class Template:
         return out
 
     def _check(self, file: str | None) -> None:
-        held = _FIELD.findall(self.text)
-        for known, text in ((FIELDS, self.text), (_LINE, self.line), (_LINE, self.plain)):
+        held = _FIELD.findall(f"{self.text}\n{self.reply}")
+        for known, text in (
+            (FIELDS, self.text),
+            (FIELDS, self.reply),
+            (_LINE, self.line),
+            (_LINE, self.plain),
+        ):
             for field in _FIELD.findall(text):
                 if field not in known:
                     raise _error(f"has a field {{{field}}}", file, f"use {_braced(known)}")
@@ -140,6 +150,10 @@ class Template:
             if not fields or any(values.get(field) for field in fields):
                 lines.append(_FIELD.sub(lambda m: values.get(m[1], ""), line))
         return "\n".join(lines)
+
+    def begun(self, values: Mapping[str, str]) -> str:
+        """What the model's turn begins with, a space behind it; empty where it begins with the answer."""
+        return self.reply and _FIELD.sub(lambda m: values.get(m[1], ""), self.reply) + " "
 
     def told(self, title: str, liked: bool | None) -> str:
         """One line of the history; `liked` is None where no opinion is known."""

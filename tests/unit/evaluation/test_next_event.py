@@ -160,6 +160,8 @@ def test_what_is_written_can_be_counted_again(tmp_path):
     first = again.lists_for(user)
     assert first.lists["rank"].tolist() == list(range(1, len(first.lists) + 1))
     assert json.loads((tmp_path / "run.json").read_text())["protocol"]["next_event"] is True
+    page = ev.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{len(targets):,} test events of {len(by_user):,} users" in page
 
 
 def test_kept_work_and_searches_know_the_protocol(tmp_path):
@@ -174,6 +176,8 @@ def test_kept_work_and_searches_know_the_protocol(tmp_path):
     assert DiskStore(tmp_path, split, plain).get("transitions", make("transitions"), 0) is None
     found = search(make("transitions"), split, trials=4, protocol=NEXT)
     values = [trial.value for trial in found.searched.trials]
+    few = search(make("transitions"), split, trials=1, protocol=NEXT, users=3)
+    assert few.searched.trials[0].value != values[0]  # three users are not all
     inner = evaluate({"given": make("transitions")}, split.inner, NEXT).table()
     assert values[0] == pytest.approx(inner["value"].iloc[0]) and max(values) > 0
 

@@ -178,7 +178,7 @@ def test_new_items_join_the_candidates(ds):
 def test_names():
     model = make("ease[l2=7.0]>tfidf[way=mean]")
     assert isinstance(model, Rerank) and model.first.l2 == 7.0 and model.second.way == "mean"
-    assert (model.n, model.weight) == (100, None)
+    assert (model.n, model.n_candidates, model.weight) == (None, 100, None)
     assert make("ease>[n=20,weight=0.5]tfidf").get_params(deep=False) | {
         "first": 0,
         "second": 0,
@@ -188,7 +188,7 @@ def test_names():
         "n": 20,
         "weight": 0.5,
         "scale": "zscore",
-        "users": 100,
+        "users": None,
         "seed": None,
     }
     assert type(make("ease+tfidf>popularity").first).__name__ == "Blend"
@@ -289,3 +289,19 @@ def test_the_second_stage_never_sees_test_rows(ds):
     evaluate({"e": Rerank(EASE(), Spy(), n=5)}, split, Protocol(k=3))
     tested = set(zip(split.test.interactions["user"], split.test.interactions["item"]))
     assert len(seen) == 2 and not any(rows & tested for rows in seen)
+
+
+def test_a_costly_second_model_says_how_many_it_is_usually_asked(ds):
+    class Slow(Tastes):
+        usual_candidates, usual_users = 4, 3
+
+    said: list[str] = []
+    split = splits.user_time(ds)
+    with listening(said=said.append):
+        model = Rerank(EASE(), Slow()).fit(split.train, split.valid)
+    assert model.candidates(np.arange(3)).shape == (3, 4)
+    assert any("3 validation users, at most 4 candidates" in line for line in said)
+    assert model.chosen()["n"] == 4
+    assert Rerank(EASE(), Slow(), n=6).n_candidates == 6
+    assert Rerank(EASE(), TfIdf()).n_candidates == 100
+    assert make("ease>lm_yes").n_candidates == 40

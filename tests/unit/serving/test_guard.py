@@ -114,7 +114,7 @@ def test_every_field_has_a_limit(served, what):
     [
         (b"{", 422),
         (b'{"user": "\\ud800"}', 422),
-        (b"\xff\xfe", 400),
+        (b"\xff\xfe", 422),
         (b"[" * 100_000, 400),
         (b'{"text": "' + b"a" * 600_000 + b'"}', 413),
     ],

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from recnb.encoders.decoder import pack_sequence
 from recnb.encoders.decoder.network import Network, open_network
+from recnb.encoders.decoder.prompts import answers_only
 from recnb.errors import InputError
 from recnb.models.language.prompt import Prompts
 from recnb.models.language.questions import Question
@@ -52,18 +53,16 @@ class Lesson:
 
 def lessons(prompts: Prompts, questions: Sequence[Question]) -> list[Lesson]:
     """Questions as a step of training reads them."""
-    tokens = prompts.decoder.tokens
     told, items = [q.told for q in questions], [q.items for q in questions]
-    prefixes, suffixes = prompts.about_items(told, items)
-    beginnings, answers = tokens.beginnings(prefixes), tokens.answers(prompts.template.answers)
+    asked = answers_only(
+        prompts.decoder.tokens,
+        *prompts.about_items(told, items),
+        prompts.template.answers,
+        prompts.decoder.context,
+    )
     out = []
-    for start, behind, question in zip(beginnings, suffixes, questions):
-        rows = tokens.endings(behind)
-        one = pack_sequence(
-            start,
-            [row + answer for row in rows for answer in answers],
-            [len(answer) for _ in rows for answer in answers],
-        )
+    for prompt, question in zip(asked, questions):
+        one = pack_sequence(prompt.prefix, prompt.continuations, prompt.scored)
         out.append(
             Lesson(
                 torch.from_numpy(one.input_ids)[None],
