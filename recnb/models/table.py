@@ -48,13 +48,13 @@ TABLE: dict[str, Entry] = {
     "userknn": Entry(_NEIGHBOURS + "UserKNN", ("sky", "v", "--")),
     "ease": Entry(_M + "classical.linear:EASE", ("blue", "D", "-")),
     "itemknn_recent": Entry(_RECENT + "RecentItemKNN", ("sky", "d", "-")),
-    "ease_recent": Entry(_RECENT + "RecentEASE", ("blue", "d", "-")),
+    "ease_recent": Entry(_RECENT + "RecentEASE", ("blue", "d", "-.")),
     "transitions": Entry(_SEQUENTIAL + "transitions:Transitions", ("green", "P", "-")),
     "sknn": Entry(
         _SEQUENTIAL + "sessions:SessionKNN", ("green", "o", ":"), {"decay": 1.0, "idf": 0.0}
     ),
     "vsknn": Entry(
-        _SEQUENTIAL + "sessions:SessionKNN", ("green", "s", "-."), {"decay": 0.7, "idf": 1.0}
+        _SEQUENTIAL + "sessions:SessionKNN", ("green", "s", ":"), {"decay": 0.7, "idf": 1.0}
     ),
     "als": Entry(_FACTORS + "ALS", ("blue", "^", "--")),
     "bpr": Entry(_FACTORS + "BPR", ("blue", "P", "-.")),
