@@ -139,7 +139,7 @@ def test_every_recorded_run_can_be_shown() -> None:
     for file in sorted((Path(__file__).parents[3] / "results").glob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = content.get("records", content.get("rows")) if isinstance(content, dict) else content
-        if isinstance(rows, list) and "metric" in rows[0]:
+        if isinstance(rows, list) and rows and "metric" in rows[0]:
             assert len(recorded(file.stem).rows) == len(rows), file.name
             shown.append(file.stem)
     assert {"quickstart", "few_shots"} <= set(shown)
