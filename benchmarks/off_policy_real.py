@@ -168,8 +168,8 @@ def coat(folder: Path) -> list[dict[str, Any]]:
             half = (d.high - d.low) / 2
             row |= {
                 "difference": d.difference,
-                "low": d.low,
-                "high": d.high,
+                "difference_low": d.low,
+                "difference_high": d.high,
                 "p": d.p,
                 "power": half / 1.96 * 2.8,
             }

@@ -249,6 +249,7 @@ def test_every_method_has_its_own_look():
         "fusion",
         "pair",
         "tagger",
+        "tiger",
     }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
 

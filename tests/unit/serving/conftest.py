@@ -44,15 +44,13 @@ def report(films, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory) -> TextEncoder:
-    """A real architecture and tokenizer with two narrow layers and random weights."""
+def tiny_encoder(folder: Path, spread: float) -> TextEncoder:
+    """A real architecture and tokenizer with two narrow layers and random weights of a standard deviation."""
     import torch
     from transformers import BertConfig, BertModel
 
     from recnb.encoders.loading import locate
 
-    folder = tmp_path_factory.mktemp("encoder") / "tiny-bert"
     folder.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
         shutil.copyfile(locate().folder / name, folder / name)
@@ -64,10 +62,22 @@ def encoder(tmp_path_factory) -> TextEncoder:
         intermediate_size=64,
         vocab_size=30522,
         max_position_embeddings=128,
-        initializer_range=0.3,  # texts lie apart
+        initializer_range=spread,
     )
     BertModel(config).save_pretrained(folder)
     return TextEncoder(folder, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> TextEncoder:
+    """A small encoder, as it is initialised by default."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny-bert", 0.02)
+
+
+@pytest.fixture(scope="session")
+def wide_encoder(tmp_path_factory) -> TextEncoder:
+    """A small encoder whose vectors of different texts lie apart."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "wide-bert", 0.3)
 
 
 @pytest.fixture(scope="session")

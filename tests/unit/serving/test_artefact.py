@@ -150,17 +150,17 @@ def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision)
     }
 
 
-def test_fewer_layers_taught_come_nearer_to_the_whole(encoder, films, tmp_path):
+def test_fewer_layers_taught_come_nearer_to_the_whole(wide_encoder, films, tmp_path):
     from recnb.serving.encoder.distil import fewer_layers
 
     texts = films.items["title"].tolist()
-    full = encoder.encode(texts)
+    full = wide_encoder.encode(texts)
 
     def nearness(epochs: int) -> float:
-        student = fewer_layers(encoder, 1, texts, tmp_path / str(epochs), epochs, lr=1e-3)
+        student = fewer_layers(wide_encoder, 1, texts, tmp_path / str(epochs), epochs, lr=1e-3)
         assert student.n_layers == 1
         return float((student.encode(texts) * full).sum(axis=1).mean())
 
     assert nearness(8) > nearness(0) + 0.02
     with pytest.raises(InputError, match="n_layers=2 of 2"):
-        fewer_layers(encoder, 2, texts, tmp_path / "x")
+        fewer_layers(wide_encoder, 2, texts, tmp_path / "x")
