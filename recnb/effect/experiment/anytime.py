@@ -27,7 +27,7 @@ def mixture_scale(planned_error: float, level: float = 0.95) -> float:
     Examples
     --------
     >>> round(mixture_scale(1.0), 2)
-    2.8
+    2.87
     """
     if not planned_error > 0:
         raise InputError(f"planned_error={planned_error}", mend="give a number above 0")

@@ -54,7 +54,7 @@ def mean_difference(control: Floats, treatment: Floats, level: float = 0.95) -> 
     Examples
     --------
     >>> d = mean_difference(np.array([0.0, 2.0] * 200), np.array([1.0, 3.0] * 200))
-    >>> round(d.difference, 6), round(d.relative, 6), d.low < 1 < d.high
+    >>> round(d.difference, 6), round(d.relative, 6), bool(d.low < 1 < d.high)
     (1.0, 1.0, True)
     """
     return _difference(

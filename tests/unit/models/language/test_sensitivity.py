@@ -57,7 +57,7 @@ def test_one_table_for_a_judge(films, tiny):
     assert set(table["study"]) == {"wording", "order"}
     values = table[table["measure"] == "auc"]
     assert len(values) >= 8 and values["value"].nunique() > 4 and (values["n_users"] == 6).all()
-    own = table[(table["measure"] == "kendall") & (table["template"] == "plain")]
+    own = table[(table["measure"] == "kendall") & (table["template"] == model.template)]
     assert own["value"].item() == pytest.approx(1.0)
     others = table[(table["measure"] == "kendall") & (table["study"] == "wording")]["value"]
     assert others.min() < 0.95

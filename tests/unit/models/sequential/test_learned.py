@@ -64,8 +64,8 @@ def test_what_follows_what_is_learned(model, fitted, split):
     "settings",
     [
         {"loss": "sampled", "n_negatives": 6},
-        {"loss": "gbce", "n_negatives": 20},
-        {"loss": "gbce", "n_negatives": 1, "calibration": 0.0},
+        {"loss": "gbce", "n_negatives": 20, "n_epochs": 30},
+        {"loss": "gbce", "n_negatives": 1, "calibration": 0.0, "n_epochs": 30},
         {"positions": "learned", "length": 3},
         {"items": "both", "start": "text"},
         {"items": "text", "whitening": False},

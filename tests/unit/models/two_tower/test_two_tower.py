@@ -24,7 +24,7 @@ from recnb.metrics import hits, ndcg  # noqa: E402
 from recnb.models.two_tower.batches import BatchMaker, UserFacts, rows_of  # noqa: E402
 from recnb.models.two_tower.heads import LAYERED, make_head  # noqa: E402
 from recnb.models.two_tower.model import TwoTower  # noqa: E402
-from recnb.models.two_tower.network import TwoTowerNetwork  # noqa: E402
+from recnb.models.two_tower.network import TwoTowerNetwork, _others  # noqa: E402
 from recnb.models.two_tower.users import UserTower  # noqa: E402
 from recnb.recommender import load_model, top_k  # noqa: E402
 from recnb.training.batches import FRESH, HEAD, LIVE  # noqa: E402
@@ -294,7 +294,7 @@ def test_candidates_are_scored_by_a_target_attention_one_by_one_or_together(monk
     codes = batch["candidates"][:3]
     vectors = net.vectors(torch.arange(len(net.place)))
     past = (batch["history"], batch["here"], batch.get("values"))
-    found = net._others(batch, None, vectors, past, codes)
+    found = _others(net, batch, None, vectors, past, codes)
     for column, code in enumerate(codes.tolist()):
         own = vectors[code].expand(20, -1)
         want = net.head.pairs(net.people(batch, vectors, past, own), own)
