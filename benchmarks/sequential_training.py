@@ -24,22 +24,19 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from published_tables import load
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
 
 from recnb import evaluate
-from recnb.data import Dataset, Split, splits
 from recnb.evaluation import Protocol
 from recnb.files import write_json
 from recnb.models import SASRec, make
@@ -72,26 +69,6 @@ ROWS: dict[str, tuple[str, str, list[dict[str, Any]], float | None]] = {
     "beauty_gru4rec": ("amazon-beauty-2014", "gru4rec", [{**_BEAUTY, "lr": 2e-3}], None),
     "beauty_hstu": ("amazon-beauty-2014", "hstu", [{**_BEAUTY, "lr": 2e-3}], None),
 }  # fmt: skip
-
-
-def load(name: str) -> Split:
-    """The split of a data set, or a plain word and exit code 2."""
-    root = os.environ.get("RECNB_DATA")
-    folder = Path(root or ".") / name
-    if not root or not folder.is_dir():
-        print("nothing measured: RECNB_DATA has no folder", name)
-        sys.exit(2)
-    if name != "ml-100k":
-        return splits.predefined(Dataset.from_folder(folder))
-    ds = Dataset.from_folder(folder, feedback="explicit", scale=(1, 5)).with_relevance(1)
-    rows = pd.read_parquet(folder / "splits.parquet")
-    part = np.where(rows["last_one"].astype(bool), "test", "train")
-    frame = rows[["user_id", "item_id"]].assign(part=part)
-    known = splits.predefined(ds, frame).known
-    late = splits.leave_one_out(known, valid=False).frame().query("part == 'test'")
-    keys = ["user_id", "item_id"]
-    chosen = frame.merge(late[keys].assign(late=True), how="left", on=keys)["late"].notna()
-    return splits.predefined(ds, frame.assign(part=np.where(chosen, "valid", frame["part"])))
 
 
 # ------------------------------------------------------------------------- speed
