@@ -242,6 +242,7 @@ class Memory:
         places = torch.arange(longest, device=states.device).repeat(n)
         self.held: list[tuple[torch.Tensor, torch.Tensor]] = []
         for layer in network.decoder:
+            assert isinstance(layer, DecoderLayer)
             keys, values = layer.remembered(dense[back]).unbind(2)
             keys = turned(keys.flatten(0, 1), places).view_as(keys)
             self.held.append((keys.transpose(1, 2), values.transpose(1, 2)))
