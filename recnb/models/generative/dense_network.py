@@ -40,8 +40,8 @@ class DenseIdNetwork(IdNetwork):
         self.next_item = NextItem("softmax" if every else "gbce", NEGATIVES)
 
     def table(self) -> torch.Tensor:
-        """Dense vectors of all rows, (n_rows, width)."""
-        of_ids = [level[self.tokens[:, at]] for at, level in enumerate(self.levels)]
+        """Dense vectors of all rows, (n_rows, width); a token that counts items of one code says nothing here."""
+        of_ids = [level[self.tokens[:, at]] for at, level in enumerate(self.levels[:-1])]
         return self.project(self.text) + torch.stack(of_ids).sum(0)
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:

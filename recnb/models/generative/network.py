@@ -71,8 +71,8 @@ class IdNetwork(nn.Module):
     it: a window costs one pass of the encoder instead of one for each of its targets.
 
     A token's share is its softmax among the tokens with which an id goes on, and tokens of an id behind the first that
-    no other id shares are neither decoded nor learned: a table of 12,000 items at 256 tokens a level needs little
-    more than two of the four.
+    no other id shares are neither decoded nor learned: a table of 12,000 items at 256 tokens a level needs two to
+    three of the four.
     """
 
     tokens: torch.Tensor

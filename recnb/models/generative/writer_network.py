@@ -19,7 +19,7 @@ HISTORY, TITLE, ITEM = "Taken so far, the oldest first:", "Item:", "\nId:"
 class Vocabulary(nn.Module):
     """A word table with further rows behind it: the tokens of ids, level by level."""
 
-    def __init__(self, words: nn.Module, levels: nn.ParameterList) -> None:
+    def __init__(self, words: nn.Embedding, levels: nn.ParameterList) -> None:
         super().__init__()
         self.words, self.levels = words, levels
 
@@ -59,6 +59,8 @@ class WriterNetwork(nn.Module):
     """
 
     tokens: torch.Tensor
+    spelled: torch.Tensor
+    firsts: torch.Tensor
 
     def __init__(
         self,

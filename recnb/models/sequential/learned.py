@@ -41,6 +41,7 @@ class Learned(TrainedOnSequences):
     """
 
     reader = ""
+    checksum_: str
     methods = METHODS_OF_ITEMS
 
     @property

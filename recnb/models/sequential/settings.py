@@ -120,7 +120,7 @@ class Settings:
         """Those that a model has under their names."""
         groups: list[Any] = [group_of(model, group) for group in GROUPS]
         attends = hasattr(model, "n_heads")
-        return cls(*groups, attention=group_of(model, Attention) if attends else None)
+        return cls(*groups, group_of(model, Attention) if attends else None)
 
     @property
     def reads_text(self) -> bool:

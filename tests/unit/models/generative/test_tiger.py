@@ -151,21 +151,20 @@ def test_a_new_item_has_the_code_of_its_text(fitted, split):
 
 def test_dense_vectors_stand_beside_the_ids(split):
     """The weight is chosen on the valid rows, either part alone learns the order, and a new item has both."""
-    model = make("tiger_dense", **{**SMALL, "n_epochs": 20}).fit(split.train, split.valid)
+    model = make("tiger_dense", **{**SMALL, "n_epochs": 3}).fit(split.train, split.valid)
     found = model.chosen()
     assert 0 <= found["weight"] <= 1
-    for weight in (0.0, 1.0):
-        model.weight_ = weight
-        assert hit(model, split) > 0.6  # one in twenty by chance
-    again = make("tiger_dense", **{**SMALL, **found}).fit(split.known)
-    assert again.weight_ == found["weight"] and hit(again, split) > 0.8
+    again = make("tiger_dense", **{**SMALL, **found, "n_epochs": 20}).fit(split.known)
+    assert again.weight_ == found["weight"]
+    for weight in (0.0, 0.5, 1.0):
+        again.weight_ = weight
+        assert hit(again, split) > 0.6  # one in twenty by chance
     title = split.dataset.items["title"].iloc[7]
     more = again.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
     users = np.arange(3)
     vectors = more._dense_scores(more.network, more.sequences(users))
-    assert (
-        np.abs(vectors[:, -1] - vectors[:, 7]).max() < np.abs(vectors[:, 6] - vectors[:, 7]).min()
-    )
+    np.testing.assert_allclose(vectors[:, -1], vectors[:, 7], atol=1e-4)
+    assert np.abs(vectors[:, 6] - vectors[:, 7]).min() > 0.1
     assert more.score(users).shape == (3, N_ITEMS + 1)
 
 
