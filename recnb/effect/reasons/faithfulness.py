@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,8 @@ def word_curves(
     retold : Retold
     k, steps : int
     """
-    rows, spans = [], []
+    rows: list[dict[str, Any]] = []
+    spans: list[tuple[slice, int]] = []
     for one in orders:
         n = min(steps, max(len(one.order) - 1, 0))
         start = len(rows)

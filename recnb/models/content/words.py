@@ -132,6 +132,7 @@ class WordShares:
             They add up to the score, but for ties.
         """
         model = self.model
+        assert model.terms_ is not None
         row = model.words_[item]
         slopes = self._slopes(history)[row.indices] if len(history) else np.zeros(row.nnz)
         shares: dict[str, float] = {}

@@ -19,16 +19,24 @@ class Explains:
     """Reasons of a fitted :class:`~recnb.models.two_tower.model.TwoTower`."""
 
     if TYPE_CHECKING:
-        settings: Settings
-        _state: TowerState
-        network: TwoTowerNetwork
+
+        @property
+        def settings(self) -> Settings: ...
+
+        @property
+        def _state(self) -> TowerState: ...
+
+        @property
+        def network(self) -> TwoTowerNetwork: ...
 
         def open_encoder(self) -> Any: ...
 
     @available_if(lambda self: self.settings.users.pools)
     def history_of(self, user: int) -> np.ndarray:
         """Codes of the items that make up the user's vector, the oldest first, (n,), int64."""
-        history = self._state.users.items[user]
+        items = self._state.users.items
+        assert items is not None  # they are pooled
+        history = items[user]
         return np.asarray(history[history >= 0], dtype=np.int64)
 
     @available_if(lambda self: self.settings.explains_words)
