@@ -38,6 +38,7 @@ def export(
     kind: str = "auto",
     encoder: Any = "auto",
     precision: str = "float32",
+    dim: int | None = None,
     trust: bool = False,
 ) -> Artefact:
     """Write an artefact, and read it back as a service would.
@@ -58,8 +59,10 @@ def export(
     encoder : "auto", None or TextEncoder
         Reads the items' texts, free text and new items. "auto" is the default encoder where its packages are
         installed and the items have text.
-    precision : {"float32", "int8", "int8_static"}
+    precision : {"float32", "float16", "int8", "int8_static"}
         Of its weights.
+    dim : int, optional
+        Numbers of a text's vector that are kept; default all.
     trust : bool
         As in :func:`recnb.load_model`.
 
@@ -91,7 +94,7 @@ def export(
         texts = _texts(items)
         if texts is not None:
             facts["text"] = texts[0].to_json()
-            facts["encoder"] = _encoded(part, built, texts[1], encoder, precision, kind)
+            facts["encoder"] = _encoded(part, built, texts[1], encoder, precision, dim, kind)
         if hasattr(model, "factors"):
             tell("indexing the model's item vectors", 0, 1)
             users, right = model.factors()
@@ -230,6 +233,7 @@ def _encoded(
     texts: list[str],
     encoder: Any,
     precision: str,
+    dim: int | None,
     kind: str,
 ) -> dict[str, Any] | None:
     """Write the encoder and build the index of the texts; its settings, or None without one."""
@@ -245,10 +249,11 @@ def _encoded(
     from recnb.serving.encoder.onnx import OnnxEncoder
 
     tell("writing the encoder", 0, 1)
-    settings = save_encoder(encoder, part / ENCODER, precision, texts)
+    settings = save_encoder(encoder, part / ENCODER, precision, texts, dim)
     tell("reading the items' texts", 0, 1)
     # of the float32 network the vectors are the same to rounding, and may be in the cache
-    served = encoder if precision == "float32" else OnnxEncoder(part / ENCODER, settings)
+    whole = precision == "float32" and settings.dim == encoder.dim
+    served = encoder if whole else OnnxEncoder(part / ENCODER, settings)
     vectors = served.encode(texts)
     tell("indexing the texts", 0, 1)
     built["text"] = indexes.build(vectors, kind)

@@ -40,8 +40,15 @@ def export(
         ),
     ] = "auto",
     precision: Annotated[
-        str, Option(help="Of the encoder's weights: float32, int8, or int8_static.")
+        str,
+        Option(
+            help="Of the encoder's weights: float32, float16 (for a GPU), int8, or int8_static."
+        ),
     ] = "float32",
+    dim: Annotated[
+        int | None,
+        Option(help="Numbers of a text's vector that are kept. Default: all.", show_default=False),
+    ] = None,
     trust: Annotated[
         bool, Option("--trust", help="Import the module of a model class outside recnb.")
     ] = False,
@@ -79,6 +86,7 @@ def export(
             kind=index,
             encoder=chosen,
             precision=precision,
+            dim=dim,
             trust=trust,
         )
     head = artefact.head
