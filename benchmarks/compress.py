@@ -141,7 +141,11 @@ def codecs(vectors: np.ndarray) -> dict[str, tuple[np.ndarray, int]]:
         turn = faiss.PCAMatrix(dim, numbers)
         turn.train(filled)
         out[f"PCA {numbers} numbers"] = unit(turn.apply(vectors)), 4 * numbers
-    for title, factory in (("16 bit", "SQfp16"), ("8 bit", "SQ8"), ("PQ 48 bytes", "PQ48")):
+    for title, factory in (
+        ("16 bit", "SQfp16"),
+        ("8 bit", "SQ8"),
+        (f"PQ {dim // 8} bytes", f"PQ{dim // 8}"),
+    ):
         index = faiss.index_factory(dim, factory)
         index.train(filled)
         out[title] = index.sa_decode(index.sa_encode(vectors)), index.sa_code_size()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ from recnb.serving.shelf import NEIGHBOURS, Shelf, Standing
 
 DEPTH = 200  # items of a user's list that are kept: later filters and longer lists take from it
 CACHED = 50_000  # users
+SHADOWED = 100  # one of so many searches of an index is compared with the exact product
+SHADOW_SECONDS = 0.02  # of the scoring thread that such comparisons may take at a time
 REASONS = 50  # latest items of a history that may be a reason
 _EMPTY = np.zeros(0, np.int64)
 
@@ -104,8 +108,10 @@ class Engine:
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
         self._taste = None if taste is None or taste.record.kind == "exact" else taste
-        self.hits = self.misses = 0
-        self._replay()
+        self.hits = self.misses = self._searches = 0
+        self._shadow: deque[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=16)
+        self._read_to = 0  # bytes of the journal
+        self.catch_up()
 
     # ------------------------------------------------------------------ answers
 
@@ -248,6 +254,9 @@ class Engine:
         mask = mask[: index.n_places]
         codes, scores = index.search(vector[None], ask.k, mask)
         codes, scores = codes[0][codes[0] >= 0], scores[0][codes[0] >= 0]
+        self._searches += 1
+        if self._searches % SHADOWED == 1:
+            self._shadow.append((name, vector, mask, codes))
         if not len(codes):
             return self.popular(ask, None)
         return Listed(codes, scores, by, self._because(ask, codes) if by == "model" else None)
@@ -269,6 +278,20 @@ class Engine:
         told = [self._told(Ask(1, history=np.array([code]))) for code in history]
         scores = self.shelf.with_new(self.model.score_histories(told))[:, codes]  # type: ignore[attr-defined]
         return [int(history[row]) for row in scores.argmax(axis=0)]
+
+    def shadowed(self) -> list[tuple[str, float]]:
+        """Kept searches answered again by comparing all items: the index and the share of its list that was right.
+
+        Slow, so that it stops after some milliseconds; on the thread that answers.
+        """
+        out: list[tuple[str, float]] = []
+        end = time.perf_counter() + SHADOW_SECONDS
+        while self._shadow and (not out or time.perf_counter() < end):
+            name, vector, mask, codes = self._shadow.popleft()
+            if len(codes):
+                truth = self.artefact.indexes[name].compare(vector[None], len(codes), mask)[0][0]
+                out.append((name, len(set(codes.tolist()) & set(truth.tolist())) / len(codes)))
+        return out
 
     # ------------------------------------------------------------------ changes
 
@@ -331,20 +354,34 @@ class Engine:
         """Append a change to the journal, on the disk when this returns."""
         if self._journal is None:
             return
-        with open(self._journal, "a", encoding="utf-8") as file:
-            file.write(json.dumps(change, ensure_ascii=False) + "\n")
+        with open(self._journal, "ab+") as file:
+            # a line that a kill has cut must not swallow this one
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            cut = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * cut + json.dumps(change, ensure_ascii=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def _replay(self) -> None:
-        if self._journal is None or not self._journal.is_file():
+    def behind(self) -> bool:
+        """Whether the journal has changes that were not read: another process may have written them."""
+        journal = self._journal
+        return journal is not None and journal.is_file() and journal.stat().st_size > self._read_to
+
+    def catch_up(self) -> None:
+        """Take up the changes in the journal that were not read; those of this process change nothing."""
+        if not self.behind():
             return
-        for line in self._journal.read_text(encoding="utf-8").splitlines():
-            try:
-                change = json.loads(line)
-            except ValueError:
-                continue  # cut by a kill: it was never acknowledged
-            self.apply(change)
+        assert self._journal is not None
+        with self._journal.open("rb") as file:
+            file.seek(self._read_to)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # being written, or cut by a kill and never acknowledged
+                self._read_to += len(line)
+                try:
+                    self.apply(json.loads(line))
+                except ValueError:
+                    continue
 
     def apply(self, change: dict[str, Any]) -> None:
         """A change of the journal; one that no longer fits the artefact is passed over."""

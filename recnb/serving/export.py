@@ -24,6 +24,8 @@ from recnb.recommender import Recommender, load_model
 from recnb.serving import index as indexes
 from recnb.serving import manifest
 from recnb.serving.artefact import ENCODER, ITEMS, KNOWN, MODEL, Artefact, open_artefact
+from recnb.serving.watch.drift import reference
+from recnb.serving.watch.monitor import most_used
 
 EVALUATION = ("results.json", "comparisons.json", "models.json", "audit.json", "run.json")
 _ENCODER_NEEDS = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
@@ -101,6 +103,9 @@ def export(
             built["taste"] = indexes.build(right, kind, users)
         facts["indexes"] = {key: _written(part, key, index) for key, index in built.items()}
         facts["abilities"] = abilities(model, built)
+        tell("keeping what requests look like", 0, 1)
+        popularity = np.bincount(known.indices, minlength=known.shape[1])
+        facts["reference"] = reference(model, known, most_used(popularity))
         manifest.write(part, facts)
         for path in part.rglob("*"):  # safetensors writes files that only their owner reads
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -196,7 +196,7 @@ def cut(network: Any, kept: Sequence[Sequence[int]]) -> None:
 
     for block, heads in zip(attention(network, "the network"), kept):
         size = block.self.attention_head_size
-        index = torch.tensor([h * size + n for h in heads for n in range(size)])
+        index = torch.LongTensor([h * size + n for h in heads for n in range(size)])
         for part in ("query", "key", "value"):
             setattr(block.self, part, prune_linear_layer(getattr(block.self, part), index))
         block.output.dense = prune_linear_layer(block.output.dense, index, dim=1)
