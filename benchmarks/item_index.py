@@ -28,7 +28,7 @@ import faiss
 import numpy as np
 
 from recnb.files import write_json
-from recnb.serving.index import IndexRecord, ItemIndex, build
+from recnb.serving.index import IndexRecord, ItemIndex, build_index
 from recnb.versions import versions
 
 KEPT = Path(".benchmarks") / "item_index"
@@ -54,7 +54,7 @@ def made(kind: str, items: np.ndarray, folder: Path) -> tuple[ItemIndex, float]:
     if not note.is_file():
         print(f"building {kind}", flush=True)
         start = time.perf_counter()
-        index = _default(items) if kind == "default" else build(items, kind)
+        index = _default(items) if kind == "default" else build_index(items, kind)
         seconds = time.perf_counter() - start
         index.save(file)
         write_json(note, {"record": vars(index.record), "seconds": seconds})

@@ -57,7 +57,7 @@ def export(
     name : str, optional
         What the service calls it; default the name of the model's folder.
     kind : {"auto", "exact", "hnsw", "ivfpq"}
-        Of the indexes, see :func:`recnb.serving.index.build`.
+        Of the indexes, see :func:`recnb.serving.index.build_index`.
     encoder : "auto", None or TextEncoder
         Reads the items' texts, free text and new items. "auto" is the default encoder where its packages are
         installed and the items have text.
@@ -100,7 +100,7 @@ def export(
         if hasattr(model, "factors"):
             tell("indexing the model's item vectors", 0, 1)
             users, right = model.factors()
-            built["taste"] = indexes.build(right, kind, users)
+            built["taste"] = indexes.build_index(right, kind, users)
         facts["indexes"] = {key: _written(part, key, index) for key, index in built.items()}
         facts["abilities"] = abilities(model, built)
         tell("keeping what requests look like", 0, 1)
@@ -261,7 +261,7 @@ def _encoded(
     served = encoder if whole else OnnxEncoder(part / ENCODER, settings)
     vectors = served.encode(texts)
     tell("indexing the texts", 0, 1)
-    built["text"] = indexes.build(vectors, kind)
+    built["text"] = indexes.build_index(vectors, kind)
     return settings.to_json()
 
 

@@ -75,7 +75,7 @@ class ItemIndex:
 
     Examples
     --------
-    >>> index = build(np.eye(4, dtype=np.float32), kind="exact")
+    >>> index = build_index(np.eye(4, dtype=np.float32), kind="exact")
     >>> index.search(np.array([[0.1, 0.9, 0.5, 0.0]]), k=2)[0].tolist()
     [[1, 2]]
     >>> index.search(np.array([[0.1, 0.9, 0.5, 0.0]]), k=2, allowed=np.array([1, 0, 0, 1], bool))[0].tolist()
@@ -242,7 +242,7 @@ class ItemIndex:
         return found, best
 
 
-def build(
+def build_index(
     vectors: np.ndarray,
     kind: str = "auto",
     queries: np.ndarray | None = None,

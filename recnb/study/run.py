@@ -28,6 +28,7 @@ from recnb.study.search import search
 from recnb.study.source import sources
 from recnb.study.store import DiskStore
 
+__all__ = ["Study", "choose_models", "made_folder", "run", "write_output"]
 _WORK = ".finished"
 
 

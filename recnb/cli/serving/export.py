@@ -76,8 +76,10 @@ def export(
         chosen: object = {"auto": "auto", "none": None}.get(encoder, encoder)
         if isinstance(chosen, str) and chosen != "auto":
             from recnb.encoders import TextEncoder
+            from recnb.serving.encoder.heads import HEADS, NarrowEncoder
 
-            chosen = TextEncoder(chosen)
+            cut = (Path(chosen) / HEADS).is_file()
+            chosen = NarrowEncoder(chosen) if cut else TextEncoder(chosen)
         artefact = write(
             model,
             to,

@@ -45,8 +45,8 @@ def plan(
     from recnb.cli.terminal import out
     from recnb.course.results import results_folder
     from recnb.errors import InputError
-    from recnb.serving.scale.plan import UnitCosts, Wanted
-    from recnb.serving.scale.plan import plan as calculate
+    from recnb.serving.scale.planning import UnitCosts, Wanted
+    from recnb.serving.scale.planning import plan as calculate
 
     wanted = Wanted(
         items,

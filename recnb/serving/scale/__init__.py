@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cluster": ["RayWorkers"],
         "encode": ["encode_catalogue"],
-        "plan": ["Plan", "UnitCosts", "plan"],
+        "planning": ["Plan", "UnitCosts", "Wanted", "plan"],
     },
 )

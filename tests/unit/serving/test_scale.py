@@ -16,7 +16,7 @@ import pytest
 from recnb import Protocol, splits
 from recnb.errors import InputError
 from recnb.models import EASE, parse_models
-from recnb.serving.scale.plan import UnitCosts, Wanted, plan
+from recnb.serving.scale.planning import UnitCosts, Wanted, plan
 from recnb.study.run import Study, run
 
 pytest.importorskip("ray")

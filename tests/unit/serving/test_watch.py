@@ -115,7 +115,7 @@ def test_drift_unknown_tokens_and_recall_stand_in_the_metrics(explored, artefact
     after = [drift(s) for s in ("history_length", "history_popularity", "score")]
     assert min(after) > 0.25, after
     for n in range(3):
-        asked(explored, [{"text": f"a quiet film {n} \u4e2d\u6587"}])
+        asked(explored, [{"text": f"a quiet film {n} \U0001f600 \U0001f680"}])
     text = httpx.get(f"{explored.url}/metrics", timeout=60).text
     assert value(text, "recnb_shadow_searches_total", index="text", model="ease-0") >= 1
     assert value(text, "recnb_shadow_recall_sum_total", index="text", model="ease-0") >= 1
