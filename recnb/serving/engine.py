@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.recommender.blocks import top_k_rows
 from recnb.serving.artefact import Artefact
+from recnb.serving.journal import Journal
 from recnb.serving.shelf import NEIGHBOURS, Shelf, Standing
 
 DEPTH = 200  # items of a user's list that are kept: later filters and longer lists take from it
@@ -104,13 +103,12 @@ class Engine:
         self.serves_history = hasattr(self.model, "score_histories")
         self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._user_hashes = hash_ids(self.model.user_ids_)
-        self._journal = journal
+        self.journal = Journal(journal)
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
         self._taste = None if taste is None or taste.record.kind == "exact" else taste
         self.hits = self.misses = self._searches = 0
         self._shadow: deque[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=16)
-        self._read_to = 0  # bytes of the journal
         self.catch_up()
 
     # ------------------------------------------------------------------ answers
@@ -350,38 +348,10 @@ class Engine:
         """Whether an item may be shown; from any thread."""
         self.shelf.set_available(self.shelf.code(item), available)
 
-    def remember(self, change: dict[str, Any]) -> None:
-        """Append a change to the journal, on the disk when this returns."""
-        if self._journal is None:
-            return
-        with open(self._journal, "ab+") as file:
-            # a line that a kill has cut must not swallow this one
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-            cut = file.read(1) not in (b"", b"\n")
-            file.write(b"\n" * cut + json.dumps(change, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def behind(self) -> bool:
-        """Whether the journal has changes that were not read: another process may have written them."""
-        journal = self._journal
-        return journal is not None and journal.is_file() and journal.stat().st_size > self._read_to
-
     def catch_up(self) -> None:
         """Take up the changes in the journal that were not read; those of this process change nothing."""
-        if not self.behind():
-            return
-        assert self._journal is not None
-        with self._journal.open("rb") as file:
-            file.seek(self._read_to)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # being written, or cut by a kill and never acknowledged
-                self._read_to += len(line)
-                try:
-                    self.apply(json.loads(line))
-                except ValueError:
-                    continue
+        for change in self.journal.unread():
+            self.apply(change)
 
     def apply(self, change: dict[str, Any]) -> None:
         """A change of the journal; one that no longer fits the artefact is passed over."""

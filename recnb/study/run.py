@@ -180,7 +180,12 @@ def _searched(
     models: dict[str, Judgeable] = {}
     tried: dict[str, Any] = {}
     metric, k = study.protocol.metrics[0], study.protocol.ks[0]
-    arguments = {"trials": study.trials, "metric": metric, "k": k, "seed": study.seeds[0]}
+    arguments: dict[str, Any] = {
+        "trials": study.trials,
+        "metric": metric,
+        "k": k,
+        "seed": study.seeds[0],
+    }
     if workers is not None:
         jobs = {
             name: (model, arguments, store.search_result(name, model, arguments))

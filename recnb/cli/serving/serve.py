@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -125,7 +125,7 @@ def serve(
             f"there are no keys and {host} is not this machine alone",
             mend=f"make one with recnb serve keys add --state {state}, or pass --open",
         )
-    settings = {
+    settings: dict[str, Any] = {
         "open": free,
         "milliseconds": milliseconds,
         "queue": queue,

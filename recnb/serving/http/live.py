@@ -127,7 +127,7 @@ class Live:
     async def catch_up(self) -> None:
         """Take up items that another process has added."""
         async with self.changing:
-            if self.engine.behind():
+            if self.engine.journal.behind():
                 await self.scoring.do(self.engine.catch_up)
 
     async def measure(self) -> None:
@@ -170,7 +170,7 @@ class Live:
             model = await loop.run_in_executor(self._slow, self.engine.grown, item)
             await self.scoring.do(lambda: self.engine.add(item, vector, model))
             # on the disk before anyone is told that it stands
-            await loop.run_in_executor(self._slow, self.engine.remember, {"item": item})
+            await loop.run_in_executor(self._slow, self.engine.journal.append, {"item": item})
             return "the model" if model is not None else "its nearest known items"
 
     async def set_available(self, item: str, available: bool) -> None:
@@ -180,7 +180,7 @@ class Live:
             self.engine.set_available(item, available)
             change = {"item_id": item, "available": available}
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._slow, self.engine.remember, change)
+            await loop.run_in_executor(self._slow, self.engine.journal.append, change)
 
     def _check_place(self) -> None:
         if self.retired:

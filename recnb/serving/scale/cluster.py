@@ -69,7 +69,9 @@ class RayWorkers:
         }
         try:
             if self._n:
-                ray.init(num_cpus=self._n, include_dashboard=False, **common)
+                # Ray's own rule lets workers wait for everything else on the machine
+                rule = {"worker_niceness": 0}
+                ray.init(num_cpus=self._n, include_dashboard=False, _system_config=rule, **common)
             else:
                 ray.init(address=self.address, **common)
         except (ConnectionError, RuntimeError, ValueError) as error:

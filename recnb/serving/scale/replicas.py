@@ -59,7 +59,7 @@ def application(settings: Settings, low: int = 1, high: int = 1) -> Any:
         "initial_replicas": low,
         "target_ongoing_requests": ONGOING,
     }
-    deployment = serve.deployment(
+    deployment: Any = serve.deployment(
         serve.ingress(build)(),
         name=NAME,
         autoscaling_config=scaling,
