@@ -65,13 +65,15 @@ SERVED = {
 class Form(TextFrozen):
     """`text_frozen` with the vectors of one form."""
 
-    def __init__(self, form: str = "torch") -> None:
-        super().__init__()
+    def __init__(
+        self,
+        form: str = "torch",
+        way: str = "auto",
+        l2: float | str = "auto",
+        rank: int | str | None = "auto",
+    ) -> None:
+        super().__init__(way=way, l2=l2, rank=rank)
         self.form = form
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return ["form"]
 
     def _meaning(self, texts: list[str], learn: bool) -> np.ndarray:
         vectors = FORMS[self.form](texts)
