@@ -80,6 +80,10 @@ TABLE: dict[str, Entry] = {
         ("purple", "o", ":"),
         {"encoder": "smollm2-135m-instruct"},
     ),
+    "lightgcn": Entry(_M + "knowledge.lightgcn:LightGCN", ("blue", "X", "--")),
+    "lightgcn_attributes": Entry(
+        _M + "knowledge.lightgcn:LightGCN", ("green", "X", "-"), {"share": 0.3}
+    ),
     "text_weighted_sum": Entry(
         _TOWER + "TwoTower", ("orange", "v", "-."), {"head": "weighted_sum"}
     ),

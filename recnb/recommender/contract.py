@@ -28,7 +28,9 @@ class Recommender(BaseEstimator):
     Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``,
     ``with_items(items)``, ``score_histories(histories)`` (scores for people by lists of liked item codes alone, the
     oldest first: how a service answers strangers), ``score_candidates(users, items, history)``
-    (:class:`~recnb.recommender.candidates.CandidateScorer`).
+    (:class:`~recnb.recommender.candidates.CandidateScorer`). For reasons (:mod:`recnb.effect.reasons`):
+    ``history_of(user)``, what it knows a user by; ``history_parts(history, items)``, where a score is a sum over the
+    history; ``word_reader(items)``, an object whose ``parts(history, item)`` gives words and what each adds.
 
     Attributes
     ----------

@@ -96,6 +96,22 @@ def forget(folder: str | os.PathLike[str]) -> None:
         folder.rmdir()
 
 
+def place_of(
+    folder: str | os.PathLike[str] | None, data: str, seed: int
+) -> str | os.PathLike[str] | None:
+    """The folder of one fit below the one that a model was given; None where it was given none.
+
+    A model that is fitted with a validation part is fitted again on more rows, and with several seeds: each is a
+    training of its own.
+
+    Examples
+    --------
+    >>> str(place_of("kept", "a1b2", 0)), place_of(None, "a1b2", 0)
+    ('kept/a1b2-0', None)
+    """
+    return None if folder is None else Path(folder) / f"{data}-{seed}"
+
+
 def identity_of(
     module: Any, settings: Training, accelerator: Any, first: Any, data: str, validated: bool
 ) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class EASE(FromHistory):
     """
 
     cheap = True
+    sums = True
     cheap_items = 2500  # the inverse takes the cube of it
 
     def __init__(

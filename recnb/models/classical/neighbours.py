@@ -48,6 +48,7 @@ class ItemKNN(FromHistory):
     """
 
     cheap = True
+    sums = True
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
@@ -110,9 +111,32 @@ class FromHistory(Recommender):
     """
 
     uses_history = True
+    sums = False  # whether a row's score is the sum of the scores of its single items
 
     def reads(self) -> Reads:
         return Reads("pairs")
+
+    def history_of(self, user: int) -> np.ndarray:
+        """Codes of the items that the model knows the user to like, (n,), int64."""
+        return self.liked_[user].indices.astype(np.int64)
+
+    @available_if(lambda self: self.sums)
+    def history_parts(self, history: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """What each item of a history adds to the scores of some items, exactly.
+
+        Parameters
+        ----------
+        history : ndarray of shape (n,), int
+            Codes, each once.
+        items : ndarray of shape (m,), int
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+            Columns add up to what :meth:`score_histories` gives, but for ties and items that the model does not know.
+        """
+        singles = history_rows([np.array([code]) for code in history], self.liked_.shape[1])
+        return np.asarray(self._score_rows(singles, None), dtype=np.float64)[:, items]
 
     def _learn_liked(self, train: Dataset) -> sparse.csr_matrix:
         self.liked_ = liked_pairs(train, getattr(self, "weights", "binary"))

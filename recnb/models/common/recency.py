@@ -60,6 +60,8 @@ class RecentHistory(FromHistory):
     What they learn from is not changed: only whom they are asked about.
     """
 
+    sums = False
+
     decay: float
 
     def check_data(self, train: Dataset) -> None:
@@ -71,6 +73,11 @@ class RecentHistory(FromHistory):
         check_decay(self.decay)
         self.recency_ = recency_weights(Sequences.of(train), self.decay)
         return super()._learn_liked(train)
+
+    def history_of(self, user: int) -> np.ndarray:
+        """Codes of the items that count for the user, the oldest first, (n,), int64."""
+        row = self.recency_[user]
+        return row.indices[np.argsort(row.data, kind="stable")].astype(np.int64)
 
     def rows(self, users: np.ndarray, history: Dataset | None = None) -> sparse.csr_matrix:
         if history is None:

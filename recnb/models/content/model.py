@@ -12,7 +12,7 @@ from scipy import sparse
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.item_tables import item_factors, unit
-from recnb.models.common.liked import FromHistory, counts, liked_pairs
+from recnb.models.common.liked import FromHistory, counts, history_rows, liked_pairs
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation, more_new_items
 from recnb.models.content.choice import Plan, Trial, choose
@@ -163,16 +163,26 @@ class ContentModel(FromHistory):
         return {**found, **({"share": self.share_} if hasattr(self, "share") else {})}
 
     def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
-        if self.rank_ is not None:
-            n = len(self.factors_)
-            scores = (rows[:, :n] @ self.factors_) @ self.factor_scores_
-        else:
-            scores = self._likeness(rows)
+        return (self._sums(rows) / self._divisors(rows))[:, self.place_]
+
+    def _sums(self, rows: sparse.csr_matrix) -> np.ndarray:
+        """Scores of the distinct items before they are divided: sums over the items of each row."""
+        if self.rank_ is None:
+            return self._likeness(rows)
+        return (rows[:, : len(self.factors_)] @ self.factors_) @ self.factor_scores_
+
+    def _divisors(self, rows: sparse.csr_matrix) -> np.ndarray:
+        """What a row's sums are divided by, (n, 1)."""
         if self.way_ == "mean" and self.rank_ is None:
-            scores /= self._lengths(rows)
-        else:
-            scores /= np.diff(rows.indptr).clip(1)[:, None]
-        return scores[:, self.place_]
+            return self._lengths(rows)
+        return np.diff(rows.indptr).clip(1)[:, None]
+
+    def history_parts(self, history: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """What each item of a history adds to the scores of some items: see :meth:`FromHistory.history_parts`."""
+        n = self.liked_.shape[1]
+        singles = history_rows([np.array([code]) for code in history], n)
+        whole = self._divisors(history_rows([np.asarray(history)], n))
+        return self._sums(singles)[:, self.place_[items]] / whole
 
     def _lengths(self, rows: sparse.csr_matrix) -> np.ndarray:
         """Lengths of the sums of some rows of item vectors; 1 for an empty row."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.utils.metaestimators import available_if
 
 from recnb.data.text import Text
 from recnb.models.common.item_tables import sentences, tfidf_vectors
+from recnb.models.common.liked import history_rows
 from recnb.models.content.model import ContentModel
 
 
@@ -86,6 +91,69 @@ class TfIdf(ContentModel):
         )
         return words, None
 
+    @available_if(lambda self: self.analyzer == "word")
+    def word_reader(self, items: pd.DataFrame, **settings: Any) -> WordShares:
+        """What each word of an item adds to a score, exactly; `items` and further settings change nothing here."""
+        return WordShares(self)
+
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
         return {"max_share": ("log", 0.02, 1.0), "ngrams": ("int", 1, 2)}
+
+
+class WordShares:
+    """Scores of a fitted :class:`TfIdf` as sums over the words of the scored item.
+
+    Notes
+    -----
+    A score is linear in the item's vector, which has a number for every term. A term of two words gives each of them
+    half. What a word adds is exact for this text; without the word the other weights would grow, since a vector has
+    length 1.
+    """
+
+    exact = True
+
+    def __init__(self, model: TfIdf) -> None:
+        self.model = model
+
+    def parts(self, history: np.ndarray, item: int) -> tuple[list[str], np.ndarray]:
+        """Words of an item, in lower case, and what each adds to its score for a history.
+
+        Parameters
+        ----------
+        history : ndarray of shape (n,), int
+            Codes, each once.
+        item : int
+
+        Returns
+        -------
+        words : list of str
+        values : ndarray of shape (n_words,), float64
+            They add up to the score, but for ties.
+        """
+        model = self.model
+        assert model.terms_ is not None
+        row = model.words_[item]
+        slopes = self._slopes(history)[row.indices] if len(history) else np.zeros(row.nnz)
+        shares: dict[str, float] = {}
+        for term, value in zip(model.terms_[row.indices], row.data * slopes):
+            words = str(term).split()
+            for word in words:
+                shares[word] = shares.get(word, 0.0) + float(value) / len(words)
+        return list(shares), np.array(list(shares.values()))
+
+    def _slopes(self, history: np.ndarray) -> np.ndarray:
+        """What a unit of each term adds, (n_terms,)."""
+        model = self.model
+        given = history_rows([np.asarray(history)], model.words_.shape[0])
+        divisor = float(model._divisors(given)[0, 0])
+        row: Any = given
+        if model.rank_ is not None:
+            n = len(model.factors_)
+            row = np.zeros(given.shape)
+            row[:, :n] = (given[:, :n] @ model.factors_) @ model.factors_.T
+        inside = (row @ model.features_.astype(np.float64)) @ model.damping_
+        slopes = model.basis_0_.astype(np.float64) @ np.asarray(inside).ravel()
+        profile = row @ model.words_.astype(np.float64)
+        profile = profile.toarray() if sparse.issparse(profile) else np.asarray(profile)
+        return (slopes + model.outside_[0] * profile.ravel()) / divisor

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from recnb.models.common.reading.layers import AttentionLayer, turned
 from recnb.models.common.reading.packed import Layout
+from recnb.models.generative.trie import Trie
 
 SCALE = 0.02
-Read = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Read = Callable[[torch.Tensor], torch.Tensor]
 
 
 class DecoderLayer(nn.Module):
@@ -29,18 +33,22 @@ class DecoderLayer(nn.Module):
         self.wide, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, x: torch.Tensor, read: Callable[[torch.Tensor], torch.Tensor]
-    ) -> torch.Tensor:
-        """Tokens of ids, (n, depth, width); `read` answers queries (n, depth, n_heads, …) from the history."""
-        n, depth, width = x.shape
-        joint = self.joint(self.norms[0](x)).view(n, depth, 3, self.n_heads, -1)
-        own = joint.permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(own[0], own[1], own[2], is_causal=True)
-        x = x + self.dropout(self.own_out(seen.transpose(1, 2).reshape(n, depth, width)))
-        asked = self.queries(self.norms[1](x)).view(n, depth, self.n_heads, -1)
-        x = x + self.dropout(self.out(read(asked).reshape(n, depth, width)))
+    def forward(self, x: torch.Tensor, attend: Attend, read: Read) -> torch.Tensor:
+        """Tokens of ids, (n_tokens, width).
+
+        `attend` answers queries, keys and values of these tokens from those before them in the same id, `read` answers
+        queries from the history; all are (n_tokens, n_heads, …).
+        """
+        joint = self.joint(self.norms[0](x)).view(len(x), 3, self.n_heads, -1)
+        seen = attend(*joint.unbind(1))
+        x = x + self.dropout(self.own_out(seen.flatten(1)))
+        asked = self.queries(self.norms[1](x)).view(len(x), self.n_heads, -1)
+        x = x + self.dropout(self.out(read(asked).flatten(1)))
         return x + self.dropout(self.narrow(F.gelu(self.wide(self.norms[2](x)))))
+
+    def remembered(self, states: torch.Tensor) -> torch.Tensor:
+        """Keys and values of the history's events: (…, 2, n_heads, width of a head)."""
+        return self.memory(states).view(*states.shape[:-1], 2, self.n_heads, -1)
 
 
 class IdNetwork(nn.Module):
@@ -60,9 +68,14 @@ class IdNetwork(nn.Module):
     An event of the history is one token: the sum of its id's vectors, a level each. The encoder looks back only, so
     that an event is encoded once for all targets that follow it, and the decoder of a target looks at the events before
     it: a window costs one pass of the encoder instead of one for each of its targets.
+
+    A token's share is its softmax among the tokens with which an id goes on, and tokens of an id behind the first that
+    no other id shares are neither decoded nor learned: a table of 12,000 items at 256 tokens a level needs little
+    more than two of the four.
     """
 
     tokens: torch.Tensor
+    depths: torch.Tensor
 
     def __init__(
         self,
@@ -87,6 +100,23 @@ class IdNetwork(nn.Module):
         self.first, self.middle, self.last = (nn.LayerNorm(width) for _ in range(3))
         self.start = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
+        self._learn_tree(Trie(tokens.numpy()), sizes)
+
+    def _learn_tree(self, trie: Trie, sizes: tuple[int, ...]) -> None:
+        """Buffers: how many tokens of each id are decoded, and which may stand at each of them."""
+        depths = np.ones(len(trie.items), np.int64)
+        for level, size in enumerate(sizes):
+            open_ = np.flatnonzero(trie.counts(level) > 1)
+            rows, tokens, _ = trie.children(level, open_)
+            may = np.zeros((max(len(open_), 1), size), bool)
+            may[rows, tokens] = True
+            number = np.zeros(len(trie.counts(level)), np.int64)
+            number[open_] = np.arange(len(open_))
+            nodes = trie.nodes(level)
+            depths[np.isin(nodes, open_)] = level + 1
+            self.register_buffer(f"may{level}", torch.from_numpy(may), persistent=False)
+            self.register_buffer(f"node{level}", torch.from_numpy(number[nodes]), persistent=False)
+        self.register_buffer("depths", torch.from_numpy(depths), persistent=False)
 
     def encode(self, batch: dict[str, Any]) -> tuple[torch.Tensor, Layout]:
         """States of the events of packed histories, (n_tokens, width)."""
@@ -97,63 +127,36 @@ class IdNetwork(nn.Module):
             x = layer(x, batch["positions"], layout)
         return self.middle(x), layout
 
-    def decode(self, prefixes: torch.Tensor, memory: torch.Tensor, read: Read) -> torch.Tensor:
-        """States that predict the next token after each prefix of ids.
+    def started(self, level: int, tokens: torch.Tensor | None) -> torch.Tensor:
+        """What the decoder reads where the token of a level is to be told: (n, width) or (1, width).
 
-        Parameters
-        ----------
-        prefixes : Tensor of shape (n, known), int64
-            Tokens known of each id, from 0 to depth - 1 of them.
-        memory : Tensor
-            States of the events, as `read` expects them.
-        read : callable
-            ``read(queries, keys and values)`` of one layer.
-
-        Returns
-        -------
-        Tensor of shape (n, known + 1, width)
+        `tokens`, (n,), are those of the level before; None at the first.
         """
-        n, known = prefixes.shape
-        x = self.begin[: known + 1].expand(n, -1, -1)
-        if known:
-            told = [self.levels[at][prefixes[:, at]] for at in range(known)]
-            x = x + F.pad(torch.stack(told, dim=1), (0, 0, 1, 0))
-        x = self.dropout(self.start(x))
-        for layer in self.decoder:
-            assert isinstance(layer, DecoderLayer)
-            pairs = layer.memory(memory).view(*memory.shape[:-1], 2, layer.n_heads, -1)
-            x = layer(x, lambda queries, pairs=pairs: read(queries, pairs))
-        return self.last(x)
+        x = self.begin[level : level + 1]
+        return x if tokens is None else x + self.levels[level - 1][tokens]
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
-        """Mean cross-entropy of the targets' tokens, summed over the levels."""
+        """Mean over the targets of minus the log-probability of their ids."""
         memory, layout = self.encode(batch)
-        positions, targets = batch["positions"], self.tokens[batch["targets"]]
-        depth = targets.shape[1]
-
-        def read(queries: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
-            """From the events of the own sequence up to the one before the target."""
-            keys = turned(pairs[:, 0], positions)
-            n, heads = len(queries), queries.shape[2]
-            queries = turned(queries.flatten(0, 1), positions.repeat_interleave(depth))
-            joint = torch.stack([keys, pairs[:, 1]], dim=1)
-            queries, out = queries.view(n, depth, heads, -1), []
-            for block in layout.blocks:
-                asked = block.dense(queries).flatten(1, 2).transpose(1, 2)
-                held = block.dense(joint).permute(2, 0, 3, 1, 4)
-                place = torch.arange(block.length, device=queries.device)
-                before = (place[:, None] >= place).repeat_interleave(depth, 0)
-                seen = F.scaled_dot_product_attention(asked, held[0], held[1], attn_mask=before)
-                seen = seen.transpose(1, 2).unflatten(1, (block.length, depth))
-                out.append(block.flat(seen))
-            return torch.cat(out)
-
-        states = self.decode(targets[:, :-1], memory, read)
-        losses = [
-            F.cross_entropy((states[:, at] @ level.T).float(), targets[:, at])
-            for at, level in enumerate(self.levels)
+        targets = batch["targets"]
+        tokens, depths = self.tokens[targets], self.depths[targets]
+        some = [torch.nonzero(depths > level)[:, 0] for level in range(int(depths.max()))]
+        parts = [
+            self.started(at, tokens[rows, at - 1] if at else None).expand(len(rows), -1)
+            for at, rows in enumerate(some)
         ]
-        return torch.stack(losses).sum()
+        attend, of_history = _for_training(batch["positions"], layout, some)
+        x = self.dropout(self.start(torch.cat(parts)))
+        for layer in self.decoder:
+            assert isinstance(layer, DecoderLayer)
+            x = layer(x, attend, of_history(layer.remembered(memory)))
+        states = self.last(x).split([len(rows) for rows in some])
+        total = states[0].new_zeros((), dtype=torch.float32)
+        for at, rows in enumerate(some):
+            may = getattr(self, f"may{at}")[getattr(self, f"node{at}")[targets[rows]]]
+            scores = (states[at] @ self.levels[at].T).float().masked_fill(~may, -torch.inf)
+            total = total + F.cross_entropy(scores, tokens[rows, at], reduction="sum")
+        return total / len(targets)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Vectors of tokens are tables: they do not decay."""
@@ -161,6 +164,53 @@ class IdNetwork(nn.Module):
         held = {id(p) for p in tables}
         rest = [p for p in self.parameters() if id(p) not in held]
         return [{"name": "tables", "params": tables}, {"name": "head", "params": rest}]
+
+
+def _for_training(
+    positions: torch.Tensor, layout: Layout, some: list[torch.Tensor]
+) -> tuple[Attend, Callable[[torch.Tensor], Read]]:
+    """How the decoder's tokens of all targets of a batch look at their ids and at their histories.
+
+    Parameters
+    ----------
+    positions : Tensor of shape (n_targets,)
+    layout : Layout
+    some : list of Tensor
+        The targets of which each level's token is decoded. The decoder's tokens stand level by level.
+    """
+    n, depth = len(positions), len(some)
+    place = torch.cat([rows * depth + at for at, rows in enumerate(some)])
+    at_event = positions[torch.cat(some)]
+
+    def dense(values: torch.Tensor) -> torch.Tensor:
+        """(n_tokens, …) as (n_targets, depth, …), zeros behind a shorter id."""
+        full = values.new_zeros(n * depth, *values.shape[1:])
+        return full.index_copy(0, place, values).view(n, depth, *values.shape[1:])
+
+    def attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        joint = dense(torch.stack([queries, keys, values], dim=1)).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(joint[0], joint[1], joint[2], is_causal=True)
+        return seen.transpose(1, 2).flatten(0, 1)[place]
+
+    def of_history(pairs: torch.Tensor) -> Read:
+        held = torch.stack([turned(pairs[:, 0], positions), pairs[:, 1]], dim=1)
+
+        def read(queries: torch.Tensor) -> torch.Tensor:
+            """From the events of the own sequence up to the one before the target."""
+            queries, out = dense(turned(queries, at_event)), []
+            for block in layout.blocks:
+                asked = block.dense(queries).flatten(1, 2).transpose(1, 2)
+                keys, values = block.dense(held).permute(2, 0, 3, 1, 4)
+                event = torch.arange(block.length, device=queries.device)
+                before = (event[:, None] >= event).repeat_interleave(depth, 0)
+                seen = F.scaled_dot_product_attention(asked, keys, values, attn_mask=before)
+                seen = seen.transpose(1, 2).unflatten(1, (block.length, depth))
+                out.append(block.flat(seen))
+            return torch.cat(out).flatten(0, 1)[place]
+
+        return read
+
+    return attend, of_history
 
 
 class Memory:
@@ -171,46 +221,72 @@ class Memory:
     network : IdNetwork
     batch : dict
         Of :func:`recnb.models.common.reading.packed.pack`.
+
+    Notes
+    -----
+    Keys and values are computed once: of the history for each layer at the start, of an id's tokens as they come.
     """
 
     def __init__(self, network: IdNetwork, batch: dict[str, Any]) -> None:
-        self.network = network
+        self.network, self.level = network, 0
         states, layout = network.encode(batch)
         lengths = torch.as_tensor(layout.sizes, device=states.device)
         n, longest = len(lengths), int(lengths.max())
         dense = states.new_zeros(n, longest, states.shape[1])
-        self.inside = torch.arange(longest, device=states.device) < lengths[:, None]
-        dense[self.inside] = states
+        inside = torch.arange(longest, device=states.device) < lengths[:, None]
+        dense[inside] = states
         # users in the order of the arguments of `pack`
         back = torch.empty_like(batch["order"])
         back[batch["order"]] = torch.arange(n, device=back.device)
-        self.states, self.inside, self.lengths = dense[back], self.inside[back], lengths[back]
+        self.inside, self.newest = inside[back][:, None, None, :], lengths[back] - 1
+        places = torch.arange(longest, device=states.device).repeat(n)
+        self.held: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for layer in network.decoder:
+            assert isinstance(layer, DecoderLayer)
+            keys, values = layer.remembered(dense[back]).unbind(2)
+            keys = turned(keys.flatten(0, 1), places).view_as(keys)
+            self.held.append((keys.transpose(1, 2), values.transpose(1, 2)))
+        self.known: list[torch.Tensor | None] = [None] * len(self.held)
 
-    def log_shares(self, prefixes: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of the next token.
+    def step(
+        self, users: torch.Tensor, parents: torch.Tensor, tokens: torch.Tensor
+    ) -> torch.Tensor:
+        """Scores of the next token, (n, n_tokens); see :func:`recnb.models.generative.beam.best_ids`.
 
         Parameters
         ----------
-        prefixes : Tensor of shape (n_users, n_beams, known), int64
-
-        Returns
-        -------
-        Tensor of shape (n_users, n_beams, n_tokens), float32
+        users, parents, tokens : Tensor of shape (n,), int64
+            Users rise.
         """
-        n, beams, known = prefixes.shape
-        places = torch.arange(self.states.shape[1], device=prefixes.device)
-        newest = (self.lengths - 1).repeat_interleave(beams * (known + 1))
+        network, n_users = self.network, len(self.newest)
+        x = network.started(self.level, tokens if self.level else None).expand(len(users), -1)
+        counts = torch.bincount(users, minlength=n_users)
+        nth = torch.arange(len(users), device=users.device) - (counts.cumsum(0) - counts)[users]
+        at, most, newest = (users, nth), int(counts.max()), self.newest[users]
 
-        def read(queries: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
-            keys = turned(pairs[:, :, 0].flatten(0, 1), places.repeat(n)).view_as(pairs[:, :, 0])
-            asked = turned(queries.flatten(0, 1), newest)
-            asked = asked.view(n, beams * (known + 1), *queries.shape[2:]).transpose(1, 2)
+        def attend(
+            number: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+        ) -> torch.Tensor:
+            pair, known = torch.stack([keys, values], dim=1)[:, None], self.known[number]
+            if known is not None:
+                pair = torch.cat([known[parents], pair], dim=1)
+            self.known[number] = pair  # (n, known tokens, 2, n_heads, width)
+            shares = (queries[:, None] * pair[:, :, 0]).sum(-1) * queries.shape[-1] ** -0.5
+            return (shares.softmax(1)[..., None] * pair[:, :, 1]).sum(1)
+
+        def read(number: int, queries: torch.Tensor) -> torch.Tensor:
+            queries = turned(queries, newest)
+            asked = queries.new_zeros(n_users, most, *queries.shape[1:])
+            asked[at] = queries
+            keys, values = self.held[number]
             seen = F.scaled_dot_product_attention(
-                asked, keys.transpose(1, 2), pairs[:, :, 1].transpose(1, 2),
-                attn_mask=self.inside[:, None, None, :],
-            )  # fmt: skip
-            return seen.transpose(1, 2).reshape(queries.shape)
+                asked.transpose(1, 2), keys, values, attn_mask=self.inside
+            )
+            return seen.transpose(1, 2)[at]
 
-        states = self.network.decode(prefixes.flatten(0, 1), self.states, read)[:, -1]
-        scores = states @ self.network.levels[known].T
-        return scores.float().log_softmax(-1).view(n, beams, -1)
+        x = network.start(x)
+        for number, layer in enumerate(network.decoder):
+            x = layer(x, partial(attend, number), partial(read, number))
+        scores = network.last(x) @ network.levels[self.level].T
+        self.level += 1
+        return scores.float()

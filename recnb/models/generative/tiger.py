@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 IDS = ("text", "interactions", "random")
 FACTORS = 64  # of the interactions, where ids come from them
-BLOCK = 128  # users for whom ids are generated at once
+BLOCK = 512  # users for whom ids are generated at once
 
 
 class Tiger(TrainedOnSequences):
@@ -219,12 +219,12 @@ class Tiger(TrainedOnSequences):
     def _trie_of(self, allowed: np.ndarray | None) -> Trie:
         from recnb.models.generative.trie import Trie
 
+        if "_trie" not in vars(self):
+            self._trie = Trie(self.tokens_)
         if allowed is None:
-            if "_trie" not in vars(self):
-                self._trie = Trie(self.tokens_)
             return self._trie
         rows = self.row_[allowed]
-        return Trie(self.tokens_, rows[rows >= 0])
+        return self._trie.only(rows[rows >= 0])
 
     def score_among(
         self,
@@ -273,10 +273,11 @@ class Tiger(TrainedOnSequences):
         with torch.no_grad():
             memory = Memory(network, send_to_device(batch, device))
 
-            def log_shares(prefixes: np.ndarray) -> np.ndarray:
-                return memory.log_shares(torch.from_numpy(prefixes).to(device)).cpu().numpy()
+            def step(*asked: np.ndarray) -> np.ndarray:
+                rows = (torch.from_numpy(part).to(device) for part in asked)
+                return memory.step(*rows).cpu().numpy()
 
-            return some, *best_ids(log_shares, trie, len(some), self.n_beams)
+            return some, *best_ids(step, trie, len(some), self.n_beams)
 
     # ---------------------------------------------------------------- new items
 

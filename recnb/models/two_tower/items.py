@@ -162,7 +162,7 @@ class ItemReader:
         if self.reads_text:
             template = self.settings.reading.text or Text()
             self.columns = list(template.chosen(train.items))
-        texts = self._sentences(train.items)
+        texts = self.sentences(train.items)
         tables, present = self.modalities.learn(train) if self.fuses else ([], None)
         wide = np.zeros((0, 0), np.float32)
         if self.settings.reading.words:
@@ -174,7 +174,7 @@ class ItemReader:
 
     def read(self, items: pd.DataFrame) -> ReadItems:
         """Read other items."""
-        texts = self._sentences(items)
+        texts = self.sentences(items)
         tables: list[np.ndarray] = []
         present = None
         if self.fuses:
@@ -206,7 +206,8 @@ class ItemReader:
         reader.modalities.restore(state["modalities"])
         return reader
 
-    def _sentences(self, items: pd.DataFrame) -> list[str]:
+    def sentences(self, items: pd.DataFrame) -> list[str]:
+        """The text of each row; none where text takes no part."""
         if not self.reads_text:
             return []
         template = self.settings.reading.text or Text()

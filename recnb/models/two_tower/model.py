@@ -18,6 +18,7 @@ from recnb.models.common.settings import flat
 from recnb.models.common.validation import Validation, unused_items
 from recnb.models.two_tower.items import ItemReader
 from recnb.models.two_tower.language import reads_of
+from recnb.models.two_tower.reasons.explains import Explains
 from recnb.models.two_tower.settings import GROUPS, Settings
 from recnb.recommender import Reads, Recommender
 from recnb.tuning.methods import METHODS, PEFT
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @flat(*GROUPS)
-class TwoTower(Recommender):
+class TwoTower(Explains, Recommender):
     """Item texts through a pretrained language model, users from their history, a head between them.
 
     Parameters

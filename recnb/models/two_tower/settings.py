@@ -317,6 +317,12 @@ class Settings:
         return self.users.pools and not self.users.in_words and not self.scoring.predicts_ratings
 
     @property
+    def explains_words(self) -> bool:
+        """Whether an item's words act through its text alone, so that gradients can tell them apart."""
+        alone = self.fusion.modalities is None and not self.reading.words
+        return alone and self.serves_strangers
+
+    @property
     def starts_pretrained(self) -> bool:
         """Whether the network starts with the scores of the frozen language model."""
         alone = self.fusion.modalities is None and not self.users.in_words

@@ -41,9 +41,11 @@ READS = {
             "sasrec",
             "hstu",
             "gru4rec",
+            "lightgcn",
         ],
         ("pairs", (), False),
     ),
+    "lightgcn_attributes": ("pairs", ("attributes",), False),
     "tfidf": ("none", ("text",), False),
     "attributes": ("none", ("attributes",), False),
     **dict.fromkeys(

@@ -67,6 +67,7 @@ class TrainedOnSequences(FromSequences):
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.training import Training
         from recnb.training import train as train_network
+        from recnb.training.checkpoint import place_of
 
         source, network = self.prepared(train)
         how = Training(
@@ -77,7 +78,7 @@ class TrainedOnSequences(FromSequences):
             schedule="constant",
             patience=self.patience,
             seed=self.seed,
-            checkpoint=self.checkpoint,
+            checkpoint=place_of(self.checkpoint, train.digest, self.seed),
         )
         value = None if valid is None else self._value(train, valid)
         trained = train_network(network, source.epoch, how, value, data=train.digest)

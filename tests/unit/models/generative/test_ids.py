@@ -72,25 +72,44 @@ def test_new_items_never_take_an_id_that_is_there():
 def test_the_search_with_enough_beams_is_exact_and_gives_ids_that_exist(n_items):
     rng = np.random.default_rng(0)
     tokens = Identifiers.of(rng.integers(0, 4, (n_items, 2))).tokens
-    tables = {}
+    scores = rng.normal(size=(3, 3, 9, 9, 9, 9)).astype(np.float32)  # user, level, prefix, token
 
-    def log_shares(prefixes: np.ndarray) -> np.ndarray:
-        """Random shares for each user and prefix, the same when asked again."""
-        n, beams = prefixes.shape[:2]
-        out = np.zeros((n, beams, 9), np.float32)
-        for user, beam in np.ndindex(n, beams):
-            key = (user, *prefixes[user, beam].tolist())
-            tables.setdefault(key, np.log(rng.dirichlet(np.ones(9))))
-            out[user, beam] = tables[key]
+    def asking():
+        """What scores the next token by user and prefix, and remembers the prefixes it was asked."""
+        known = [np.zeros((3, 0), np.int64)]
+
+        def step(users: np.ndarray, parents: np.ndarray, following: np.ndarray) -> np.ndarray:
+            level = len(known) - 1
+            longer = known[-1][parents]
+            if level:
+                longer = np.column_stack([longer, following])
+            known.append(longer)
+            padded = np.pad(longer, ((0, 0), (0, 2 - level)))
+            return scores[users, level, padded[:, 0], padded[:, 1]].max(axis=1)
+
+        return step
+
+    def expected(user: int) -> np.ndarray:
+        """Log-probabilities of all items: at each level a softmax among the tokens that lead to an item."""
+        out = np.zeros(n_items)
+        for level in range(3):
+            prefixes, node = np.unique(tokens[:, :level], axis=0, return_inverse=True)
+            for number, prefix in enumerate(prefixes):
+                below = np.flatnonzero(node.reshape(-1) == number)
+                first, second = (*prefix.tolist(), 0, 0)[:2]
+                raw = scores[user, level, first, second].max(axis=0)
+                may = np.unique(tokens[below, level])
+                out[below] += raw[tokens[below, level]] - np.log(np.exp(raw[may]).sum())
         return out
 
-    items, scores = best_ids(log_shares, Trie(tokens), 3, 50)
+    items, logs = best_ids(asking(), Trie(tokens), 3, 50)
     for user in range(3):
-        whole = [
-            sum(tables[(user, *row[:at])][row[at]] for at in range(3)) for row in tokens.tolist()
-        ]
-        found = items[user][items[user] >= 0]
-        np.testing.assert_array_equal(found, np.argsort(-np.array(whole), kind="stable"))
-        np.testing.assert_allclose(scores[user][: len(found)], np.sort(whole)[::-1], rtol=1e-5)
-    few, _ = best_ids(log_shares, Trie(tokens, np.arange(0, n_items, 2)), 3, 5)
-    assert (few[few >= 0] % 2 == 0).all() and (few >= 0).sum() == 3 * min(5, -(-n_items // 2))
+        whole = expected(user)
+        listed = items[user][items[user] >= 0]
+        np.testing.assert_array_equal(listed, np.argsort(-whole))
+        np.testing.assert_allclose(logs[user][: len(listed)], np.sort(whole)[::-1], atol=1e-5)
+    some = np.arange(0, n_items, 2)
+    few, kept = best_ids(asking(), Trie(tokens).only(some), 3, 50)
+    assert (few[few >= 0] % 2 == 0).all() and (few >= 0).sum() == 3 * len(some)
+    # what may not be listed is not generated, and the others keep their shares
+    np.testing.assert_allclose(np.sort(expected(0)[some])[::-1], kept[0][: len(some)], atol=1e-5)

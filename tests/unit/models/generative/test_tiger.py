@@ -11,8 +11,10 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models import Tiger, make
 from recnb.models.common.reading.packed import pack
-from recnb.models.generative.identifiers import random_codes
+from recnb.models.generative.beam import best_ids
+from recnb.models.generative.identifiers import Identifiers
 from recnb.models.generative.network import IdNetwork, Memory
+from recnb.models.generative.trie import Trie
 from recnb.recommender import load_model, top_k
 
 N_ITEMS, N_USERS = 20, 80
@@ -56,26 +58,29 @@ def hit(model, split) -> float:
 def test_training_and_generation_say_the_same():
     """The loss of a packed batch is minus the mean log-probability that generation gives each target's id."""
     torch.manual_seed(0)
-    ids = random_codes(12, 4, 2)
+    codes = np.random.default_rng(1).integers(0, 3, (12, 2))
+    codes[5] = 3, 0
+    ids = Identifiers.of(codes)
     network = IdNetwork(torch.from_numpy(ids.tokens), ids.sizes, 16, 2, 2, 2, 0.0).eval()
+    assert sorted(set(network.depths.tolist())) == [1, 2, 3]  # ids that differ early and late
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     items = np.random.default_rng(0).integers(0, 12, 15)
     starts, sizes = np.array([0, 5, 9]), np.array([4, 3, 4])
     with torch.no_grad():
         loss = network(pack(items, starts, sizes, np.append(items[1:], 0)))
-        each = []
-        for start, size in zip(starts, sizes):
-            for n in range(1, size + 1):
-                memory = Memory(network, pack(items, np.array([start]), np.array([n])))
-                target = ids.tokens[items[start + n]]
-                steps = [
-                    memory.log_shares(torch.from_numpy(target[None, None, :at]))[0, 0, target[at]]
-                    for at in range(3)
-                ]
-                each.append(-sum(steps))
-    torch.testing.assert_close(loss, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
-    assert torch.stack(each).std() > 0.1
+        # one user of the search for each target
+        firsts = np.repeat(starts, sizes)
+        counts = np.concatenate([np.arange(1, size + 1) for size in sizes])
+        memory = Memory(network, pack(items, firsts, counts))
+        listed, logs = best_ids(
+            lambda *asked: memory.step(*map(torch.from_numpy, asked)).numpy(),
+            Trie(ids.tokens), len(firsts), 12,
+        )  # fmt: skip
+    each = logs[listed == items[firsts + counts][:, None]]
+    np.testing.assert_allclose(loss.item(), -each.mean(), rtol=1e-4)
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, rtol=1e-4)
+    assert each.std() > 0.1
 
 
 def test_what_follows_what_is_generated(fitted, split):

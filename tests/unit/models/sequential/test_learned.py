@@ -154,6 +154,11 @@ def test_a_killed_fit_goes_on_to_the_same_bits(split, tmp_path, monkeypatch):
     broken.fit(split.train, split.valid)
     assert broken.learning_ == whole.learning_
     np.testing.assert_array_equal(broken.score(np.arange(N_USERS)), whole.score(np.arange(N_USERS)))
+    # the refit on all that is known, and another seed, are trainings of their own
+    for seed in (0, 1):
+        broken.set_params(**broken.chosen(), seed=seed).fit(split.known)
+        assert len(broken.learning_) == broken.n_epochs
+    assert len(list((tmp_path / "kept").iterdir())) == 3
 
 
 def test_an_item_is_known_by_its_text(split):

@@ -1,0 +1,233 @@
+"""Reasons: sums that are exact, sets that decide, words that gradients find, sentences that are checked."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from recnb.effect.reasons import (
+    Asked,
+    Retold,
+    WordOrder,
+    compared,
+    explain,
+    item_words,
+    past_curves,
+    past_items,
+    random_orders,
+    smallest_set,
+    stability,
+    word_curves,
+    word_reader,
+)
+from recnb.errors import InputError
+from recnb.models import EASE, ItemKNN, Popularity, RecentEASE, TfIdf, TwoTower, make
+from tests.unit.models.conftest import make_dataset
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return make_dataset()
+
+
+@pytest.fixture(scope="module")
+def tower(ds):
+    return make("text_dot", n_epochs=2, max_tokens=24).fit(ds)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [EASE(l2=5.0), ItemKNN(k=8), TfIdf(), TfIdf(rank=5), TfIdf(way="mean", rank=None)],
+    ids=str,
+)
+def test_parts_add_up_to_the_score(ds, model):
+    model.fit(ds)
+    known = np.flatnonzero(model.popularity_)
+    for user in (0, 7):
+        history = model.history_of(user)
+        parts = model.history_parts(history, known)
+        scores = model.score_histories([history])[0][known]
+        assert np.ptp(scores) > 0.1
+        assert np.allclose(parts.sum(axis=0), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"rank": 5}, {"way": "mean", "rank": None}], ids=str)
+def test_words_of_tfidf_add_up_to_the_score(ds, settings):
+    model = TfIdf(**settings).fit(ds)
+    history, reader = model.history_of(3), model.word_reader(ds.items)
+    scores = model.score_histories([history])[0]
+    sums = [reader.parts(history, item)[1].sum() for item in range(ds.n_items)]
+    assert np.allclose(sums, scores, atol=1e-6)
+
+
+def test_what_fades_is_left_out_one_by_one(ds):
+    model = RecentEASE(l2=5.0, decay=0.5).fit(ds)
+    assert not hasattr(model, "history_parts")
+    with pytest.raises(InputError, match="by more than a list of liked items"):
+        Asked.of(model, 7)
+    asked = Asked.of(model, 7, ds)
+    item = int(asked.best(1)[0])
+    parts = past_items(asked, item)
+    mine = (ds.interactions["user"] == 7).to_numpy()
+    without = mine & (ds.interactions["item"] != parts.items[-1]).to_numpy()
+    scores = np.vstack([model.score(np.array([7]), ds.rows(m)) for m in (mine, without)])
+    z = (scores[:, item] - scores.mean(axis=1)) / scores.std(axis=1)
+    assert not parts.exact and parts.values[-1] == pytest.approx(z[0] - z[1], rel=1e-3)
+
+
+def test_a_model_that_takes_no_histories_is_refused(ds):
+    with pytest.raises(InputError, match="does not say what it knows"):
+        Asked.of(Popularity().fit(ds), 0)
+    with pytest.raises(InputError, match="ask a model that takes histories"):
+        Asked.of(Popularity().fit(ds), 0, ds)
+
+
+def test_any_model_with_histories_is_asked_through_the_data(ds):
+    class Through(EASE):
+        history_of = property()
+        score_histories = property()
+        history_parts = property()
+
+    plain, through = EASE(l2=5.0).fit(ds), Through(l2=5.0).fit(ds)
+    one, other = Asked.of(plain, 4), Asked.of(through, 4, ds)
+    assert set(one.history) == set(other.history)
+    item = int(one.best(1)[0])
+    assert other.scores([one.history])[0] == pytest.approx(one.scores([one.history])[0], abs=1e-6)
+    assert past_items(other, item).order[0] == past_items(one, item).order[0]
+
+
+def test_the_smallest_set_is_smallest(ds):
+    model = ItemKNN(k=8).fit(ds)
+    sizes = []
+    for user in range(12):
+        asked = Asked.of(model, user)
+        for item in asked.best(3).tolist():
+            gone = smallest_set(asked, item, 3)
+            by_hand = next(
+                (
+                    n
+                    for n in (1, 2)
+                    for held in combinations(asked.history.tolist(), n)
+                    if asked.rank(asked.scores([asked.without(*held)]), item)[0] > 3
+                ),
+                None,
+            )
+            if gone is None:
+                assert by_hand is None
+                continue
+            assert int(asked.rank(asked.scores([asked.without(*gone.items)]), item)[0]) > 3
+            assert (len(gone.items) == by_hand) if by_hand else len(gone.items) > 2
+            assert gone.smallest == (len(gone.items) <= 2)
+            sizes.append(len(gone.items))
+    assert set(sizes) >= {1, 2}
+
+
+def test_gradients_add_up_to_what_the_text_adds(ds, tower):
+    import torch
+
+    reader = tower.word_reader(ds.items, steps=64)
+    asked = Asked.of(tower, 0)
+    item = int(asked.best(1)[0])
+    _, values = reader.parts(asked.history, item)
+    ids, _, special = reader._ids(reader.texts[item])
+    masked = torch.where(special, ids, torch.full_like(ids, reader.tokenizer.mask_token_id))
+    person = reader._person(asked.history, item)
+    with torch.no_grad():
+        whole, none = reader._score(torch.stack([ids, masked]), person, item).tolist()
+    assert whole == pytest.approx(float(asked.scores([asked.history])[0, item]), abs=1e-3)
+    assert abs(whole - none) > 0.05
+    assert values.sum() == pytest.approx(whole - none, rel=0.2)  # a coarse path
+
+
+def test_weights_drawn_anew_say_something_else(ds, tower):
+    asked = Asked.of(tower, 0)
+    item = int(asked.best(1)[0])
+    before = tower.score_histories([asked.history])
+    first = tower.word_reader(ds.items, steps=8).parts(asked.history, item)
+    other = tower.word_reader(ds.items, steps=8, reset=0).parts(asked.history, item)
+    assert first[0] == other[0]
+    assert not np.allclose(
+        first[1] / np.abs(first[1]).max(), other[1] / np.abs(other[1]).max(), atol=0.05
+    )
+    assert np.array_equal(tower.score_histories([asked.history]), before)  # the model is as it was
+
+
+def test_reasons_fall_faster_than_chance_and_turned_round_do_not(ds):
+    model = TfIdf().fit(ds)
+    retold, reader = Retold(model, ds.items), word_reader(model, ds.items)
+    users, orders, past = (
+        [],
+        {"reasons": [], "random": [], "worst": []},
+        {"reasons": [], "random": []},
+    )
+    for user in range(25):
+        asked = Asked.of(model, user)
+        item = int(asked.best(1)[0])
+        words = item_words(asked, item, retold, reader)
+        assert words.how == "exact" and set(words.words) <= set(retold.words_of(item))
+        users.append(user)
+        orders["reasons"].append(WordOrder(asked, item, words.order))
+        orders["worst"].append(WordOrder(asked, item, words.order[::-1]))
+        orders["random"].append(WordOrder(asked, item, random_orders(words.order, 1, user)[0]))
+        parts = past_items(asked, item)
+        past["reasons"].append(past_curves(asked, item, parts.order, 5, 3))
+        past["random"].append(
+            past_curves(asked, item, random_orders(parts.items, 1, user)[0], 5, 3)
+        )
+    curves = {kind: word_curves(held, retold, 5, 2) for kind, held in orders.items()}
+    by_words = compared(users, curves, lambda c: c.fall)
+    assert by_words["random"]["difference_low"] > 0 and by_words["worst"]["difference_low"] > 0
+    assert by_words["worst"]["value"] < by_words["random"]["value"]
+    assert compared(users, past, lambda c: c.fall)["random"]["difference_low"] > 0
+    assert compared(users, past, lambda c: c.rise)["random"]["difference_low"] > 0
+
+
+def test_one_word_left_out_for_any_model_that_scores_new_texts(ds):
+    model = TfIdf(way="mean", rank=None).fit(ds)
+    retold, asked = Retold(model, ds.items), Asked.of(model, 5)
+    item = int(asked.best(1)[0])
+    words = item_words(asked, item, retold)
+    assert words.how == "one left out" and words.values.max() > 0
+    with pytest.raises(InputError, match="cannot score a changed text"):
+        Retold(EASE().fit(ds), ds.items)
+    with pytest.raises(InputError, match="by their id"):
+        Retold(TwoTower(item_id=True).set_params(), ds.items)
+
+
+def test_what_is_said_is_checked(ds, monkeypatch):
+    model = TfIdf().fit(ds)
+    titles = ds.items["title"].astype(str).tolist()
+    retold, reader = Retold(model, ds.items), word_reader(model, ds.items)
+    asked = Asked.of(model, 6)
+    item = int(asked.best(1)[0])
+    reason = explain(asked, item, titles, k=5, retold=retold, reader=reader)
+    assert reason.rank == 1 and "stands at place 1" in reason.sentence
+    assert reason.without and all(title in reason.sentence for title in reason.without[:5])
+    assert reason.words[0][0] in reason.sentence and not reason.left_out
+    assert reason.past[0][0] in {titles[c] for c in asked.history}
+    # A reader that names the words that pull it down is found out.
+    wrong = explain(asked, item, titles, k=5, retold=retold, reader=_TurnedRound(reader))
+    assert "raised it most" not in wrong.sentence and wrong.left_out
+    with pytest.raises(InputError, match="is a past item"):
+        explain(asked, int(asked.history[0]), titles)
+
+
+class _TurnedRound:
+    exact = True
+
+    def __init__(self, reader):
+        self.reader = reader
+
+    def parts(self, history, item):
+        words, values = self.reader.parts(history, item)
+        return words, values.max() + 1e-6 - values
+
+
+def test_stability_over_seeds():
+    same = [np.array([3.0, 2.0, 1.0])]
+    assert stability([same, same]) == 1
+    assert stability([same, [np.array([1.0, 2.0, 3.0])]]) == -1
+    with pytest.raises(InputError, match="one seed"):
+        stability([same])
