@@ -9,7 +9,7 @@ import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, init, models, run
 from recnb.cli.effect import experiment, policy
-from recnb.cli.serving import export, serve
+from recnb.cli.serving import export, plan, serve
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("experiment")(experiment.experiment)
 app.command("run")(run.run)
 app.command("export")(export.export)
 app.add_typer(serve.app, name="serve")
+app.command("plan")(plan.plan)
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
 app.command("models")(models.models)
