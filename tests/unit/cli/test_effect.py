@@ -298,3 +298,44 @@ def test_an_experiment_with_lost_users_is_not_read(tmp_path, monkeypatch, capsys
     rows = [f"u{at},{'a' if at % 5 < 3 else 'b'},{at % 3}" for at in range(2000)]
     code, printed, _ = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=table(rows))
     assert code == 0 and "This experiment cannot be read" in printed
+
+
+def small_shop(folder):
+    """Two tastes that words tell, in one folder of data."""
+    from tests.unit.models.conftest import made_frames
+
+    rows, items = made_frames()
+    (folder / "shop").mkdir()
+    rows.to_csv(folder / "shop" / "interactions.csv", index=False)
+    items.to_csv(folder / "shop" / "items.csv", index=False)
+
+
+def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
+    small_shop(tmp_path)
+    line = "attack shop --models tfidf,itemknn --edits 5 --targets 6 --fed 2 --users 20 -q"
+    code, out, err = run(line, tmp_path, monkeypatch, capsys)
+    assert code == 0, err
+    assert "bandwagon" in out and "tfidf by keywords" in out
+    made = json.loads((tmp_path / "attack" / "attacks.json").read_text())
+    assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn"}
+    assert made["defences"][0]["ndcg"] > 0
+    page = (tmp_path / "attack" / "report.html").read_text()
+    assert "Can a seller game" in page and "keywords, look-alike" in page
+    _, again, err = run(line, tmp_path, monkeypatch, capsys)
+    assert again == out and "attacked before" in err + again
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("attack shop --models random", "reads neither text nor pairs"),
+        ("attack shop --edits 0", "--edits 0"),
+        ("attack shop --targets 1", "two targets or more"),
+        ("attack shop --models nothing", "no model 'nothing'"),
+        ("attack nowhere --models ease", "nowhere"),
+    ],
+)
+def test_attack_refuses(tmp_path, monkeypatch, capsys, line, said):
+    small_shop(tmp_path)
+    code, _, err = run(f"{line} -q", tmp_path, monkeypatch, capsys)
+    assert code == 2 and said in err and err.count("\n") == 1
