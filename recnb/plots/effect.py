@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -89,4 +90,52 @@ def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "differ
     ax.set_ylabel(label)
     ax.legend(loc="upper right", frameon=False)
     quiet(ax, grid="y")
+    return ax
+
+
+_KINDS = (
+    ("reasons", "#b8350f", "o", "-"),
+    ("random", "#8a8a8a", "x", ":"),
+    ("popularity", "#0b5c8a", "s", "--"),
+    ("drawn", "#6d4c9f", "^", "-."),
+)
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[Any]], ax: Axes | None = None, label: str = "taken away"
+) -> Axes:
+    """How far recommendations stand above the average as reasons are taken away, the mean of each kind of order.
+
+    Parameters
+    ----------
+    curves : mapping of kind to sequence of :class:`recnb.effect.reasons.Curves`
+        Kinds of one first word ("random 0", "random 1") make one line.
+    ax : Axes, optional
+    label : str
+        Of the steps.
+
+    Raises
+    ------
+    InputError
+        There is no curve.
+    """
+    if not curves or not all(len(held) for held in curves.values()):
+        raise InputError("no curve to draw", mend="make some with recnb.effect.reasons")
+    ax = axes(ax)
+    families: dict[str, list[np.ndarray]] = {}
+    for kind, held in curves.items():
+        families.setdefault(kind.split(" ")[0], []).extend(curve.deletion for curve in held)
+    looks = {kind: (colour, marker, line) for kind, colour, marker, line in _KINDS}
+    for kind, lines in families.items():
+        longest = max(map(len, lines))
+        # A short history has fewer steps: it stays where it ended.
+        filled = [np.append(line, np.full(longest - len(line), line[-1])) for line in lines]
+        colour, marker, style = looks.get(kind, ("#1b1b1b", "D", "-"))
+        name = "drawn anew" if kind == "drawn" else kind
+        ax.plot(np.mean(filled, axis=0), color=colour, marker=marker, linestyle=style, label=name)
+    n = len(next(iter(curves.values())))
+    ax.set_xlabel(f"{label} (n = {n})")
+    ax.set_ylabel("standing (standard deviations)")
+    ax.legend(frameon=False)
+    quiet(ax, "y")
     return ax
