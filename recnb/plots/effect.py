@@ -10,6 +10,7 @@ import pandas as pd
 
 from recnb.errors import InputError
 from recnb.plots.canvas import axes, quiet, rows_height
+from recnb.plots.palette import style
 from recnb.plots.words import plain
 
 if TYPE_CHECKING:
@@ -136,6 +137,39 @@ def plot_curves(
     n = len(next(iter(curves.values())))
     ax.set_xlabel(f"{label} (n = {n})")
     ax.set_ylabel("standing (standard deviations)")
+    ax.legend(frameon=False)
+    quiet(ax, "y")
+    return ax
+
+
+def plot_frontiers(frontiers: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """NDCG against the share of attention that is not by merit, a line a model, intervals over users.
+
+    Parameters
+    ----------
+    frontiers : mapping of model to DataFrame
+        Of :func:`recnb.effect.fairness.frontier`.
+    ax : Axes, optional
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if not frontiers:
+        raise InputError("no frontier to draw", mend="make some with recnb.effect.fairness")
+    ax = axes(ax)
+    for name, rows in frontiers.items():
+        look = style(name)
+        ends = np.vstack([rows["ndcg"] - rows["low"], rows["high"] - rows["ndcg"]])
+        ax.errorbar(
+            rows["unearned"], rows["ndcg"], ends, label=name, color=look.colour, marker=look.marker,
+            linestyle=look.line, elinewidth=0.8,
+        )  # fmt: skip
+    ax.set_xlabel("share of attention that is not by merit")
+    ax.set_ylabel(f"NDCG (n = {int(next(iter(frontiers.values()))['n_users'].iloc[0]):,} users)")
+    ax.invert_xaxis()
+    ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
     quiet(ax, "y")
     return ax
