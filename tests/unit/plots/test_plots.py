@@ -284,18 +284,15 @@ def _contrast(colour: str) -> float:
 
 
 def test_curves_and_frontiers_of_effects():
-    import numpy as np
-    import pandas as pd
-
     from recnb.effect.reasons import Curves
     from recnb.plots.effect import plot_curves, plot_frontiers
 
     def curve(*falls):
         return Curves(np.array(falls), np.full(len(falls), np.nan), np.zeros(len(falls), bool))
 
-    drawn = plot_curves(
-        {"reasons": [curve(3.0, 1.0, 0.0), curve(1.0, 0.0)], "random 0": [curve(2.0, 2.0)] * 2, "random 1": [curve(2.0, 1.0)] * 2}
-    )  # fmt: skip
+    held = {"reasons": [curve(3.0, 1.0, 0.0), curve(1.0, 0.0)]}
+    held |= {"random 0": [curve(2.0, 2.0)] * 2, "random 1": [curve(2.0, 1.0)] * 2}
+    drawn = plot_curves(held)
     lines = {line.get_label(): line.get_ydata().tolist() for line in drawn.get_lines()}
     assert lines == {"reasons": [2.0, 0.5, 0.0], "random": [2.0, 1.5]}
     with pytest.raises(InputError, match="no curve"):
