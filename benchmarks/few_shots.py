@@ -11,7 +11,8 @@ Book-Crossing, 8 and above is liked, 240 people; it has no times, so a hash orde
 Arms, the cheap ones first. Without training: the share of liked items in the history, popularity, the like-rate of
 the item, like-rate and share together (the last three read all other people's ratings). From shots: logistic
 regression on what a frozen encoder or a frozen decoder makes of history and target; on like-rate, popularity and
-share, without (`rates`) and with (`rates_text`) the encoder's likenesses: these two read all other people's ratings;
+share, without (`rates`) and with (`rates_text`) the encoder's likenesses, and both with what earlier raters of two
+items made of them (`neighbours`, `neighbours_text`): these four read all other people's ratings;
 the two tower and the pair model, which predict ratings of 0 and 1 from the same shots, and the tagger, which marks
 liked ones among drawn ones. A decoder of 135M parameters that answers yes or no: without examples (`zero`), less what
 it answers without a history (`zero_less_prior`), with the shots in its prompt (`in_context`), tuned on them by LoRA
@@ -66,6 +67,7 @@ SHOTS = ("4", "16", "64", "256", "all")
 PEOPLE = (100, 240)  # of valid and test
 VALID_ROWS = 100  # that choose an epoch and the weight of a sum
 IN_CONTEXT = ("4", "16")  # more do not fit
+SHRUNK = 20.0  # people who rated both items before half of their likeness counts
 AT_ONCE = 50  # people whose rows are described at a time
 LORA_LAYERS = 10  # the highest ones: steps need no gradients of the other 20
 DRAWS = 1000  # of the bootstrap
@@ -225,14 +227,66 @@ def rates(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
         return out
     asked = rows.assign(part="test")
     both = pd.concat([asked, s.rows[s.rows["part"] != "train"].assign(part="valid")])
-    found = untrained_scores(both, s.ratings, s.liked_above)
+    found = untrained_scores(both, without_own(s.ratings, rows), s.liked_above)
     rate = found["like_rate"].clip(1e-3, 1 - 1e-3)
     of_item = np.log(rate / (1 - rate))
     share = found["both"] - of_item  # `both` is the sum of the two log-odds
     return np.column_stack([share, of_item, np.log1p(found["popularity"])])
 
 
-def rated(with_text: bool) -> Callable[..., np.ndarray]:
+def earlier(s: FewShots) -> dict[str, pd.DataFrame]:
+    """All ratings of each item: who, when, liked or not."""
+    table = s.ratings.assign(liked=s.ratings["rating"] > s.liked_above)
+    return dict(tuple(table[["user_id", "timestamp", "liked"]].groupby(table["item_id"])))
+
+
+def without_own(ratings: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Ratings among which no row's own answer stands as an earlier one, as it does where times are made up."""
+    asked = pd.Series(rows["timestamp"].to_numpy(), [rows["user_id"], rows["item_id"]])
+    pairs = pd.MultiIndex.from_frame(ratings[["user_id", "item_id"]])
+    told = asked.reindex(pairs).to_numpy()
+    return ratings.assign(timestamp=np.fmax(ratings["timestamp"].to_numpy(float), told))
+
+
+def neighbours(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
+    """What people who rated the target and an item of the history made of the two, summed over the history.
+
+    A rating is liked (1) or not (0), less the item's mean. The likeness of two items is the cosine of these over the
+    people who rated both, shrunk by their number. Only ratings before the question's time are read, none of its person.
+    """
+    of_item = s.__dict__.setdefault("_earlier", earlier(s))
+    user_of = s.__dict__.setdefault("_users", pd.Index(s.ratings["user_id"].unique()))
+    mean = (s.ratings["rating"] > s.liked_above).mean()
+    arrays = s.__dict__.setdefault(
+        "_arrays",
+        {
+            item: (user_of.get_indexer(t["user_id"]), t["timestamp"].to_numpy(), t["liked"].to_numpy(float))
+            for item, t in of_item.items()
+        },
+    )  # fmt: skip
+
+    def known(item: str, row: Any) -> tuple[np.ndarray, np.ndarray, float]:
+        users, times, liked = arrays[item]
+        kept = (times < row.timestamp) & (users != user_of.get_loc(row.user_id))
+        rate = (liked[kept].sum() + 5 * mean) / (kept.sum() + 5)
+        return users[kept], liked[kept] - rate, rate
+
+    out = np.zeros((len(rows), 2))
+    for k, row in enumerate(lines_of(rows)):
+        people, of_target, _ = known(row.item_id, row)
+        likeness, told = np.zeros(len(row.history)), np.zeros(len(row.history))
+        for n, (item, liked) in enumerate(zip(row.history, row.history_liked)):
+            others, of_other, rate = known(item, row)
+            _, one, two = np.intersect1d(people, others, assume_unique=True, return_indices=True)
+            x, y = of_target[one], of_other[two]
+            lengths = np.sqrt((x @ x) * (y @ y))
+            likeness[n] = x @ y / max(lengths, 1e-9) * len(x) / (len(x) + SHRUNK)
+            told[n] = liked - rate
+        out[k] = likeness @ told, likeness @ told / (0.5 + np.abs(likeness).sum())
+    return out
+
+
+def rated(with_text: bool, with_neighbours: bool = False) -> Callable[..., np.ndarray]:
     """A regression on what other people's ratings say, with or without the text's likenesses."""
 
     def scores(s: FewShots, shots: str, draw: int, rows: pd.DataFrame) -> np.ndarray:
@@ -240,6 +294,15 @@ def rated(with_text: bool) -> Callable[..., np.ndarray]:
         if train["liked"].nunique() < 2:
             return np.zeros(len(rows))
         parts = [rates(s, r) for r in (train, valid, rows)]
+        if with_neighbours:
+            if (told := s.__dict__.get("_neighbours")) is None:
+                keys = [s.rows["user_id"], s.rows["item_id"]]
+                told = s.__dict__["_neighbours"] = pd.DataFrame(neighbours(s, s.rows), index=keys)
+            more = [
+                told.loc[pd.MultiIndex.from_frame(r[["user_id", "item_id"]])].to_numpy()
+                for r in (train, valid, rows)
+            ]
+            parts = [np.column_stack(two) for two in zip(parts, more)]
         if with_text:
             vectors = s.__dict__.setdefault("_vectors_None", vectors_of(s, None))
             more = [features(s, vectors, r, False)[:, 1:] for r in (train, valid, rows)]
@@ -384,6 +447,8 @@ ARMS: dict[str, Callable[..., np.ndarray]] = {
     "decoder_states": regression("smollm2-135m-instruct"),
     "rates": rated(with_text=False),
     "rates_text": rated(with_text=True),
+    "neighbours": rated(with_text=False, with_neighbours=True),
+    "neighbours_text": rated(with_text=True, with_neighbours=True),
     "two_tower": recommender("text_dot", loss="mse"),
     "pair": recommender("pair", target="rating", n_targets=1),
     "tagger": recommender("tagger", n_targets=1),

@@ -6,9 +6,9 @@ A decoder of 135M parameters, as it is. Candidates are the test rows of people d
 most ten each, liked or not; everything before is their history, of which the last ten rows are told. Each judge is
 asked in all its wordings: pooled AUC with an interval over people, and Kendall's tau with its usual wording; the
 same candidates in other orders; and for `lm_list` where the candidates at each place of the prompt come out.
-`lm_yes` is calibrated on validation rows (expected calibration error before and after, the latter with numbers
-from other people). Parts that are done are kept in `.benchmarks/judges` and not computed again; results go to
-`results/judges.json` after each.
+`lm_yes` is calibrated on 600 validation rows, at most five of a person (expected calibration error before and after,
+the latter with numbers from other people, and that of probabilities that are right). Parts that are done are kept in
+`.benchmarks/judges` and not computed again; results go to `results/judges.json` after each.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from recnb.versions import versions
 
 JUDGES = ("lm_yes", "lm_likelihood", "lm_list")
 CANDIDATES = 10
+CALIBRATING = 600  # validation rows
 DRAWS = 2000
 KEPT = Path(".benchmarks") / "judges"
 OUTPUT = Path("results") / "judges.json"
@@ -106,16 +107,17 @@ def main() -> None:
 
 
 def calibration(data: str, settings: dict[str, Any], split: splits.Split) -> list[dict[str, Any]]:
-    """Expected calibration error of `lm_yes` before and after."""
-    file = KEPT / f"{data}-calibration.json"
+    """Expected calibration error of `lm_yes` before and after, and by chance alone."""
+    file = KEPT / f"{data}-calibration-{CALIBRATING}.json"
     if not file.is_file():
-        model: Any = make("lm_yes", **settings).fit(split.train, split.valid)
-        write_json(file, model.calibration_)
+        model: Any = make("lm_yes", **settings, valid_rows=CALIBRATING)
+        write_json(file, model.fit(split.train, split.valid).calibration_)
     found = json.loads(file.read_text(encoding="utf-8"))
     head = {"model": "lm_yes", "study": "calibration", "data": data, "n_rows": found["n"]}
+    head |= {"n_users": found["people"], "slope": found["slope"], "shift": found["shift"]}
     return [
         {**head, "metric": "ece", "template": when, "value": found[when]}
-        for when in ("before", "after")
+        for when in ("before", "after", "chance")
     ]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, init, models, run
 from recnb.cli.effect import attack, experiment, policy, reasons
-from recnb.cli.serving import export, serve
+from recnb.cli.serving import export, plan, serve
 from recnb.errors import InputError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.command("attack")(attack.attack)
 app.command("run")(run.run)
 app.command("export")(export.export)
 app.add_typer(serve.app, name="serve")
+app.command("plan")(plan.plan)
 app.add_typer(data.app, name="data")
 app.command("check")(check.check)
 app.command("models")(models.models)

@@ -72,6 +72,7 @@ def recorded(
     -----
     A file is a list of rows, or an object with `records` (or `rows`) and, for all of them, what
     there is of `data` (or `dataset`), `split`, `device`, `date`. Every row has `metric` and `value`.
+    An object may hold `runs` instead, a list of such objects: each row then tells its run's `data` and `protocol`.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def recorded(
     No run on other data is recorded yet under 'no-such-run'.
     """
     name = pattern if pattern.endswith(".json") else f"{pattern}.json"
-    place = Path(folder) if folder is not None else _results_folder()
+    place = Path(folder) if folder is not None else results_folder()
     if place is None:
         note = "The recorded runs are in results/ of the repository; this copy of the package lacks them."
         return Recorded((), note)
@@ -109,7 +110,7 @@ def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:
     >>> recorded_run("no-such-run", folder=".")
     {}
     """
-    place = Path(folder) if folder is not None else _results_folder()
+    place = Path(folder) if folder is not None else results_folder()
     file = None if place is None else place / f"{name}.json"
     if file is None or not file.is_file():
         return {}
@@ -117,8 +118,8 @@ def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"records": content}
 
 
-def _results_folder() -> Path | None:
-    """The recorded runs: inside an installed package, else in the checkout around it."""
+def results_folder() -> Path | None:
+    """Where the recorded runs are: inside an installed package, else in the checkout around it; None without any."""
     package = Path(__file__).resolve().parent / "results"
     checkout = Path(__file__).resolve().parents[2] / "results"
     return next((place for place in (package, checkout) if place.is_dir()), None)
@@ -132,11 +133,25 @@ def _read(file: Path, part: str) -> list[dict[str, Any]]:
             f"no JSON ({error})", file=str(file), mend="record the run again"
         ) from error
     head = content if isinstance(content, dict) else {}
+    if "runs" in head and not {"records", "rows", part} & head.keys():
+        return [row for run in head["runs"] for row in _of_run(head, run, part)]
     if part != "records":
         return _part(head.get(part, []))
     rows = head.get("records", head.get("rows")) if head else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError("holds no rows", file=str(file), mend="write a list named 'records'")
+    return _with_head(head, rows)
+
+
+def _of_run(head: dict[str, Any], run: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    """Rows of one run of several: its own data and protocol stand first in each."""
+    if part == "records":
+        return _with_head({**head, **run, "split": run.get("protocol")}, run["records"])
+    which: dict[str, Any] = {name: run[name] for name in ("data", "protocol") if name in run}
+    return [{**which, **row} for row in _part(run.get(part, []))]
+
+
+def _with_head(head: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     shared = {
         "data": head.get("data", head.get("dataset")),
         "split": head.get("split"),

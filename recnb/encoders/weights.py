@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 
@@ -63,13 +64,23 @@ def checksum(folder: Path) -> str:
             file=str(folder),
             mend="name a folder that save_pretrained wrote",
         )
-    digests = []
-    for file in files:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    digests = [_digest(file, *_state(file)) for file in files]
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    """What changes when a file is written again."""
+    stat = file.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _digest(file: Path, inode: int, size: int, changed: int) -> str:
+    """SHA-256 of a file, read once in a process while its state is the same: weights are large."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def side_checksum(folder: Path) -> str:

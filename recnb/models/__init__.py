@@ -15,11 +15,14 @@ _more = {
     "common.sequences": ["Sequences"],
     "common.unlabelled": ["choose_items", "disagreement", "with_pseudo_labels"],
     "ensemble": ["Ensemble"],
+    "knowledge.paths": ["Path", "Paths", "random_reasons", "reliance"],
+    "knowledge.series": ["series_of"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],
     "language.control.ways": ["Asked", "Edited", "Filter"],
     "rerank": ["Rerank"],
+    "rules": ["Apart", "kinds_of", "repeated_kinds"],
     "registry": ["About", "about", "describe", "make", "names", "parse_models", "register"],
 }
 # The classes of the table and what joins them, loaded at first use.

@@ -16,6 +16,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.models.blends import SCALES
 from recnb.models.common.composed import Composed
+from recnb.models.common.lifting import lifted
 from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.progress import note
 from recnb.recommender import Recommender, score_candidates
@@ -234,25 +235,7 @@ class Rerank(Composed):
         first = np.take_along_axis(scores, np.maximum(items, 0), axis=1)
         mixed = (1 - weight) * _scaled(first, there, self.scale)
         mixed += weight * _scaled(judged, there, self.scale)
-        # falling, equal ones in the order of the first stage, which is that of the columns
-        order = np.argsort(np.where(there, -mixed, np.inf), axis=1, kind="stable")
-        falling = np.take_along_axis(mixed, order, axis=1)
-        filled = np.take_along_axis(there, order, axis=1)
-        low, high = scores.min(axis=1).astype(float), scores.max(axis=1).astype(float)
-        step = np.maximum.reduce([high - low, 1e-3 * np.abs(high), np.full_like(high, 1e-6)])
-        bottom = np.where(filled, falling, np.inf).min(axis=1, initial=np.inf)
-        bottom = np.where(filled.any(axis=1), bottom, 0.0)
-        lifted = high[:, None] + step[:, None] * (
-            1 + np.where(filled, falling, 0) - bottom[:, None]
-        )
-        # no two are equal in float32: the order of the first stage decides, not a hash
-        grain = 4 * np.spacing(np.abs(lifted).max(axis=1, initial=0).astype(np.float32))
-        places = np.arange(items.shape[1], 0, -1)
-        lifted += grain[:, None].astype(float) * places
-        out = scores.astype(np.float32, copy=True)
-        row, column = np.nonzero(filled)
-        out[row, np.take_along_axis(items, order, axis=1)[row, column]] = lifted[row, column]
-        return out
+        return lifted(scores, items, mixed)
 
     def _clock(self, stage: str, users: int) -> _Clock:
         if "_seconds" not in vars(self):  # read from disk

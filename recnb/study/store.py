@@ -52,6 +52,7 @@ class DiskStore:
         self.reused: list[str] = []
         self.reasons: dict[str, dict[str, str]] = {}
         self.split = split
+        self._made: set[Path] = set()  # folders of this run
 
     def key(self, name: str, model: Any, seed: int) -> str:
         """Identity of a piece of work, 20 hex digits."""
@@ -68,17 +69,18 @@ class DiskStore:
         text = json.dumps([name, seed, what, self.context], sort_keys=True, default=repr)
         return sha256(text.encode()).hexdigest()[:20]
 
+    def has(self, name: str, model: Any, seed: int) -> bool:
+        """Whether a judgement is finished, and its model saved where that is asked for."""
+        folder = self.folder / self.key(name, model, seed)
+        if self.models is not None and isinstance(model, Recommender):
+            return (folder / "judged.json").is_file() and self._saved(name, seed).is_dir()
+        return (folder / "judged.json").is_file()
+
     def get(self, name: str, model: Any, seed: int) -> Judged | None:
         """A finished judgement, or None."""
+        if not self.has(name, model, seed):
+            return None
         folder = self.folder / self.key(name, model, seed)
-        if not (folder / "judged.json").is_file():
-            return None
-        if (
-            self.models is not None
-            and isinstance(model, Recommender)
-            and not self._saved(name, seed).is_dir()
-        ):
-            return None
         head = json.loads((folder / "judged.json").read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             values = {
@@ -90,7 +92,8 @@ class DiskStore:
                 for at, (metric, k, shelf) in enumerate(head["keys"])
             }
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
-        self.reused.append(f"{name}, seed {seed}")
+        if folder not in self._made:
+            self.reused.append(f"{name}, seed {seed}")
         self.reasons.setdefault(name, head["reasons"])
         findings = [Finding(**one) for one in head["findings"]]
         return Judged(Record.from_dict(head["record"]), values, lists, findings)
@@ -124,6 +127,7 @@ class DiskStore:
             with open(part / "arrays.npz", "wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             write_json(part / "judged.json", head, default=_plain)
+        self._made.add(folder)
 
     def _reasons(self, judged: Judged) -> dict[str, str]:
         """Why the first seed lists what it lists, for the examples of the report."""

@@ -18,7 +18,16 @@ from tools.notebooks.exercises import answers_of, failures, with_trials
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
-ON_DATA = [path for path in NOTEBOOKS if "DATASET" in declared_parameters(read(path), path)]
+# Not again on MovieLens: the same cells take the same columns of the data as another notebook's, which does run there.
+AS_ANOTHER = {
+    "15": "14",  # titles and liked pairs, cut by the same three lines
+    "22": "20",  # titles and a division by items, and one table of lists
+}
+ON_DATA = [
+    path
+    for path in NOTEBOOKS
+    if "DATASET" in declared_parameters(read(path), path) and path.name[:2] not in AS_ANOTHER
+]
 LIMIT = 120.0
 
 
@@ -32,6 +41,18 @@ def test_smoke(path: Path, tmp_path: Path, slot: None) -> None:
     assert len(run.records) == 1
     assert run.records[0]["rows"]
     assert failures(read(run.executed)) == []
+
+
+@pytest.mark.parametrize("number", AS_ANOTHER)
+def test_what_is_not_run_on_movielens_takes_its_data_as_another_does(number: str) -> None:
+    def loading(number: str) -> str:
+        (path,) = find_notebooks(ROOT, [number])
+        (cell,) = [
+            c for c in read(path).cells if c.cell_type == "code" and "load(DATASET)" in c.source
+        ]
+        return cell.source.split("\nds = ds.sample_users")[0]
+
+    assert loading(number) == loading(AS_ANOTHER[number])
 
 
 @pytest.mark.notebooks

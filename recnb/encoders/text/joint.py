@@ -182,6 +182,7 @@ class JointTower(TextTower):
         half = total * self.dim * 4 > HALF_ABOVE
         # memory that is never written is never taken
         self._kept = torch.empty(total, self.dim, dtype=torch.float16 if half else torch.float32)
+        self._kept[:1] = 0  # what padding is given; memory that nobody wrote may hold NaN
         self._ready = self._lengths == 0
         stack = layer_list(self.network)
         self.network.eval().requires_grad_(False)

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from recnb.encoders.loading import Source, need_text_extra
+from recnb.encoders.loading import (
+    DEFAULT_CHECKSUM,
+    DEFAULT_PARAMETERS,
+    Source,
+    need_text_extra,
+)
 from recnb.errors import InputError
 
 
@@ -104,6 +109,8 @@ def open_model(source: Source, precision: str = "float32", device: str = "cpu") 
 
 def count_parameters(source: Source) -> int:
     """Parameters of the network in `source`, without reading its weights."""
+    if source.checksum == DEFAULT_CHECKSUM:
+        return DEFAULT_PARAMETERS  # building the default network on no device takes seconds
     import torch
     import transformers
 

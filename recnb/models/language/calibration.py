@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recnb.metrics import ece
+from recnb.metrics import ece, log_loss
 
 FEWEST = 10  # rows of each answer below which nothing is learned
+MEASURED = ("before", "after", "chance", "n", "people")
+HALVINGS = 20  # of the people at random: one alone decides by its luck
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,51 @@ class Calibration:
     Attributes
     ----------
     platt : Platt
-        Of all rows.
+        Of all rows; (1, 0), which changes nothing, where numbers from some people did not lower the log loss of others.
     before, after : float
-        Expected calibration error (15 bins of equal width) of the probabilities as they were, and of those of Platt's
-        numbers from the other half of the users.
-    n : int
-        Rows.
+        Expected calibration error (15 bins of equal width) of the probabilities as they were, and of those that
+        `platt` stands for: each half of the people by the numbers of the other half, the mean of
+        :data:`HALVINGS` random halvings.
+    chance : float
+        The expected calibration error that perfectly calibrated probabilities show on so many rows.
+    n, people : int
+        Rows, and whose.
+
+    Notes
+    -----
+    Rows of one person are alike: with few people, or many rows of one, the halves differ in how much they like at
+    all, and numbers from one harm the other. So rows are to come from many people, few from each.
     """
 
     platt: Platt
     before: float
     after: float
+    chance: float
     n: int
+    people: int
 
     @classmethod
     def of(cls, scores: np.ndarray, true: np.ndarray, users: np.ndarray) -> Calibration:
         """From scores in log-odds, answers and the user of each row."""
-        half = np.unique(users, return_inverse=True)[1] % 2 == 0
-        crossed = np.empty(len(scores))
-        for part in (half, ~half):
-            crossed[part] = Platt.fitted(scores[~part], true[~part])(scores[part])
-        before, after = ece(true, Platt()(scores)), ece(true, crossed)
-        return cls(Platt.fitted(scores, true), before, after, len(scores))
+        plain, rng = Platt()(scores), np.random.default_rng(0)
+        people, place = np.unique(users, return_inverse=True)
+        errors, losses = [], []
+        for _ in range(HALVINGS if len(people) > 1 else 0):
+            half = (rng.permutation(len(people)) % 2 == 0)[place]
+            crossed = np.empty(len(scores))
+            for part in (half, ~half):
+                crossed[part] = Platt.fitted(scores[~part], true[~part])(scores[part])
+            errors.append(ece(true, crossed))
+            losses.append(log_loss(true, crossed))
+        helps = bool(losses) and float(np.mean(losses)) < log_loss(true, plain)
+        platt = Platt.fitted(scores, true) if helps else Platt()
+        before, kept = ece(true, plain), platt(scores)
+        chance = [ece(rng.random(len(kept)) < kept, kept) for _ in range(HALVINGS)]
+        return cls(
+            platt,
+            before,
+            float(np.mean(errors)) if helps else before,
+            float(np.mean(chance)),
+            len(scores),
+            len(people),
+        )

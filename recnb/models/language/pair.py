@@ -13,7 +13,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.histories import Told
 from recnb.models.common.settings import flat, group_of, one_of
-from recnb.models.language.calibration import Calibration, Platt
+from recnb.models.language.calibration import MEASURED, Calibration, Platt
 from recnb.models.language.joint.asked import Asked
 from recnb.models.language.joint.model import JointReader
 from recnb.models.language.joint.settings import JointSettings
@@ -157,7 +157,7 @@ class TextPair(JointReader):
     def _learn_valid(self, asked: Asked | None) -> None:
         """Calibrate what is said of clicks."""
         self.platt_ = np.array(self.calibration or (1.0, 0.0))
-        self.errors_ = np.full(3, np.nan)  # expected calibration error before and after, and rows
+        self.errors_ = np.full(len(MEASURED), np.nan)
         if asked is None or self._rated or self.calibration is not None:
             return
         scores = np.concatenate(self._scores_of(self.network, asked.told, asked.items))
@@ -165,7 +165,7 @@ class TextPair(JointReader):
         users = np.repeat(asked.users, [len(items) for items in asked.items])
         learned = Calibration.of(scores, wanted, users)
         self.platt_ = np.array([learned.platt.slope, learned.platt.shift])
-        self.errors_ = np.array([learned.before, learned.after, learned.n])
+        self.errors_ = np.array([getattr(learned, part) for part in MEASURED], float)
 
     def chosen(self) -> dict[str, Any]:
         """The number of epochs, and the calibration."""
@@ -174,11 +174,11 @@ class TextPair(JointReader):
 
     @property
     def calibration_errors(self) -> dict[str, float]:
-        """Expected calibration error on the validation rows `before` and `after` Platt's numbers, and `n` rows.
+        """Of the validation rows `before`, `after`, `chance`, `n` and `people`; NaN where not fitted with `valid`.
 
-        After: each half of the users by the numbers of the other half. NaN where it was not fitted with `valid`.
+        See :class:`recnb.models.language.calibration.Calibration`.
         """
-        return dict(zip(("before", "after", "n"), self.errors_.tolist()))
+        return dict(zip(MEASURED, self.errors_.tolist()))
 
     @available_if(lambda self: not self._rated)
     def probability(

@@ -98,8 +98,20 @@ def from_later(
     most: int | None,
     negatives: int = 1,
     seed: int = 0,
+    each: int | None = None,
 ) -> list[Question]:
-    """Rows of a later part as questions behind the known histories; users without history are left out."""
+    """Rows of a later part as questions behind the known histories; users without history are left out.
+
+    Parameters
+    ----------
+    histories, n_history, negatives, seed
+        As in :func:`from_rows`.
+    later : Dataset
+    most : int, optional
+        Candidates in all; users are drawn by a hash.
+    each : int, optional
+        The first so many rows of a user at most, so that `most` rows come from many people.
+    """
     asked = Histories.of(later)
     known = np.diff(histories.start) > 0
     users = np.flatnonzero((np.diff(asked.start) > 0) & known)
@@ -109,6 +121,8 @@ def from_later(
             break
         user = int(users[k])
         stop = int(asked.start[user + 1])
+        if each is not None:
+            stop = min(stop, int(asked.start[user]) + each)
         if most is not None:
             stop = min(stop, int(asked.start[user]) + max(1, most - n))
         rows = slice(int(asked.start[user]), stop)

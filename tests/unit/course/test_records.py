@@ -157,3 +157,18 @@ def test_other_parts_of_a_recorded_run(tmp_path: Path) -> None:
     costs = recorded("run", part="costs", model="b", folder=tmp_path)
     assert costs.rows == ({"model": "b", "seconds": 3.0},)
     assert not recorded("run", part="nothing", folder=tmp_path).rows
+
+
+def test_a_file_of_several_runs_tells_the_run_of_each_row(tmp_path: Path) -> None:
+    run = {"data": "films", "protocol": "user_time", "split": "0f3a"}
+    run |= {"records": [{"metric": "ndcg", "value": 0.5}], "differences": [{"model": "a"}]}
+    other = {**run, "data": "office", "records": [{"metric": "ndcg", "value": 0.4}]}
+    (tmp_path / "r.json").write_text(json.dumps({"date": "2026-01-02", "runs": [run, other]}))
+    rows = recorded("r", folder=tmp_path).rows
+    assert [(r["data"], r["split"], r["value"], r["date"]) for r in rows] == [
+        ("films", "user_time", 0.5, "2026-01-02"),
+        ("office", "user_time", 0.4, "2026-01-02"),
+    ]
+    gaps = recorded("r", part="differences", data="office", folder=tmp_path).rows
+    assert gaps == ({"data": "office", "protocol": "user_time", "model": "a"},)
+    assert len(recorded("r", part="runs", folder=tmp_path).rows) == 2

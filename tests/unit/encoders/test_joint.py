@@ -81,6 +81,17 @@ def test_padding_and_neighbours_in_the_batch_change_nothing(bert):
         np.testing.assert_allclose(row[: len(items)], scores(net, layout, told, items), atol=1e-5)
 
 
+def test_padding_reads_no_memory_that_nobody_wrote(bert, monkeypatch):
+    """Padding is given the first token's state; whatever lies there until it is computed must not be NaN."""
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *size, **how: empty(*size, **how).fill_(torch.nan))
+    net, layout = network(bert, 1)
+    built = [layout.row(Told((4, 2)), np.array([3])), layout.row(Told(()), np.array([4]))]
+    with torch.no_grad():
+        batched = net.scores(batch_of(built, 1)).numpy()
+    assert np.isfinite(batched).all()
+
+
 def test_a_text_alone_has_the_encoders_own_states(bert):
     encoder = TextEncoder(bert, device="cpu", cache=False, normalise=False)
     expected = encoder.encode([ITEMS[1], ITEMS[4]])

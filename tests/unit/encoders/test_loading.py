@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from recnb.encoders import TextEncoder, loading
+from recnb.encoders.text import network
 from recnb.encoders.weights import checksum, weight_files
 from recnb.errors import InputError
 
@@ -210,3 +212,23 @@ def test_importing_the_encoders_is_light() -> None:
     script = f"import sys; sys.path[:] = {sys.path!r}; import recnb.encoders; print({heavy})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_weights_are_read_once_until_they_change(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    first = checksum(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlib.file_digest", None)  # a second reading would fail
+        assert checksum(folder) == first
+    (file,) = weight_files(folder)
+    file.write_bytes(file.read_bytes() + b" ")
+    assert checksum(folder) != first
+
+
+def test_parameters_of_the_default_are_those_of_its_network() -> None:
+    source = loading.locate()
+    unpinned = dataclasses.replace(source, checksum="another")  # counted by building the network
+    assert network.count_parameters(unpinned) == network.count_parameters(source) > 10**7

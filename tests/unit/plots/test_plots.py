@@ -250,6 +250,8 @@ def test_every_method_has_its_own_look():
         "pair",
         "tagger",
         "tiger",
+        "tiger_dense",
+        "lc_rec",
     }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
 

@@ -171,6 +171,28 @@ def test_calibration_comes_from_the_validation_part(fitted, halves):
     assert kept.calibration_ == {k: found[k] for k in ("slope", "shift")}
 
 
+def test_numbers_that_harm_other_people_are_not_kept():
+    """Odds that say nothing, people who like all or nothing, one of them with half of the rows."""
+    rng = np.random.default_rng(0)
+    users = np.concatenate([np.zeros(100, int), np.repeat(np.arange(1, 21), 5)])
+    y = (users == 0) | (users % 2 == 1)
+    found = Calibration.of(rng.normal(scale=0.1, size=200), y, users)
+    assert found.platt == Platt() and found.after == found.before
+    assert (found.n, found.people) == (200, 21)
+
+
+def test_chance_is_the_error_of_probabilities_that_are_right():
+    rng = np.random.default_rng(1)
+    odds = rng.normal(size=300)
+    errors, chances = [], []
+    for _ in range(5):
+        y = rng.random(300) < 1 / (1 + np.exp(-odds))
+        found = Calibration.of(odds, y, np.arange(300))
+        errors.append(found.before)
+        chances.append(found.chance)
+    assert np.mean(chances) == pytest.approx(np.mean(errors), rel=0.25) and np.mean(errors) > 0.04
+
+
 def test_platt_mends_scores_that_are_twice_too_sure():
     rng = np.random.default_rng(0)
     true_odds = rng.normal(size=4000)
@@ -196,6 +218,9 @@ def test_questions_ask_about_what_comes_behind(halves):
     assert sum(len(q.items) for q in from_rows(histories, train, 3, 2, most=7)) == 7
     asked = from_later(histories, valid, 10, None)
     assert {q.user: len(q.items) for q in asked} == dict.fromkeys(range(8), 2)
+    few = from_later(histories, valid, 10, 4, each=1)
+    assert [len(q.items) for q in few] == [1, 1, 1, 1], "many people, few rows of each"
+    assert [q.items[0] for q in few] == [q.items[0] for q in asked[:4]]
     clicks = make_films("implicit")
     (one, *_) = from_rows(Histories.of(clicks), clicks, 3, 2, None)
     assert one.liked.tolist() == [True, True, False, False]

@@ -1,0 +1,46 @@
+"""Candidates in a new order, written as scores: what a re-ranking model gives back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def lifted(scores: np.ndarray, items: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Scores in which some items stand above all others, ordered by values of their own.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_items)
+        All other items keep these.
+    items : ndarray of shape (n, m), int
+        Codes of the lifted items, -1 where there are fewer.
+    values : ndarray of shape (n, m)
+        Higher stands higher; equal ones in the order of `items`.
+
+    Returns
+    -------
+    ndarray of shape (n, n_items), float32
+        No two lifted items of a row are equal.
+
+    Examples
+    --------
+    >>> lifted(np.array([[0.0, 5.0, 1.0]]), np.array([[2, 0]]), np.array([[1.0, 1.0]])).argsort()[0, ::-1].tolist()
+    [2, 0, 1]
+    """
+    there = items >= 0
+    # falling, equal ones in the order of the columns
+    order = np.argsort(np.where(there, -values, np.inf), axis=1, kind="stable")
+    falling = np.take_along_axis(values, order, axis=1)
+    filled = np.take_along_axis(there, order, axis=1)
+    low, high = scores.min(axis=1).astype(float), scores.max(axis=1).astype(float)
+    step = np.maximum.reduce([high - low, 1e-3 * np.abs(high), np.full_like(high, 1e-6)])
+    bottom = np.where(filled, falling, np.inf).min(axis=1, initial=np.inf)
+    bottom = np.where(filled.any(axis=1), bottom, 0.0)
+    above = high[:, None] + step[:, None] * (1 + np.where(filled, falling, 0) - bottom[:, None])
+    # no two are equal in float32: the order decides, not a hash
+    grain = 4 * np.spacing(np.abs(above).max(axis=1, initial=0).astype(np.float32))
+    above += grain[:, None].astype(float) * np.arange(items.shape[1], 0, -1)
+    out = scores.astype(np.float32, copy=True)
+    row, column = np.nonzero(filled)
+    out[row, np.take_along_axis(items, order, axis=1)[row, column]] = above[row, column]
+    return out
