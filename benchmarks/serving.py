@@ -1,17 +1,23 @@
 """The service under load beside the usual tutorial's loop: requests a second, latency, errors, cold start, memory.
 
-    python benchmarks/serving.py [--seconds 10] [--record]
+    python benchmarks/serving.py [--part load,pace,soak] [--seconds 10]
 
 A generated catalogue (50,000 items, 20,000 users), an ALS model fitted on it, exported and served by `recnb serve` on
-loopback; beside it, in the same run and with the same load, what a tutorial would write: one FastAPI application that
-multiplies a user's vector with all items in PyTorch for each request. Both log no feedback to compare like with like
-in nothing but the answer (the service writes its audit log and metrics as it always does). Load comes from this
-machine: so many connections, each asking again when it is answered. Three kinds of requests: users that the model
-knows, histories that are sent along, and free text with one pass of the encoder. The processor time that the server
-takes for a request stands beside, which a busy machine changes least.
+loopback; beside it what a tutorial would write: one FastAPI application that multiplies a user's vector with all items
+in PyTorch for each request. The service works as it is deployed: it writes its feedback log (each list with its
+chances), its audit log and its metrics. The tutorial writes nothing, so that the comparison is against the service.
 
-Writes `results/serving.json` with --record. The last line is `ratio: X`: requests a second for known users, ours over
-the tutorial's.
+- `load`: so many connections, each asking again when it is answered; both servers are up, and each load goes to one
+  and then to the other. Three kinds of requests: users that the model knows, histories that are sent along, free text
+  with one pass of the encoder (no text twice). The processor time of the server for a request stands beside.
+- `pace`: requests at given rates whether or not earlier ones are answered; latency counts from the moment that a
+  request was due.
+- `soak`: ten minutes of a mixture at 70 % of the measured limit: errors, and memory at both ends.
+
+Load comes from the same machine and shares its processors. Every row is written to `results/serving.json` when it is
+measured; a run that was stopped goes on there (`--fresh` begins anew).
+
+The last line is `ratio: X`: requests a second for known users, ours over the tutorial's.
 """
 
 from __future__ import annotations
@@ -26,7 +32,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -37,6 +43,7 @@ import pandas as pd
 import psutil
 
 from recnb.data import Dataset
+from recnb.files import write_json
 from recnb.versions import versions
 
 KEPT = Path(".benchmarks") / "serving"
@@ -244,78 +251,226 @@ def processor(pid: int) -> float:
     return sum(t.user + t.system for t in times)
 
 
-def measured(
-    name: str, command: list[str], port: int, ds: Dataset, arguments: argparse.Namespace
+async def paced(
+    port: int, kinds: list[str], ds: Dataset, rate: float, seconds: float, connections: int = 64
 ) -> dict[str, Any]:
-    """All loads against one server."""
-    rows = []
-    with process(command, port) as (pid, cold):
-        print(f"{name}: first answer after {cold:.2f} s, {memory(pid):,.0f} MB", flush=True)
-        before = memory(pid)
-        for kind in ("known", "history", "text"):
-            asyncio.run(load(port, kind, ds, 4, min(1.0, arguments.seconds)))  # warm
-            for connections in arguments.connections:
+    """Requests due at a fixed rate, kinds in turn, over so many connections; milliseconds from when each was due."""
+    times: list[float] = []
+    errors = fallbacks = 0
+    begin = time.perf_counter() + 0.1
+    numbers = count()
+
+    async def one(number: int) -> None:
+        nonlocal errors, fallbacks
+        reader, writer = await asyncio.open_connection(HOST, port)
+        sources = [requests_of(kind, ds, 1000 + number) for kind in kinds]
+        while True:
+            at = next(numbers)
+            due = begin + at / rate
+            if due > begin + seconds:
+                break
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            status, body = await _asked(reader, writer, next(sources[at % len(kinds)]))
+            times.append(time.perf_counter() - due)
+            errors += status != 200
+            fallbacks += b'"fallback":"' in body
+        writer.close()
+
+    await asyncio.gather(*(one(n) for n in range(connections)))
+    ms = 1000 * np.array(times)
+    return {
+        "kinds": kinds,
+        "asked_per_second": rate,
+        "seconds": seconds,
+        "requests": len(times),
+        "per_second": len(times) / (time.perf_counter() - begin),
+        "p50_ms": float(np.percentile(ms, 50)),
+        "p99_ms": float(np.percentile(ms, 99)),
+        "max_ms": float(ms.max()),
+        "errors": errors,
+        "fallbacks": fallbacks,
+    }
+
+
+def stages(port: int) -> dict[str, float]:
+    """Mean milliseconds by stage that the service has measured itself."""
+    _, text = asyncio.run(_once(port, b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"))
+    found = re.findall(rb'recnb_seconds_(sum|count)\{stage="(\w+)"\} ([\d.e+-]+)', text)
+    values = {(stage.decode(), what.decode()): float(value) for what, stage, value in found}
+    names = {stage for stage, _ in values}
+    return {n: 1000 * values[n, "sum"] / values[n, "count"] for n in names if values[n, "count"]}
+
+
+class Record:
+    """`results/serving.json`, written after each row.
+
+    Parameters
+    ----------
+    file : Path
+    fresh : bool
+        Whether rows of earlier runs are forgotten.
+    """
+
+    def __init__(self, file: Path, settings: dict[str, Any], fresh: bool) -> None:
+        self.file = file
+        kept = json.loads(file.read_text()) if file.is_file() and not fresh else {}
+        self.values = kept if kept.get("settings") == settings else {"settings": settings}
+        self.values.setdefault("measured", {})
+
+    def has(self, name: str) -> bool:
+        return name in self.values["measured"]
+
+    def add(self, name: str, row: dict[str, Any]) -> None:
+        row = {**row, "load_average": os.getloadavg()[0], "cores": len(os.sched_getaffinity(0))}
+        self.values["measured"][name] = row
+        self.save()
+        figures = {k: round(v, 2) for k, v in row.items() if isinstance(v, (int, float))}
+        print(name, figures, flush=True)
+
+    def save(self, **facts: Any) -> None:
+        self.values |= {
+            "benchmark": "serving",
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            **facts,
+        }
+        write_json(self.file, self.values)
+
+
+class Servers:
+    """Both servers, started when they are first needed and kept up.
+
+    Parameters
+    ----------
+    record : Record
+    arguments : Namespace
+    """
+
+    def __init__(self, record: Record, arguments: argparse.Namespace) -> None:
+        from recnb.encoders.loading import locate
+
+        artefact, plain, self.ds = prepared(arguments.users, arguments.items)
+        port = arguments.port
+        ours = ["-m", "recnb.cli.main", "serve", str(artefact), "--port", str(port), "--open"]
+        ours += ["--state", str(KEPT / "state"), "--queue", "1024", "--milliseconds", "2000"]
+        theirs = ["-c", TUTORIAL, str(plain), str(port + 1), str(locate().folder)]
+        self.commands = {"recnb": (ours, port), "tutorial": (theirs, port + 1)}
+        self.record, self._up, self._stack = record, {}, ExitStack()
+
+    def up(self, name: str) -> tuple[int, int]:
+        """Process id and port."""
+        if name not in self._up:
+            command, port = self.commands[name]
+            pid, cold = self._stack.enter_context(process([sys.executable, *command], port))
+            self._up[name] = pid, port
+            self.record.add(f"start {name}", {"cold_seconds": cold, "memory_mb": memory(pid)})
+        return self._up[name]
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def load_part(servers: Servers, record: Record, arguments: argparse.Namespace) -> None:
+    for kind in ("known", "history", "text"):
+        for connections in arguments.connections:
+            for server in ("recnb", "tutorial"):
+                name = f"load {kind} {connections} {server}"
+                if record.has(name):
+                    continue
+                pid, port = servers.up(server)
+                asyncio.run(load(port, kind, servers.ds, 4, min(1.0, arguments.seconds)))  # warm
                 worked = processor(pid)
-                row = asyncio.run(load(port, kind, ds, connections, arguments.seconds))
+                row = asyncio.run(load(port, kind, servers.ds, connections, arguments.seconds))
                 row["server_cpu_ms"] = 1000 * (processor(pid) - worked) / max(1, row["requests"])
-                rows.append({"server": name, **row})
-                print(
-                    f"{name:10} {kind:8} {connections:4d} connections {row['per_second']:9,.0f}/s "
-                    f"p50 {row['p50_ms']:7.1f} ms p99 {row['p99_ms']:7.1f} ms "
-                    f"processor {row['server_cpu_ms']:6.2f} ms errors {row['errors']} "
-                    f"fallbacks {row['fallbacks']}",
-                    flush=True,
-                )
-        after = memory(pid)
-    return {"cold_seconds": cold, "memory_mb": [before, after], "loads": rows}
+                row["server"] = server
+                if server == "recnb":
+                    row["stages_ms"] = stages(port)
+                record.add(name, row)
+
+
+def best(record: Record, server: str, kind: str) -> float:
+    """Most requests a second over the numbers of connections."""
+    rows = record.values["measured"].values()
+    mine = [r for r in rows if r.get("server") == server and r.get("kind") == kind]
+    return max((r["per_second"] for r in mine if not r["errors"]), default=float("nan"))
+
+
+def pace_part(servers: Servers, record: Record, arguments: argparse.Namespace) -> None:
+    rates = {"known": (250, 500, 1000), "history": (125, 250, 500), "text": (15, 30, 60)}
+    for kind, some in rates.items():
+        for rate in some:
+            if not record.has(f"pace {kind} {rate}"):
+                _, port = servers.up("recnb")
+                seconds = arguments.seconds
+                row = asyncio.run(paced(port, [kind], servers.ds, rate, seconds))
+                record.add(f"pace {kind} {rate}", row)
+
+
+def soak_part(servers: Servers, record: Record, arguments: argparse.Namespace) -> None:
+    """Known users and histories in turn: 70 % of the harmonic mean of their limits."""
+    if record.has("soak"):
+        return
+    pid, port = servers.up("recnb")
+    limits = [best(record, "recnb", kind) for kind in ("known", "history")]
+    if not all(np.isfinite(limits)):
+        raise SystemExit("run --part load first: the limits are not measured")
+    rate = 0.7 * 2 / sum(1 / limit for limit in limits)
+    asyncio.run(paced(port, ["known", "history"], servers.ds, rate, min(60, arguments.soak)))
+    megabytes = [memory(pid)]
+    parts = []
+    for _ in range(10):
+        part = paced(port, ["known", "history"], servers.ds, rate, arguments.soak / 10)
+        parts.append(asyncio.run(part))
+        megabytes.append(memory(pid))
+    record.add(
+        "soak",
+        {
+            "asked_per_second": rate,
+            "seconds": arguments.soak,
+            "requests": sum(p["requests"] for p in parts),
+            "errors": sum(p["errors"] for p in parts),
+            "fallbacks": sum(p["fallbacks"] for p in parts),
+            "worst_p99_ms": max(p["p99_ms"] for p in parts),
+            "memory_mb": megabytes,
+            "memory_change": megabytes[-1] / megabytes[0] - 1,
+        },
+    )
+
+
+PARTS = {"load": load_part, "pace": pace_part, "soak": soak_part}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--part", default="load,pace,soak", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=float, default=10, help="of each load")
+    parser.add_argument("--soak", type=float, default=600, help="seconds")
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--items", type=int, default=50_000)
     parser.add_argument(
         "--connections", type=lambda t: [int(n) for n in t.split(",")], default=[1, 8, 32]
     )
     parser.add_argument("--port", type=int, default=18_000)
-    parser.add_argument("--record", action="store_true", help="write results/serving.json")
+    parser.add_argument("--fresh", action="store_true", help="measure all rows again")
+    parser.add_argument("--output", type=Path, default=Path("results/serving.json"))
     arguments = parser.parse_args()
-    artefact, plain, ds = prepared(arguments.users, arguments.items)
-    from recnb.encoders.loading import locate
-
-    port, out = arguments.port, {}
-    ours = [sys.executable, "-m", "recnb.cli.main", "serve", str(artefact), "--port", str(port)]
-    ours += ["--state", str(KEPT / "state"), "--queue", "1024", "--milliseconds", "2000"]
-    out["recnb"] = measured("recnb", ours, port, ds, arguments)
-    theirs = [sys.executable, "-c", TUTORIAL, str(plain), str(port + 1), str(locate().folder)]
-    out["tutorial"] = measured("tutorial", theirs, port + 1, ds, arguments)
-
-    def best(server: str, kind: str) -> float:
-        return max(r["per_second"] for r in out[server]["loads"] if r["kind"] == kind)
-
+    settings = {key: getattr(arguments, key) for key in ("users", "items", "seconds", "soak")}
+    record = Record(arguments.output, settings, arguments.fresh)
+    servers = Servers(record, arguments)
+    ds = servers.ds
+    data = {"kind": "generated", "digest": ds.digest, "users": ds.n_users, "items": ds.n_items}
+    try:
+        for part in arguments.part.split(","):
+            PARTS[part](servers, record, arguments)
+    finally:
+        servers.close()
     ratios = {
-        kind: best("recnb", kind) / best("tutorial", kind) for kind in ("known", "history", "text")
+        kind: best(record, "recnb", kind) / best(record, "tutorial", kind)
+        for kind in ("known", "history", "text")
     }
+    record.save(data=data, ratios=ratios)
     for kind, ratio in ratios.items():
         print(f"{kind}: {ratio:.1f} times the tutorial's requests a second")
-    if arguments.record:
-        result = {
-            "benchmark": "serving",
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "settings": {k: v for k, v in vars(arguments).items() if k not in ("record", "port")},
-            "data": {
-                "kind": "generated",
-                "digest": ds.digest,
-                "users": ds.n_users,
-                "items": ds.n_items,
-            },
-            "versions": versions(),
-            "load_average": list(os.getloadavg()),
-            "ratios": ratios,
-            **out,
-        }
-        Path("results/serving.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"ratio: {ratios['known']:.2f}")
 
 

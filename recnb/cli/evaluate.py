@@ -123,6 +123,14 @@ def evaluate(
             help="Keep the fitted models in OUTPUT/models: recnb export takes them from there.",
         ),
     ] = False,
+    workers: Annotated[
+        str | None,
+        Option(
+            help="Who fits and searches: local:2 (two processes of this machine) or ray://HOST:10001, by Ray "
+            "(recnb\\[scale]). Default: this process. The results are the same.",
+            show_default=False,
+        ),
+    ] = None,
     fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -197,9 +205,17 @@ def evaluate(
         study = Study(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
-        ev = run(
-            study, output, save_models, steps, lambda line: console.print(line, soft_wrap=True)
-        )
+
+        def said(line: str) -> None:
+            console.print(line, soft_wrap=True)
+
+        if workers is None:
+            ev = run(study, output, save_models, steps, said)
+        else:
+            from recnb.serving.scale import RayWorkers
+
+            with RayWorkers(workers) as ray:
+                ev = run(study, output, save_models, steps, said, ray)
     show(ev, output)
 
 

@@ -80,7 +80,7 @@ def recorded(
     No run on other data is recorded yet under 'no-such-run'.
     """
     name = pattern if pattern.endswith(".json") else f"{pattern}.json"
-    place = Path(folder) if folder is not None else _results_folder()
+    place = Path(folder) if folder is not None else results_folder()
     if place is None:
         note = "The recorded runs are in results/ of the repository; this copy of the package lacks them."
         return Recorded((), note)
@@ -110,7 +110,7 @@ def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:
     >>> recorded_run("no-such-run", folder=".")
     {}
     """
-    place = Path(folder) if folder is not None else _results_folder()
+    place = Path(folder) if folder is not None else results_folder()
     file = None if place is None else place / f"{name}.json"
     if file is None or not file.is_file():
         return {}
@@ -118,8 +118,8 @@ def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"records": content}
 
 
-def _results_folder() -> Path | None:
-    """The recorded runs: inside an installed package, else in the checkout around it."""
+def results_folder() -> Path | None:
+    """Where the recorded runs are: inside an installed package, else in the checkout around it; None without any."""
     package = Path(__file__).resolve().parent / "results"
     checkout = Path(__file__).resolve().parents[2] / "results"
     return next((place for place in (package, checkout) if place.is_dir()), None)

@@ -62,6 +62,24 @@ class Apart(Composed):
         self.n = n
         self.seed = seed
 
+    @classmethod
+    def around(
+        cls,
+        model: Recommender,
+        train: Dataset,
+        column: str,
+        penalty: float = 1.0,
+        n: int = 100,
+    ) -> Apart:
+        """The rule around a model that is fitted on `train` already: several prices of one fit."""
+        out = cls(model, column, penalty, n)
+        out._check(train)
+        out.remember(train)
+        out.known_ = train.pairs().astype(bool)
+        out.kinds_ = kinds_of(train.items[column])
+        out.model_ = model
+        return out
+
     def reads(self) -> Reads:
         return super().reads() | Reads(modalities=("attributes",))
 

@@ -17,6 +17,7 @@ from recnb.recommender import Recommender, load_model
 from recnb.serving import manifest
 from recnb.serving.encoder.onnx import EncoderSettings, OnnxEncoder
 from recnb.serving.index import IndexRecord, ItemIndex
+from recnb.serving.watch.drift import SIGNALS, Shares
 
 MODEL, ITEMS, KNOWN, ENCODER = "model", "items.parquet", "known.safetensors", "encoder"
 
@@ -41,6 +42,8 @@ class Artefact:
     indexes : dict of str to ItemIndex
         "text" over the encoder's vectors of the items, "taste" over the model's item vectors; those that there are.
     encoder : OnnxEncoder or None
+    reference : dict of str to Shares
+        Signals of the training data that drift is measured against.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Artefact:
     popularity: np.ndarray
     indexes: dict[str, ItemIndex]
     encoder: OnnxEncoder | None
+    reference: dict[str, Shares]
 
     @property
     def name(self) -> str:
@@ -105,7 +109,8 @@ def open_artefact(folder: str | Path, trust: bool = False, threads: int = 1) -> 
         encoder = OnnxEncoder(folder / ENCODER, settings, threads)
         if "text" in indexes and indexes["text"].dim != settings.dim:
             raise _broken(folder, "its encoder and its text index have vectors of other lengths")
-    return Artefact(folder, head, model, items, known, popularity, indexes, encoder)
+    shares = _reference(folder, head["reference"])
+    return Artefact(folder, head, model, items, known, popularity, indexes, encoder, shares)
 
 
 def _items(folder: Path, model: Recommender) -> pd.DataFrame:
@@ -142,6 +147,14 @@ def _index(folder: Path, name: str, told: Any, n: int) -> ItemIndex:
         raise _broken(folder, f"artefact.json describes no index '{name}'")
     record = IndexRecord(**{key: told[key] for key in wanted})
     return ItemIndex.read(folder / f"{name}.faiss", record, n, told["dim"])
+
+
+def _reference(folder: Path, told: Any) -> dict[str, Shares]:
+    signals = told.get("signals")
+    if not isinstance(signals, dict) or set(signals) - set(SIGNALS):
+        raise _broken(folder, "its references of drift are none")
+    file = str(folder / manifest.NAME)
+    return {name: Shares.from_json(values, file) for name, values in signals.items()}
 
 
 def _broken(folder: Path, problem: str) -> InputError:

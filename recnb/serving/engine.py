@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,13 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.recommender.blocks import top_k_rows
 from recnb.serving.artefact import Artefact
+from recnb.serving.journal import Journal
 from recnb.serving.shelf import NEIGHBOURS, Shelf, Standing
 
 DEPTH = 200  # items of a user's list that are kept: later filters and longer lists take from it
 CACHED = 50_000  # users
+SHADOWED = 100  # one of so many searches of an index is compared with the exact product
+SHADOW_SECONDS = 0.02  # of the scoring thread that such comparisons may take at a time
 REASONS = 50  # latest items of a history that may be a reason
 _EMPTY = np.zeros(0, np.int64)
 
@@ -100,12 +103,13 @@ class Engine:
         self.serves_history = hasattr(self.model, "score_histories")
         self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._user_hashes = hash_ids(self.model.user_ids_)
-        self._journal = journal
+        self.journal = Journal(journal)
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
         self._taste = None if taste is None or taste.record.kind == "exact" else taste
-        self.hits = self.misses = 0
-        self._replay()
+        self.hits = self.misses = self._searches = 0
+        self._shadow: deque[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=16)
+        self.catch_up()
 
     # ------------------------------------------------------------------ answers
 
@@ -248,6 +252,9 @@ class Engine:
         mask = mask[: index.n_places]
         codes, scores = index.search(vector[None], ask.k, mask)
         codes, scores = codes[0][codes[0] >= 0], scores[0][codes[0] >= 0]
+        self._searches += 1
+        if self._searches % SHADOWED == 1:
+            self._shadow.append((name, vector, mask, codes))
         if not len(codes):
             return self.popular(ask, None)
         return Listed(codes, scores, by, self._because(ask, codes) if by == "model" else None)
@@ -269,6 +276,20 @@ class Engine:
         told = [self._told(Ask(1, history=np.array([code]))) for code in history]
         scores = self.shelf.with_new(self.model.score_histories(told))[:, codes]  # type: ignore[attr-defined]
         return [int(history[row]) for row in scores.argmax(axis=0)]
+
+    def shadowed(self) -> list[tuple[str, float]]:
+        """Kept searches answered again by comparing all items: the index and the share of its list that was right.
+
+        Slow, so that it stops after some milliseconds; on the thread that answers.
+        """
+        out: list[tuple[str, float]] = []
+        end = time.perf_counter() + SHADOW_SECONDS
+        while self._shadow and (not out or time.perf_counter() < end):
+            name, vector, mask, codes = self._shadow.popleft()
+            if len(codes):
+                truth = self.artefact.indexes[name].compare(vector[None], len(codes), mask)[0][0]
+                out.append((name, len(set(codes.tolist()) & set(truth.tolist())) / len(codes)))
+        return out
 
     # ------------------------------------------------------------------ changes
 
@@ -327,23 +348,9 @@ class Engine:
         """Whether an item may be shown; from any thread."""
         self.shelf.set_available(self.shelf.code(item), available)
 
-    def remember(self, change: dict[str, Any]) -> None:
-        """Append a change to the journal, on the disk when this returns."""
-        if self._journal is None:
-            return
-        with open(self._journal, "a", encoding="utf-8") as file:
-            file.write(json.dumps(change, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _replay(self) -> None:
-        if self._journal is None or not self._journal.is_file():
-            return
-        for line in self._journal.read_text(encoding="utf-8").splitlines():
-            try:
-                change = json.loads(line)
-            except ValueError:
-                continue  # cut by a kill: it was never acknowledged
+    def catch_up(self) -> None:
+        """Take up the changes in the journal that were not read; those of this process change nothing."""
+        for change in self.journal.unread():
             self.apply(change)
 
     def apply(self, change: dict[str, Any]) -> None:

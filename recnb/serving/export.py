@@ -24,6 +24,8 @@ from recnb.recommender import Recommender, load_model
 from recnb.serving import index as indexes
 from recnb.serving import manifest
 from recnb.serving.artefact import ENCODER, ITEMS, KNOWN, MODEL, Artefact, open_artefact
+from recnb.serving.watch.drift import reference
+from recnb.serving.watch.monitor import most_used
 
 EVALUATION = ("results.json", "comparisons.json", "models.json", "audit.json", "run.json")
 _ENCODER_NEEDS = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
@@ -38,6 +40,7 @@ def export(
     kind: str = "auto",
     encoder: Any = "auto",
     precision: str = "float32",
+    dim: int | None = None,
     trust: bool = False,
 ) -> Artefact:
     """Write an artefact, and read it back as a service would.
@@ -54,12 +57,14 @@ def export(
     name : str, optional
         What the service calls it; default the name of the model's folder.
     kind : {"auto", "exact", "hnsw", "ivfpq"}
-        Of the indexes, see :func:`recnb.serving.index.build`.
+        Of the indexes, see :func:`recnb.serving.index.build_index`.
     encoder : "auto", None or TextEncoder
         Reads the items' texts, free text and new items. "auto" is the default encoder where its packages are
         installed and the items have text.
-    precision : {"float32", "int8", "int8_static"}
+    precision : {"float32", "float16", "int8", "int8_static"}
         Of its weights.
+    dim : int, optional
+        Numbers of a text's vector that are kept; default all.
     trust : bool
         As in :func:`recnb.load_model`.
 
@@ -91,13 +96,16 @@ def export(
         texts = _texts(items)
         if texts is not None:
             facts["text"] = texts[0].to_json()
-            facts["encoder"] = _encoded(part, built, texts[1], encoder, precision, kind)
+            facts["encoder"] = _encoded(part, built, texts[1], encoder, precision, dim, kind)
         if hasattr(model, "factors"):
             tell("indexing the model's item vectors", 0, 1)
             users, right = model.factors()
-            built["taste"] = indexes.build(right, kind, users)
+            built["taste"] = indexes.build_index(right, kind, users)
         facts["indexes"] = {key: _written(part, key, index) for key, index in built.items()}
         facts["abilities"] = abilities(model, built)
+        tell("keeping what requests look like", 0, 1)
+        popularity = np.bincount(known.indices, minlength=known.shape[1])
+        facts["reference"] = reference(model, known, most_used(popularity))
         manifest.write(part, facts)
         for path in part.rglob("*"):  # safetensors writes files that only their owner reads
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -230,6 +238,7 @@ def _encoded(
     texts: list[str],
     encoder: Any,
     precision: str,
+    dim: int | None,
     kind: str,
 ) -> dict[str, Any] | None:
     """Write the encoder and build the index of the texts; its settings, or None without one."""
@@ -245,13 +254,14 @@ def _encoded(
     from recnb.serving.encoder.onnx import OnnxEncoder
 
     tell("writing the encoder", 0, 1)
-    settings = save_encoder(encoder, part / ENCODER, precision, texts)
+    settings = save_encoder(encoder, part / ENCODER, precision, texts, dim)
     tell("reading the items' texts", 0, 1)
     # of the float32 network the vectors are the same to rounding, and may be in the cache
-    served = encoder if precision == "float32" else OnnxEncoder(part / ENCODER, settings)
+    whole = precision == "float32" and settings.dim == encoder.dim
+    served = encoder if whole else OnnxEncoder(part / ENCODER, settings)
     vectors = served.encode(texts)
     tell("indexing the texts", 0, 1)
-    built["text"] = indexes.build(vectors, kind)
+    built["text"] = indexes.build_index(vectors, kind)
     return settings.to_json()
 
 

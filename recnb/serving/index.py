@@ -19,6 +19,7 @@ FAST_ENOUGH = 0.5  # ms: an exact search below it is kept without building anyth
 _QUERIES = 200
 _SLACK = 1.5  # asked for beyond what the filter should leave
 _ROUNDS = 2  # of asking for four times as many before all allowed items are compared
+_BLOCK = 65_536  # items whose vectors are unpacked at a time
 _FEW = 4096  # allowed items that are compared directly
 _GRAPH_LINKS, _BREADTH_BUILT, _BREADTH = 32, 200, 64
 _CODE_BITS = 4  # of a sub-quantiser: codes that stay in registers (fast scan)
@@ -74,7 +75,7 @@ class ItemIndex:
 
     Examples
     --------
-    >>> index = build(np.eye(4, dtype=np.float32), kind="exact")
+    >>> index = build_index(np.eye(4, dtype=np.float32), kind="exact")
     >>> index.search(np.array([[0.1, 0.9, 0.5, 0.0]]), k=2)[0].tolist()
     [[1, 2]]
     >>> index.search(np.array([[0.1, 0.9, 0.5, 0.0]]), k=2, allowed=np.array([1, 0, 0, 1], bool))[0].tolist()
@@ -134,6 +135,16 @@ class ItemIndex:
             self._filtered(q[None], k, self._alive & mask) for q, mask in zip(queries, allowed)
         ]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def compare(
+        self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`search`, by comparing every allowed item as the index keeps it."""
+        mask = self._alive.copy()
+        if allowed is not None:  # of a time when there were fewer items
+            mask[: len(allowed)] &= allowed
+            mask[len(allowed) :] = False
+        return self._compared(np.asarray(queries, dtype=np.float32), k, np.flatnonzero(mask))
 
     def add(self, vectors: np.ndarray) -> np.ndarray:
         """Append items; they are found from now on. Returns their codes."""
@@ -223,14 +234,15 @@ class ItemIndex:
         best = np.full((len(queries), k), np.nan, np.float32)
         if not len(codes):
             return found, best
-        scores = queries @ self.vectors(codes).T
+        blocks = [codes[at : at + _BLOCK] for at in range(0, len(codes), _BLOCK)]
+        scores = np.concatenate([queries @ self.vectors(block).T for block in blocks], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         found[:, : order.shape[1]] = codes[order]
         best[:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
         return found, best
 
 
-def build(
+def build_index(
     vectors: np.ndarray,
     kind: str = "auto",
     queries: np.ndarray | None = None,

@@ -26,6 +26,7 @@ _FIELDS = {
     "indexes": dict,
     "text": (dict, type(None)),
     "evaluation": (dict, type(None)),
+    "reference": dict,
     "files": dict,
 }
 

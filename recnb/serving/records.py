@@ -22,6 +22,12 @@ from recnb.errors import InputError
 log = logging.getLogger(__name__)
 EVENTS = ("click", "conversion", "revenue", "satisfaction")
 _PENDING = 20_000  # slates that wait for the disk; more are dropped and counted
+_SLATE = "INSERT OR IGNORE INTO slates VALUES (?,?,?,?,?,?)"
+# what was never shown is not written: an event that is acknowledged is a row of the log
+_EVENT = """
+INSERT INTO events SELECT ?,?,?,?,? WHERE EXISTS (
+    SELECT 1 FROM slates, json_each(slates.items) AS shown WHERE slate_id = ? AND shown.value = ?)
+"""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS slates (
     slate_id TEXT PRIMARY KEY, user_id TEXT, timestamp REAL, model TEXT, items TEXT, propensities TEXT);
@@ -69,6 +75,10 @@ class AuditLog:
             self._file.close()
 
 
+class NotShown(LookupError):
+    """An event about an item that no list of the log shows."""
+
+
 class FeedbackLog:
     """Shown slates and what followed, in a SQLite file that only grows; in the layout of :mod:`recnb.effect.logs`.
 
@@ -90,6 +100,9 @@ class FeedbackLog:
             self._open().close()
         except sqlite3.Error as error:
             raise InputError(f"no feedback log ({error})", file=str(path), mend="move it") from None
+        self._unwritten: list[
+            Any
+        ] = []  # slates that a full disk refused: tried again before what follows
         self._queue: queue.Queue[tuple[str, tuple[Any, ...], Future[None] | None] | None]
         self._queue = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="feedback", daemon=True)
@@ -104,17 +117,16 @@ class FeedbackLog:
         propensities: Sequence[float],
     ) -> None:
         """A slate that was answered; written soon, dropped and counted where the disk is far behind."""
-        if self._queue.qsize() > _PENDING:
+        if self._queue.qsize() + len(self._unwritten) > _PENDING:
             self.lost += 1
             return
         row = (slate, user, time.time(), model, json.dumps(items), json.dumps(propensities))
-        self._queue.put(("INSERT OR IGNORE INTO slates VALUES (?,?,?,?,?,?)", row, None))
+        self._queue.put((_SLATE, row, None))
 
     def event(self, slate: str, item: str, event: str, value: float) -> Future[None]:
-        """Something that followed; done when it is on the disk, or failed."""
+        """Something that followed; done when it is on the disk, or failed: with NotShown where no list showed it."""
         done: Future[None] = Future()
-        row = (slate, item, event, value, time.time())
-        self._queue.put(("INSERT INTO events VALUES (?,?,?,?,?)", row, done))
+        self._queue.put((_EVENT, (slate, item, event, value, time.time(), slate, item), done))
         return done
 
     def close(self) -> None:
@@ -135,35 +147,60 @@ class FeedbackLog:
             rows = [self._queue.get()]
             while not self._queue.empty() and len(rows) < 1000:
                 rows.append(self._queue.get())
-            work = [row for row in rows if row is not None]
+            work = [*self._unwritten, *(row for row in rows if row is not None)]
             try:
                 self._commit(connection, work)
             except sqlite3.Error as error:
                 self._failed(connection, work, error)
-            if len(work) < len(rows):
+            if None in rows:
+                self.lost += len(self._unwritten)
                 connection.close()
                 return
 
     def _commit(self, connection: sqlite3.Connection, work: list[Any]) -> None:
         connection.execute("BEGIN")
-        for sql, row, _ in work:
-            connection.execute(sql, row)
+        written = [connection.execute(sql, row).rowcount > 0 for sql, row, _ in work]
         connection.execute("COMMIT")
-        for _, _, done in work:
-            if done is not None:
+        self._unwritten = []
+        for (_, _, done), there in zip(work, written):
+            if done is None:
+                continue
+            if there:
                 done.set_result(None)
+            else:
+                done.set_exception(NotShown())
 
     def _failed(self, connection: sqlite3.Connection, work: list[Any], error: Exception) -> None:
         """A full disk: nothing of the transaction is there, and nobody is told that it is."""
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         log.error("the feedback log cannot be written: %s", error)
+        self._unwritten = [row for row in work if row[2] is None]
         for _, _, done in work:
-            if done is None:
-                self.lost += 1
-            else:
+            if done is not None:
                 done.set_exception(error)
         time.sleep(0.05)
+
+
+def with_names(table: pd.DataFrame, users: Sequence[str], secret: bytes) -> pd.DataFrame:
+    """The log with the ids of known users instead of their pseudonyms; rows of others are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`read_feedback` gives it.
+    users : sequence of str
+        Such as those of a model: a policy made of it can be judged on no others.
+    secret : bytes
+        Of the service's pseudonyms: who has it may see the names.
+
+    Returns
+    -------
+    DataFrame
+    """
+    named = dict(zip(pseudonymise(list(users), secret), users))
+    kept = table[table["user_id"].isin(named)]
+    return kept.assign(user_id=kept["user_id"].map(named)).reset_index(drop=True)
 
 
 def read_feedback(path: str | Path) -> pd.DataFrame:

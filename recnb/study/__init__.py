@@ -1,8 +1,9 @@
-"""Studies: settings searched with an equal budget."""
+"""Studies: settings searched with an equal budget, models through the months."""
 
 from __future__ import annotations
 
+from recnb.study.over_time import Clock, Run, Way, compared, over_time
 from recnb.study.search import search
 from recnb.study.trials import Search, Trial
 
-__all__ = ["Search", "Trial", "search"]
+__all__ = ["Clock", "Run", "Search", "Trial", "Way", "compared", "over_time", "search"]

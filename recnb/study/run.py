@@ -23,10 +23,12 @@ from recnb.models.table import DEFAULTS
 from recnb.progress import Progress, listening
 from recnb.recommender import Recommender
 from recnb.report import write_report
+from recnb.study.ahead import Workers, judge_ahead, search_ahead
 from recnb.study.search import search
 from recnb.study.source import sources
 from recnb.study.store import DiskStore
 
+__all__ = ["Study", "choose_models", "made_folder", "run", "write_output"]
 _WORK = ".finished"
 
 
@@ -89,11 +91,13 @@ def run(
     save_models: bool = False,
     progress: Progress | None = None,
     said: Callable[[str], None] | None = None,
+    workers: Workers | None = None,
 ) -> Evaluation:
     """Search, judge, and write the output folder with its report.
 
     The earlier output stays whole until the new one is complete. Finished searches and (model, seed) pairs are kept in
-    `.finished` and reused by the next run with the same study.
+    `.finished` and reused by the next run with the same study. `workers` do this work beside each other, such as
+    :class:`recnb.serving.scale.RayWorkers`; None does it in this process, one after another. The numbers are the same.
 
     Returns
     -------
@@ -109,7 +113,10 @@ def run(
                 model.check_installed()
                 model.check_data(study.split.known)
     with listening(progress, said):
-        models, searches = _searched(study, store, progress)
+        models, searches = _searched(study, store, progress, workers)
+        if workers is not None:
+            seeds = study.seeds
+            judge_ahead(models, study.split, study.protocol, seeds, store, workers, progress)
         ev = evaluate(
             models,
             study.split,
@@ -123,7 +130,7 @@ def run(
         )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
-    write_output(ev, output)
+    write_output(ev, output, store.reasons)
     if models_folder is not None:  # what recnb export needs beside them
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
@@ -153,19 +160,24 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def write_output(ev: Evaluation, output: Path) -> None:
-    """Write all files beside the old ones, then move them in place."""
+def write_output(
+    ev: Evaluation, output: Path, reasons: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Write all files beside the old ones, then move them in place; `reasons` are those of the examples."""
     part = output / ".part"
     shutil.rmtree(part, ignore_errors=True)
     ev.save(part)
-    write_report(ev, part / "report.html")
+    write_report(ev, part / "report.html", reasons)
+    write_json(
+        part / "reasons.json", {model: dict(told) for model, told in (reasons or {}).items()}
+    )
     for path in sorted(part.iterdir(), key=lambda p: p.name == "run.json"):
         path.replace(output / path.name)
     part.rmdir()
 
 
 def _searched(
-    study: Study, store: DiskStore, progress: Progress | None
+    study: Study, store: DiskStore, progress: Progress | None, workers: Workers | None
 ) -> tuple[dict[str, Judgeable], dict[str, Any]]:
     """The models with settings chosen on the validation part, and what was tried."""
     if not study.trials:
@@ -173,30 +185,40 @@ def _searched(
     models: dict[str, Judgeable] = {}
     tried: dict[str, Any] = {}
     metric, k = study.protocol.metrics[0], study.protocol.ks[0]
+    arguments: dict[str, Any] = {
+        "trials": study.trials,
+        "metric": metric,
+        "k": k,
+        "seed": study.seeds[0],
+    }
+    if workers is not None:
+        jobs = {
+            name: (model, arguments, store.search_result(name, model, arguments))
+            for name, model in study.models.items()
+            if isinstance(model, Recommender) and not model.fitted
+        }
+        store.folder.mkdir(parents=True, exist_ok=True)
+        search_ahead(jobs, study.split, study.protocol, _found, workers, progress)
     for done, (name, model) in enumerate(study.models.items()):
         models[name] = model
         if not isinstance(model, Recommender) or model.fitted:
             continue
         if progress:
             progress(f"{name}: choosing settings on the validation part", done, len(study.models))
-        arguments = {"trials": study.trials, "metric": metric, "k": k, "seed": study.seeds[0]}
         kept = store.search_result(name, model, arguments)
         if not kept.is_file():
             best = search(
                 model,
                 study.split,
-                trials=study.trials,
-                seed=study.seeds[0],
-                metric=metric,
-                k=k,
                 protocol=study.protocol,
                 progress=_trials(name, done, len(study.models), progress),
                 kept=kept.with_suffix(".sqlite"),
+                **arguments,
             )
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, _found(model, best))
-            for trials in kept.parent.glob(f"{kept.stem}.sqlite*"):
-                trials.unlink()
+        for trials in kept.parent.glob(f"{kept.stem}.sqlite*"):
+            trials.unlink()
         found = json.loads(kept.read_text(encoding="utf-8"))
         models[name] = clone(model).set_params(**found["settings"])
         tried[name] = found

@@ -19,7 +19,7 @@ from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 from recnb.study.source import sources
 
-_SCHEMA = 4  # of the kept files; another one is not read
+_SCHEMA = 5  # of the kept files; another one is not read
 
 
 class DiskStore:
@@ -35,6 +35,13 @@ class DiskStore:
     protocol : Protocol
     models : Path, optional
         Where fitted models are saved, for ``--save-models``.
+
+    Attributes
+    ----------
+    reused : list of str
+        What was found finished.
+    reasons : dict of model to dict
+        By user id a sentence on the first item of the list.
     """
 
     def __init__(
@@ -43,6 +50,9 @@ class DiskStore:
         self.folder, self.models, self.protocol = Path(folder), models, protocol
         self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
         self.reused: list[str] = []
+        self.reasons: dict[str, dict[str, str]] = {}
+        self.split = split
+        self._made: set[Path] = set()  # folders of this run
 
     def key(self, name: str, model: Any, seed: int) -> str:
         """Identity of a piece of work, 20 hex digits."""
@@ -59,17 +69,18 @@ class DiskStore:
         text = json.dumps([name, seed, what, self.context], sort_keys=True, default=repr)
         return sha256(text.encode()).hexdigest()[:20]
 
+    def has(self, name: str, model: Any, seed: int) -> bool:
+        """Whether a judgement is finished, and its model saved where that is asked for."""
+        folder = self.folder / self.key(name, model, seed)
+        if self.models is not None and isinstance(model, Recommender):
+            return (folder / "judged.json").is_file() and self._saved(name, seed).is_dir()
+        return (folder / "judged.json").is_file()
+
     def get(self, name: str, model: Any, seed: int) -> Judged | None:
         """A finished judgement, or None."""
+        if not self.has(name, model, seed):
+            return None
         folder = self.folder / self.key(name, model, seed)
-        if not (folder / "judged.json").is_file():
-            return None
-        if (
-            self.models is not None
-            and isinstance(model, Recommender)
-            and not self._saved(name, seed).is_dir()
-        ):
-            return None
         head = json.loads((folder / "judged.json").read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             values = {
@@ -81,13 +92,17 @@ class DiskStore:
                 for at, (metric, k, shelf) in enumerate(head["keys"])
             }
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
-        self.reused.append(f"{name}, seed {seed}")
+        if folder not in self._made:
+            self.reused.append(f"{name}, seed {seed}")
+        self.reasons.setdefault(name, head["reasons"])
         findings = [Finding(**one) for one in head["findings"]]
         return Judged(Record.from_dict(head["record"]), values, lists, findings)
 
     def beside(self, split: Split) -> DiskStore:
         """The same folder for another order of tied times, whose models are not saved."""
-        return DiskStore(self.folder, split, self.protocol)
+        other = DiskStore(self.folder, split, self.protocol)
+        other.reasons = {model: {} for model in self.reasons}  # told of the main order alone
+        return other
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
@@ -103,6 +118,7 @@ class DiskStore:
             "findings": [one.to_dict() for one in judged.findings],
             "keys": [list(key) for key in judged.values],
             "shelves": list(judged.lists),
+            "reasons": self._reasons(judged),
         }
         if self.models is not None and judged.fitted is not None:
             judged.fitted.save(self._saved(judged.model, judged.seed))
@@ -111,6 +127,17 @@ class DiskStore:
             with open(part / "arrays.npz", "wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             write_json(part / "judged.json", head, default=_plain)
+        self._made.add(folder)
+
+    def _reasons(self, judged: Judged) -> dict[str, str]:
+        """Why the first seed lists what it lists, for the examples of the report."""
+        from recnb.study.reasons import example_reasons
+
+        if judged.model in self.reasons:
+            return {}
+        found = example_reasons(judged, self.split, self.protocol)
+        self.reasons[judged.model] = found
+        return found
 
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""

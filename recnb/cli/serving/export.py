@@ -40,8 +40,15 @@ def export(
         ),
     ] = "auto",
     precision: Annotated[
-        str, Option(help="Of the encoder's weights: float32, int8, or int8_static.")
+        str,
+        Option(
+            help="Of the encoder's weights: float32, float16 (for a GPU), int8, or int8_static."
+        ),
     ] = "float32",
+    dim: Annotated[
+        int | None,
+        Option(help="Numbers of a text's vector that are kept. Default: all.", show_default=False),
+    ] = None,
     trust: Annotated[
         bool, Option("--trust", help="Import the module of a model class outside recnb.")
     ] = False,
@@ -69,8 +76,10 @@ def export(
         chosen: object = {"auto": "auto", "none": None}.get(encoder, encoder)
         if isinstance(chosen, str) and chosen != "auto":
             from recnb.encoders import TextEncoder
+            from recnb.serving.encoder.heads import HEADS, NarrowEncoder
 
-            chosen = TextEncoder(chosen)
+            cut = (Path(chosen) / HEADS).is_file()
+            chosen = NarrowEncoder(chosen) if cut else TextEncoder(chosen)
         artefact = write(
             model,
             to,
@@ -79,6 +88,7 @@ def export(
             kind=index,
             encoder=chosen,
             precision=precision,
+            dim=dim,
             trust=trust,
         )
     head = artefact.head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -73,6 +73,17 @@ def serve(
             help="Share of lists drawn at random from the best: other models can be judged by the log.",
         ),
     ] = 0.0,
+    replicas: Annotated[
+        str | None,
+        Option(
+            help="Answer from several processes by Ray Serve (recnb\\[scale]): 2, or 1:4 for one to four by load. "
+            "Default: one process, without Ray.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        str, Option(help="Where replicas run: local:N, ray://HOST:10001 or HOST:6379.")
+    ] = "local:4",
     trust: Annotated[
         bool, Option("--trust", help="Import the module of a model class outside recnb.")
     ] = False,
@@ -114,20 +125,29 @@ def serve(
             f"there are no keys and {host} is not this machine alone",
             mend=f"make one with recnb serve keys add --state {state}, or pass --open",
         )
+    settings: dict[str, Any] = {
+        "open": free,
+        "milliseconds": milliseconds,
+        "queue": queue,
+        "batch": batch,
+        "explore": explore,
+        "trust": trust,
+        "tls": certificate is not None,
+    }
+    if replicas is not None:
+        from recnb.serving.http.service import Settings
+        from recnb.serving.scale import RayWorkers
+        from recnb.serving.scale import replicas as ray_serve
+
+        numbers = ray_serve.replicas(replicas)
+        where = Settings(tuple(f.resolve() for f in folders), state.resolve(), **settings)
+        with RayWorkers(workers):
+            ray_serve.serve_until_signal(where, numbers, host, port, certificate, private_key)
+        return
     listening = bound(host, port)
     scheme = "https" if certificate else "http"
     told = {
-        "settings": {
-            "folders": [str(folder) for folder in folders],
-            "state": str(state),
-            "open": free,
-            "milliseconds": milliseconds,
-            "queue": queue,
-            "batch": batch,
-            "explore": explore,
-            "trust": trust,
-            "tls": certificate is not None,
-        },
+        "settings": {"folders": [str(f) for f in folders], "state": str(state), **settings},
         "address": f"{scheme}://{host}:{listening.getsockname()[1]}",
         "certificate": certificate and str(certificate),
         "private_key": private_key and str(private_key),
@@ -180,13 +200,45 @@ def remove(
 
 @app.command("log")
 def log(
-    state: State, to: Annotated[Path, Option(help="Parquet file to write.")] = Path("log.parquet")
+    state: State,
+    to: Annotated[Path, Option(help="Parquet file to write.")] = Path("log.parquet"),
+    users: Annotated[
+        Path | None,
+        Option(
+            help="An artefact: its users get their ids back, rows of others are left out. Without it users stand under "
+            "pseudonyms, which no model knows.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """What was shown and what followed, as the table that recnb policy reads."""
+    """What was shown and what followed, as the table that recnb policy reads.
+
+    Example:
+
+        recnb serve log --state artefact-state --users artefact --to log.parquet
+
+        recnb policy log.parquet --policies other=lists.csv --items artefact/items.parquet
+    """
     from recnb.evaluation.files import write_parquet
-    from recnb.serving.records import read_feedback
+    from recnb.serving.records import read_feedback, with_names
 
     table = read_feedback(state / "feedback.sqlite")
+    if users is not None:
+        from recnb.serving.artefact import open_artefact
+
+        secret = state / "secret"
+        if not secret.is_file():
+            raise InputError(
+                "no secret of the pseudonyms", file=str(secret), mend="leave out --users"
+            )
+        ids = open_artefact(users).model.user_ids_.tolist()
+        table = with_names(table, ids, secret.read_bytes())
+        if table.empty:
+            raise InputError(
+                "none of the users of the artefact is in the log",
+                file=str(users),
+                mend="name another",
+            )
     write_parquet(to, table)
     print(f"{len(table):,} items shown in {table['slate_id'].nunique():,} lists: {to}")
 

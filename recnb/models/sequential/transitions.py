@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy import sparse
@@ -14,6 +15,7 @@ from recnb.models.common.liked import ties
 from recnb.models.common.recency import check_decay, recency_weights
 from recnb.models.common.sequences import EVENTS, FromSequences, Sequences
 from recnb.models.common.sparse_rows import strongest, weighted_rows
+from recnb.models.sequential.arrivals import arrived, tails
 
 _DAY = 86_400.0
 _PAIRS = 2**23  # pairs counted at once: some 200 MB
@@ -89,19 +91,68 @@ class Transitions(FromSequences):
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         self._check()
+        self.__dict__.pop("raw_", None)  # of an earlier fit
         sequences = self._learn_sequences(train)
+        self._scale(train, sequences, self._counts(sequences, self._fade(sequences)))
+
+    def _scale(
+        self,
+        train: Dataset,
+        sequences: Sequences,
+        blocks: Iterable[tuple[int, sparse.csr_matrix]],
+    ) -> None:
+        """Keep the strongest followers of each item, from blocks of counts, which are changed."""
         rows = train.positives() if self.events == "liked" else train.pairs()
         self.popularity_ = np.bincount(rows.indices, minlength=train.n_items).astype(np.float32)
         n = np.bincount(sequences.items, minlength=train.n_items)
         scale = np.maximum(n, 1).astype(np.float64) ** -self.normalisation
         hashes = hash_ids(train.item_ids)
-        blocks = []
-        for first, counts in self._counts(sequences):
+        kept = []
+        for first, counts in blocks:
             lengths = np.diff(counts.indptr)
             counts.data *= np.repeat(scale[first : first + counts.shape[0]], lengths)
             counts.data *= scale[counts.indices]
-            blocks.append(strongest(counts.astype(np.float32), self.neighbours, hashes))
-        self.followers_ = sparse.vstack(blocks, format="csr")
+            kept.append(strongest(counts.astype(np.float32), self.neighbours, hashes))
+        self.followers_ = sparse.vstack(kept, format="csr")
+
+    def updated(self, known: Dataset) -> Transitions:
+        """A copy that has counted the events that came since, too: the same as a new fit on all that is known.
+
+        Parameters
+        ----------
+        known : Dataset
+            The events of the last fit and later ones, over the same users and items.
+
+        Raises
+        ------
+        InputError
+            The model is not fitted, or events of the last fit are missing or stand behind new ones.
+
+        Notes
+        -----
+        Only pairs whose later event is new are counted. All counts are kept from the first update on, not the strongest
+        alone.
+        """
+        if not self.fitted:
+            raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
+        old, new = Sequences.from_arrays(self.sequences_), self._made(known)
+        tail, late = tails(new, arrived(old, new), self.window)
+        raw = vars(self).get("raw_")
+        raw = self._whole(old, self._fade(old)) if raw is None else raw
+        if self.half_life is not None and old.times is not None and len(old.items):
+            assert new.times is not None
+            raw = raw * np.exp2((old.times.max() - new.times.max()) / (_DAY * self.half_life))
+        out = copy.copy(self)
+        out.__dict__.pop("_histories", None)
+        out.remember(known)
+        out.raw_ = raw + self._whole(tail, np.where(late, self._fade(tail), 0.0))
+        out.sequences_ = new.to_arrays()
+        out._scale(known, new, [(0, out.raw_.copy())])
+        return out
+
+    def _whole(self, sequences: Sequences, fade: np.ndarray) -> sparse.csr_matrix:
+        """All counts, csr (n_items, n_items), float64."""
+        return sparse.vstack([part for _, part in self._counts(sequences, fade)], format="csr")
 
     def _check(self) -> None:
         whole = {"window": self.window, "neighbours": self.neighbours}
@@ -119,12 +170,16 @@ class Transitions(FromSequences):
         if self.events not in EVENTS:
             raise InputError(f"events='{self.events}'", mend=f"one of {', '.join(EVENTS)}")
 
-    def _counts(self, sequences: Sequences) -> Iterator[tuple[int, sparse.csr_matrix]]:
-        """Weighted counts of some first items at a time: the first item's code, and csr (n, n_items), float64."""
+    def _counts(
+        self, sequences: Sequences, fade: np.ndarray
+    ) -> Iterator[tuple[int, sparse.csr_matrix]]:
+        """Weighted counts of some first items at a time: the first item's code, and csr (n, n_items), float64.
+
+        `fade` is what a pair weighs by its later event, (n_events,).
+        """
         items, users = sequences.items, sequences.users
         steps = [d for d in range(1, self.window + 1)]
         steps = steps if not self.backward else [*steps, *(-d for d in steps)]
-        fade = self._fade(sequences)
         by_item = np.argsort(items, kind="stable")
         starts = np.searchsorted(items[by_item], np.arange(sequences.n_items + 1))
         for first, stop in _ranges(starts, max(1, _PAIRS // len(steps))):
@@ -153,8 +208,8 @@ class Transitions(FromSequences):
         age = sequences.times.max() - sequences.times
         return np.exp2(-age / (_DAY * self.half_life))
 
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        weights = recency_weights(self.sequences(users, history), self.decay)
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        weights = recency_weights(sequences, self.decay)
         return weighted_rows(weights, self.followers_) + ties(self.popularity_)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Smaller encoders: to ONNX, to 8-bit weights; with the tools of torch and onnxruntime."""
+"""Smaller encoders: to ONNX, to 16- and 8-bit weights, to shorter vectors; by the tools of torch and onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from recnb.files import whole, write_json
 from recnb.optional import check_installed, need
 from recnb.serving.encoder.onnx import MODEL, SETTINGS, TOKENIZER, EncoderSettings, OnnxEncoder
 
-PRECISIONS = ("float32", "int8", "int8_static")
+PRECISIONS = ("float32", "float16", "int8", "int8_static")
 _TEXTS = 256  # that static quantisation is calibrated on, at most
 _BLOCK = 16
 _OPSET = 18
 
 
 def save_encoder(
-    encoder: Any, folder: Path, precision: str = "float32", texts: Sequence[str] = ()
+    encoder: Any,
+    folder: Path,
+    precision: str = "float32",
+    texts: Sequence[str] = (),
+    dim: int | None = None,
 ) -> EncoderSettings:
     """Write a text encoder as ONNX, with its tokenizer and settings.
 
@@ -36,10 +40,13 @@ def save_encoder(
         Its last layer, pooled as its settings say, scaled to length 1.
     folder : Path
         Made where it is not there.
-    precision : {"float32", "int8", "int8_static"}
-        8-bit weights with activations quantised as they come, or with ranges measured on `texts`.
+    precision : {"float32", "float16", "int8", "int8_static"}
+        16-bit floats, which a GPU is fast with and a processor is not: there it is said in the log. 8-bit weights with
+        activations quantised as they come, or with ranges measured on `texts`.
     texts : sequence of str
         What the encoder will read, such as the catalogue's texts.
+    dim : int, optional
+        Keep the first so many numbers of a vector, scaled to length 1 again. Default: all.
 
     Returns
     -------
@@ -48,13 +55,15 @@ def save_encoder(
     Raises
     ------
     InputError
-        Unknown precision, no texts to calibrate on, or a package is missing.
+        Unknown precision, no texts to calibrate on, more numbers than there are, or a package is missing.
     """
     check_installed("an ONNX encoder", "torch", "onnx", "onnxscript", "onnxruntime")
     if precision not in PRECISIONS:
         raise InputError(f"precision='{precision}'", mend=f"one of {', '.join(PRECISIONS)}")
     if precision == "int8_static" and not texts:
         raise InputError("no texts to calibrate on", mend="pass the catalogue's texts")
+    if dim is not None and not 1 <= dim <= encoder.dim:
+        raise InputError(f"dim={dim}", mend=f"keep 1 to {encoder.dim} numbers")
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = encoder.tokenizer
     tokenizer.backend_tokenizer.save(str(folder / TOKENIZER))
@@ -64,7 +73,7 @@ def save_encoder(
     settings = EncoderSettings(
         encoder.name,
         encoder.checksum,
-        encoder.dim,
+        dim or encoder.dim,
         encoder.max_tokens,
         tokenizer.pad_token_id or 0,
         unknown,
@@ -78,7 +87,10 @@ def save_encoder(
         with whole(kept) as part:
             _export(encoder, part)
     shutil.copyfile(kept, full)
-    if precision != "float32":
+    if precision == "float16":
+        _halve(full, folder / MODEL)
+        full.unlink()
+    elif precision != "float32":
         _quantise(full, folder, settings, list(texts)[:_TEXTS], precision == "int8_static")
         full.unlink()
     return settings
@@ -115,6 +127,14 @@ def _export(encoder: Any, path: Path) -> None:
             opset_version=_OPSET,
             external_data=False,
         )
+
+
+def _halve(full: Path, to: Path) -> None:
+    """16-bit weights and products; ids come and vectors go as they did."""
+    onnx, convert = need("onnx", "16-bit weights"), need("onnxruntime.transformers.float16", "them")
+    with _quiet():
+        half = convert.convert_float_to_float16(onnx.load(full), keep_io_types=True)
+    onnx.save(half, to)
 
 
 def _quantise(

@@ -13,7 +13,7 @@ from recnb.errors import InputError
 from recnb.files import whole_folder
 from recnb.progress import tell
 
-_TOKENIZER = ("tokenizer*", "vocab*", "special_tokens_map.json", "merges.txt", "*.model")
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "special_tokens_map.json", "merges.txt", "*.model")
 
 
 def fewer_layers(
@@ -66,7 +66,7 @@ def fewer_layers(
     import torch
 
     from recnb.encoders import TextEncoder
-    from recnb.encoders.text.network import open_model
+    from recnb.encoders.text.network import open_model, quiet
 
     student = open_model(encoder.source, "float32", encoder.device)
     layers = getattr(getattr(student, "encoder", None), "layer", None)
@@ -81,17 +81,24 @@ def fewer_layers(
         kept = np.array([len(layers) - 1])
     student.encoder.layer = torch.nn.ModuleList([layers[int(at)] for at in kept])
     student.config.num_hidden_layers = n_layers
-    _teach(student, encoder, list(dict.fromkeys(texts)), epochs, lr, seed)
+    teach(student, encoder, list(dict.fromkeys(texts)), epochs, lr, seed)
     with whole_folder(folder, ours="config.json") as part:
-        student.save_pretrained(part)
-        for pattern in _TOKENIZER:
-            for path in encoder.source.folder.glob(pattern):
-                shutil.copyfile(path, part / path.name)
+        with quiet():
+            student.save_pretrained(part)
+        copy_tokenizer(encoder, part)
     settings = {"pooling": encoder.pooling, "max_tokens": encoder.max_tokens}
     return TextEncoder(folder, device=encoder.device, normalise=encoder.normalise, **settings)
 
 
-def _teach(student: Any, encoder: Any, texts: list[str], epochs: int, lr: float, seed: int) -> None:
+def copy_tokenizer(encoder: Any, folder: Path) -> None:
+    """The tokenizer's files into a folder."""
+    for pattern in TOKENIZER_FILES:
+        for path in encoder.source.folder.glob(pattern):
+            shutil.copyfile(path, folder / path.name)
+
+
+def teach(student: Any, encoder: Any, texts: list[str], epochs: int, lr: float, seed: int) -> None:
+    """Train a network until it gives the vectors of an encoder; see :func:`fewer_layers` for loss and settings."""
     import torch
 
     from recnb.encoders.text.batches import pad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from recnb.errors import InputError
 from recnb.optional import need
 
+log = logging.getLogger(__name__)
 MODEL, TOKENIZER, SETTINGS = "model.onnx", "tokenizer.json", "encoder.json"
 _BATCH_TOKENS = 4096  # padded tokens of one pass
 
@@ -25,12 +27,13 @@ class EncoderSettings:
     name, checksum : str
         What results cite: the model's name and the SHA-256 of the weights that it was made from.
     dim, max_tokens, pad_id : int
+        `dim` may be less than the network's: then its first numbers are kept.
     unknown_id : int or None
         None where the tokenizer knows every sign.
     n_special : int
         Special tokens of a text.
     precision : str
-        Of the weights: "float32", "int8" (dynamic) or "int8_static".
+        Of the weights: "float32", "float16", "int8" (dynamic) or "int8_static".
     """
 
     name: str
@@ -80,14 +83,19 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path, settings: EncoderSettings, threads: int = 1) -> None:
         ort, tokenizers = need("onnxruntime", "the encoder"), need("tokenizers", "the encoder")
-        self.settings = settings
+        self.settings, half = settings, settings.precision == "float16"
+        gpu = "CUDAExecutionProvider" in ort.get_available_providers()
+        if half and not gpu:
+            log.warning("no GPU for the 16-bit encoder: the processor computes it in 32 bits")
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
             self._session = ort.InferenceSession(
-                str(folder / MODEL), options, providers=["CPUExecutionProvider"]
+                str(folder / MODEL),
+                options,
+                providers=["CUDAExecutionProvider"] * (half and gpu) + ["CPUExecutionProvider"],
             )
         except Exception as error:  # neither package has an error class of its own for this
             reason = str(error).splitlines()[0][:120]
@@ -126,7 +134,11 @@ class OnnxEncoder:
 
     def _pass(self, rows: list[list[int]]) -> np.ndarray:
         (vectors,) = self._session.run(None, self._padded(rows))
-        return np.asarray(vectors, dtype=np.float32)
+        vectors = np.asarray(vectors, dtype=np.float32)
+        if vectors.shape[1] == self.settings.dim:
+            return vectors
+        short = vectors[:, : self.settings.dim]
+        return short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-9)
 
     def _padded(self, rows: list[list[int]]) -> dict[str, np.ndarray]:
         ids = np.full((len(rows), max(map(len, rows))), self.settings.pad_id, np.int64)

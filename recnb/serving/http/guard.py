@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from recnb.serving.keys import Key, KeyFile, Rates
-from recnb.serving.monitor import Monitor
 from recnb.serving.records import AuditLog
+from recnb.serving.watch.monitor import Monitor
 
 log = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]

@@ -15,8 +15,9 @@ from recnb.errors import InputError
 from recnb.serving import manifest
 from recnb.serving.artefact import Artefact, open_artefact
 from recnb.serving.engine import Ask, Engine, Listed
-from recnb.serving.http.batcher import Batcher
-from recnb.serving.monitor import Monitor, most_used
+from recnb.serving.http.batcher import Batcher, Busy
+from recnb.serving.watch.drift import Drift, fame, fame_of_users
+from recnb.serving.watch.monitor import Monitor, most_used
 
 log = logging.getLogger(__name__)
 ITEMS_LOG = "items-{name}.jsonl"
@@ -55,6 +56,9 @@ class Live:
         journal = None if state is None else state / ITEMS_LOG.format(name=artefact.name)
         self.engine = Engine(artefact, journal)
         self.popular = most_used(artefact.popularity)
+        self.drift = Drift(artefact.reference)
+        self._fame = fame(artefact.popularity)
+        self._user_fame = fame_of_users(artefact.known, self._fame)
         self.scoring = Batcher(self._score, batch, queue, self._told("score"), "score")
         self.encoding = Batcher(self._encode, batch, queue, self._told("encode"), "encode")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="grow")
@@ -65,6 +69,9 @@ class Live:
         monitor.artefacts.labels(artefact.name, artefact.digest[:16]).set(1)
         for name, index in artefact.indexes.items():
             monitor.recall.labels(artefact.name, name).set(index.record.recall)
+        share = artefact.head["reference"].get("popular_share")
+        if isinstance(share, float):
+            monitor.popular_reference.labels(artefact.name).set(share)
 
     @property
     def name(self) -> str:
@@ -80,6 +87,11 @@ class Live:
         InputError
             The question has no meaning here.
         """
+        listed, from_cache = await self._answered(ask, text)
+        self._see(ask, listed)
+        return listed, from_cache
+
+    async def _answered(self, ask: Ask, text: str | None) -> tuple[Listed, bool]:
         kept = self.engine.cached(ask)
         if kept is not None:
             return kept, True
@@ -94,6 +106,41 @@ class Live:
             return self.engine.popular(ask, "time limit"), False
         finally:
             self._busy -= 1
+
+    def _see(self, ask: Ask, listed: Listed) -> None:
+        """What the request and its answer tell of drift."""
+        drift = self.drift
+        if ask.history is not None:
+            old = ask.history[ask.history < len(self._fame)]
+            if len(old):
+                drift.see("history_length", len(old))
+                drift.see("history_popularity", float(self._fame[old].mean()))
+        elif ask.user is not None:
+            starts = self.artefact.known.indptr
+            n = int(starts[ask.user + 1] - starts[ask.user])
+            if n:
+                drift.see("history_length", n)
+                drift.see("history_popularity", float(self._user_fame[ask.user]))
+        if listed.by == "model" and ask.similar is None and len(listed.scores):
+            drift.see("score", float(listed.scores[0]))
+
+    async def catch_up(self) -> None:
+        """Take up items that another process has added."""
+        async with self.changing:
+            if self.engine.journal.behind():
+                await self.scoring.do(self.engine.catch_up)
+
+    async def measure(self) -> None:
+        """Bring the gauges of drift and of the indexes' recall up to date."""
+        for signal, distance in self.drift.distances().items():
+            self.monitor.drift.labels(self.name, signal).set(distance)
+        try:
+            compared = await self.scoring.do(self.engine.shadowed)
+        except Busy:
+            return
+        for index, recall in compared:
+            self.monitor.shadow_asked.labels(self.name, index).inc()
+            self.monitor.shadow_found.labels(self.name, index).inc(recall)
 
     async def vector(self, text: str) -> np.ndarray:
         """The vector of a text."""
@@ -123,7 +170,7 @@ class Live:
             model = await loop.run_in_executor(self._slow, self.engine.grown, item)
             await self.scoring.do(lambda: self.engine.add(item, vector, model))
             # on the disk before anyone is told that it stands
-            await loop.run_in_executor(self._slow, self.engine.remember, {"item": item})
+            await loop.run_in_executor(self._slow, self.engine.journal.append, {"item": item})
             return "the model" if model is not None else "its nearest known items"
 
     async def set_available(self, item: str, available: bool) -> None:
@@ -133,7 +180,7 @@ class Live:
             self.engine.set_available(item, available)
             change = {"item_id": item, "available": available}
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._slow, self.engine.remember, change)
+            await loop.run_in_executor(self._slow, self.engine.journal.append, change)
 
     def _check_place(self) -> None:
         if self.retired:

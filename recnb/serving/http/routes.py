@@ -19,6 +19,7 @@ from recnb.serving.http import schemas
 from recnb.serving.http.batcher import Busy
 from recnb.serving.http.guard import Refused
 from recnb.serving.http.service import Json, Service
+from recnb.serving.records import NotShown
 
 _HERE = Path(__file__).parent
 Where = Annotated[
@@ -110,6 +111,8 @@ def add_changes(app: FastAPI, service: Service) -> None:
         written = service.feedback.event(event.slate_id, event.item_id, event.event, event.value)
         try:
             await asyncio.wrap_future(written)
+        except NotShown:
+            raise Refused(404, "no list that was answered shows this item") from None
         except Exception:
             raise Refused(503, "the event could not be written", 1.0) from None
         service.monitor.events.labels(event.event).inc()
@@ -146,7 +149,8 @@ def add_facts(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", tags=["facts"])
     async def metrics() -> Response:
         """For Prometheus."""
-        for live in service.lives.by_name.values():
+        for live in list(service.lives.by_name.values()):
+            await live.measure()
             service.monitor.queue.labels("score").set(live.scoring.waiting)
             service.monitor.queue.labels("encode").set(live.encoding.waiting)
         if service.feedback is not None:

@@ -20,8 +20,8 @@ from recnb.serving.http import schemas
 from recnb.serving.http.guard import Refused
 from recnb.serving.http.live import Live, Lives
 from recnb.serving.keys import KeyFile
-from recnb.serving.monitor import Monitor
 from recnb.serving.records import AuditLog, FeedbackLog
+from recnb.serving.watch.monitor import Monitor
 
 log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -180,6 +180,8 @@ class Service:
             await asyncio.sleep(self.settings.watch)
             try:
                 await self.lives.reload()
+                for live in list(self.lives.by_name.values()):
+                    await live.catch_up()
             except Exception:  # whatever is wrong with a folder, the service goes on
                 log.exception("looking for a new artefact failed")
 

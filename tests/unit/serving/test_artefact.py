@@ -131,8 +131,10 @@ def test_a_fault_is_refused_in_one_line(artefact_of, tmp_path, fault):
     assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("precision", ["int8", "int8_static"])
-def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision):
+@pytest.mark.parametrize(
+    ("precision", "smaller"), [("float16", 1.7), ("int8", 3), ("int8_static", 3)]
+)
+def test_narrow_weights_are_smaller_and_near(encoder, films, tmp_path, precision, smaller, caplog):
     from recnb.serving.encoder.compress import save_encoder
     from recnb.serving.encoder.onnx import OnnxEncoder
 
@@ -142,7 +144,8 @@ def test_8_bit_weights_are_smaller_and_near(encoder, films, tmp_path, precision)
     full = encoder.encode(texts)
     assert ((vectors * full).sum(axis=1) > 0.95).all()
     weights = sum(p.numel() for p in encoder.model.parameters()) * 4
-    assert (tmp_path / "q/model.onnx").stat().st_size < weights / 3
+    assert (tmp_path / "q/model.onnx").stat().st_size < weights / smaller
+    assert ("no GPU" in caplog.text) == (precision == "float16")
     assert not {p.name for p in (tmp_path / "q").iterdir()} - {
         "model.onnx",
         "tokenizer.json",
@@ -164,3 +167,45 @@ def test_fewer_layers_taught_come_nearer_to_the_whole(wide_encoder, films, tmp_p
     assert nearness(8) > nearness(0) + 0.02
     with pytest.raises(InputError, match="n_layers=2 of 2"):
         fewer_layers(wide_encoder, 2, texts, tmp_path / "x")
+
+
+def test_a_shorter_vector_is_the_first_numbers_of_the_long_one(wide_encoder, report, tmp_path):
+    artefact = export(report / "models/ease", tmp_path / "a", encoder=wide_encoder, dim=8)
+    texts = artefact.text(artefact.items)
+    first = wide_encoder.encode(texts)[:, :8]
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    np.testing.assert_allclose(artefact.encoder.encode(texts), first, atol=1e-5)
+    np.testing.assert_allclose(artefact.indexes["text"].vectors(np.arange(9)), first[:9], atol=1e-5)
+    with pytest.raises(InputError, match="dim=33"):
+        export(report / "models/ease", tmp_path / "b", encoder=wide_encoder, dim=33)
+
+
+def test_the_heads_that_matter_least_are_cut_and_the_rest_is_taught(wide_encoder, films, tmp_path):
+    import torch
+
+    from recnb.serving.encoder.heads import NarrowEncoder, attention, fewer_heads, worth
+
+    texts = films.items["title"].tolist()
+    full = wide_encoder.encode(texts)
+    values = worth(wide_encoder, wide_encoder.model, texts)
+    assert values.shape == (2, 2) and (values > 0).all()
+    gone = fewer_heads(wide_encoder, 0.75, texts, tmp_path / "cut", epochs=0)
+    (row, column), kept = np.argwhere(values == values.min())[0], gone.heads
+    assert [len(kept[row]), len(kept[1 - row])] == [1, 2] and kept[row] == [1 - column]
+    # what is left computes what the whole one does without the head
+    whole = wide_encoder.model
+    dense = attention(whole, "")[row].output.dense
+    with torch.no_grad():
+        before = dense.weight.clone()
+        dense.weight[:, 16 * column : 16 * (column + 1)] = 0
+        expected = wide_encoder._embed(wide_encoder.tokens(texts[:9])[0], (2,), False)
+        dense.weight.copy_(before)
+    read = gone.encode(texts)
+    np.testing.assert_allclose(read[:9], expected, atol=1e-5)
+    taught = fewer_heads(wide_encoder, 0.75, texts, tmp_path / "taught", epochs=8, lr=1e-3)
+    nearness = [(e.encode(texts) * full).sum(axis=1).mean() for e in (gone, taught)]
+    assert nearness[1] > nearness[0] + 0.5 * (1 - nearness[0]) > 0
+    again = NarrowEncoder(tmp_path / "taught", device="cpu", cache=False)
+    np.testing.assert_allclose(taught.encode(texts), again.encode(texts), atol=1e-6)
+    with pytest.raises(InputError, match=r"share=0\.2"):
+        fewer_heads(wide_encoder, 0.2, texts, tmp_path / "x")

@@ -16,7 +16,7 @@ from recnb.serving.explore import Explorer
 from recnb.serving.http.batcher import Batcher, Busy
 from recnb.serving.http.supervisor import bound
 from recnb.serving.keys import KeyFile
-from recnb.serving.records import FeedbackLog, read_feedback
+from recnb.serving.records import FeedbackLog, NotShown, read_feedback
 
 
 def ask(served, key, path="/recommend?user=u0018", method="GET", **more):
@@ -280,15 +280,20 @@ def test_a_disk_that_takes_nothing_acknowledges_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(FeedbackLog, "_commit", full)
     lost = log.event("s1", "a", "click", 1.0)
+    log.shown("s2", "u", "m", ["c"], [1.0])  # waits until the disk takes it
     with pytest.raises(Exception, match="disk is full"):
         lost.result(10)
     monkeypatch.setattr(FeedbackLog, "_commit", commit)
     log.event("s1", "a", "revenue", 2.5).result(10)
     log.event("s1", "a", "revenue", 1.5).result(10)
+    log.event("s2", "c", "click", 1.0).result(10)
+    for never in (("s1", "c"), ("s3", "a")):
+        with pytest.raises(NotShown):
+            log.event(*never, "click", 1.0).result(10)
     log.close()
     table = read_feedback(tmp_path / "f.sqlite").set_index("item_id")
-    assert table["click"].to_dict() == {"a": 0, "b": 1}
-    assert table["revenue"].to_dict() == {"a": 4, "b": 0}
+    assert table["click"].to_dict() == {"a": 0, "b": 1, "c": 1} and log.lost == 0
+    assert table["revenue"].to_dict() == {"a": 4, "b": 0, "c": 0}
 
 
 def test_chances_of_explored_lists_are_what_happens():

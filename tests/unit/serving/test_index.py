@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recnb.errors import InputError
-from recnb.serving.index import KINDS, ItemIndex, build
+from recnb.serving.index import KINDS, ItemIndex, build_index
 
 N, DIM = 6000, 16
 
@@ -21,7 +21,7 @@ def vectors() -> np.ndarray:
 
 @pytest.fixture(scope="module", params=KINDS)
 def index(request, vectors) -> ItemIndex:
-    return build(vectors, request.param)
+    return build_index(vectors, request.param)
 
 
 def best(vectors: np.ndarray, queries: np.ndarray, k: int, mask: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_fewer_allowed_than_asked_for(index, vectors):
 
 
 def test_each_query_has_its_own_filter(vectors):
-    index = build(vectors, "exact")
+    index = build_index(vectors, "exact")
     masks = np.ones((2, N), bool)
     masks[0, 3] = False
     codes = index.search(vectors[[3, 3]], 1, masks)[0]
@@ -69,7 +69,7 @@ def test_each_query_has_its_own_filter(vectors):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_added_items_are_found_and_removed_ones_are_not(vectors, kind):
-    index = build(vectors, kind)
+    index = build_index(vectors, kind)
     new = -vectors[:1]  # where no other item lies
     (code,) = index.add(new)
     assert code == N and index.search(new, 1)[0][0, 0] == N
@@ -93,7 +93,7 @@ def test_read_back(index, vectors, tmp_path):
 
 
 def test_auto_takes_the_exact_product_where_it_is_fast(vectors):
-    record = build(vectors).record
+    record = build_index(vectors).record
     assert record.kind == "exact" and record.exact_ms < 0.5
 
 
@@ -108,4 +108,4 @@ def test_auto_takes_the_exact_product_where_it_is_fast(vectors):
 )
 def test_bad_input(arrays, kind, problem):
     with pytest.raises(InputError, match=problem):
-        build(arrays, kind)
+        build_index(arrays, kind)

@@ -61,7 +61,29 @@ class Monitor:
             "model",
             "index",
         )
+        self.shadow_found = counter(
+            "shadow_recall_sum", "Sum of recalls of searches that were compared.", "model", "index"
+        )
+        self.shadow_asked = counter(
+            "shadow_searches",
+            "Searches that were compared with the exact product.",
+            "model",
+            "index",
+        )
+        self.drift = gauge(
+            "drift",
+            "Population stability index of the latest values against the training data.",
+            "model",
+            "signal",
+        )
+        self.popular_reference = gauge(
+            "reference_popular_share",
+            "Share of the most used tenth in the model's lists for users of the training data.",
+            "model",
+        )
         self.reloads = counter("reloads", "Artefacts loaded while serving, by outcome.", "outcome")
+        for outcome in ("taken", "refused"):  # there before the first: an increase can be seen
+            self.reloads.labels(outcome)
 
     def count(self, model: str, listed: Listed, popular: np.ndarray, from_cache: bool) -> None:
         """A list that goes out; `popular` is True for the most used tenth of the items."""

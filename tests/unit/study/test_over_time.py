@@ -1,0 +1,150 @@
+"""Models through the months: what came is learned, what is to come is not seen, and the cost is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recnb.data import Dataset
+from recnb.errors import InputError
+from recnb.evaluation import Protocol
+from recnb.models import EASE, SASRec, Transitions
+from recnb.models.sequential.updating import Update, updated
+from recnb.study import Clock, Run, Way, compared, over_time
+
+N_ITEMS, N_DAYS, TURN = 40, 16, 10
+PROTOCOL = Protocol(k=5, metrics=("ndcg",), draws=1000, next_event=True)
+CLOCK = Clock(start=TURN * 86_400.0, days=1, n_steps=4, judge_every=2, window=2)
+SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 1e-2, "batch_size": 16, "n_epochs": 12}
+
+
+@pytest.fixture(scope="module")
+def ds() -> Dataset:
+    """One event a day; item i is followed by i + 1, and from the tenth day on by i + 7."""
+    first = np.random.default_rng(0).integers(0, N_ITEMS, 60)
+    rows = []
+    for user, item in enumerate(first):
+        for day in range(N_DAYS):
+            rows.append((f"u{user:02d}", f"i{item:02d}", 86_400 * day + user))
+            item = (item + (1 if day < TURN else 7)) % N_ITEMS
+    return Dataset.from_frames(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]))
+
+
+def day(ds: Dataset, n: float) -> Dataset:
+    return ds.rows(ds.interactions["timestamp"].to_numpy() < n * 86_400)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"backward": 0.5, "window": 3, "neighbours": 4}, {"half_life": 2.0, "normalisation": 0.2}],
+)
+def test_exact_counts_are_those_of_a_new_fit(ds, settings):
+    model = Transitions(**settings).fit(day(ds, 8))
+    for n in (9, 9.5, 9.5, 14):
+        model = model.updated(day(ds, n))
+    whole = Transitions(**settings).fit(day(ds, 14))
+    assert (model.followers_ != 0).nnz == (whole.followers_ != 0).nnz
+    users = np.arange(60)
+    assert np.allclose(model.score(users), whole.score(users), rtol=1e-5)
+    assert model.dataset_digest_ == whole.dataset_digest_
+    with pytest.raises(InputError, match="beginning"):
+        model.updated(day(ds, 13))
+
+
+@pytest.fixture(scope="module")
+def base(ds):
+    return SASRec(**SMALL).fit(day(ds, TURN))
+
+
+def turned(model, ds) -> float:
+    """How much higher the item seven on stands than the next one."""
+    last = model.sequences_["items"][model.sequences_["offsets"][1:] - 1]
+    scores, users = model.score(np.arange(60)), np.arange(60)
+    gap = scores[users, (last + 7) % N_ITEMS] - scores[users, (last + 1) % N_ITEMS]
+    return float((gap / scores.std(axis=1)).mean())
+
+
+def test_networks_go_on_and_an_adapter_leaves_the_base(ds, base):
+    before = {name: value.copy() for name, value in base.weights_.items()}
+    now = day(ds, 14)
+    told = updated(base, now, Update(epochs=1, lr=1e-9))
+    values = {
+        how: turned(updated(base, now, Update(how, epochs=12)), ds)
+        for how in ("finetune", "replay", "adapter")
+    }
+    assert all(value > turned(told, ds) + 0.5 for value in values.values())
+    assert values["finetune"] > values["replay"]
+    assert all(np.array_equal(base.weights_[name], value) for name, value in before.items())
+    adapted = updated(base, day(ds, 12), Update("adapter", epochs=3))
+    further = updated(adapted, now, Update("adapter", epochs=3))
+    fresh = updated(adapted, now, Update("adapter", epochs=1, lr=1e-9, fresh=True))
+    kept = [name for name in before if "queries" in name or "wide" in name]
+    assert kept and all(np.allclose(fresh.weights_[n], before[n], atol=1e-6) for n in kept)
+    assert any(not np.allclose(further.weights_[n], before[n], atol=1e-4) for n in kept)
+    delta = further.weights_["layers.0.wide.weight"] - before["layers.0.wide.weight"]
+    assert np.linalg.matrix_rank(delta, tol=1e-5) <= 4
+    rows = base.row_[base.row_ >= 0]
+    moved = further.weights_["vectors.free"][further.row_[base.row_ >= 0]]
+    assert np.array_equal(moved, before["vectors.free"][rows])  # known items keep their vectors
+    with pytest.raises(InputError, match="items="):
+        text = SASRec(items="text")
+        text.sequences_ = base.sequences_
+        updated(text, now, Update())
+
+
+def test_all_that_is_known_and_nothing_to_come(ds):
+    run = over_time(Transitions(), ds, CLOCK, Way("count"), PROTOCOL, panel=0.2)
+    again = over_time(Transitions(), ds, CLOCK, Way("refit"), PROTOCOL, panel=0.2)
+    assert np.allclose(run.values["value"], again.values["value"])
+    assert set(run.values["step"]) == {0, 2, 4} and 0.1 < run.values["panel"].mean() < 0.3
+    items = ds.interactions["item"].to_numpy().copy()
+    late = ds.interactions["timestamp"].to_numpy() >= CLOCK.at(2)
+    items[late] = (3 * items[late] + 5) % N_ITEMS  # another future
+    rows = ds.interactions.assign(item=items)
+    marked = over_time(
+        Transitions(), replace(ds, interactions=rows), CLOCK, Way("count"), PROTOCOL, panel=0.2
+    )
+    first, later = (
+        [
+            frame.query(f"step == {step}")["value"].to_numpy()
+            for frame in (run.values, marked.values)
+        ]
+        for step in (0, 4)
+    )
+    assert np.array_equal(*first) and not np.array_equal(*later)
+    assert len(run.costs) == 1 + CLOCK.n_steps and run.n_actions == CLOCK.n_steps
+    assert list(again.costs["what"]) == ["fit", "refit", "refit"]
+    rare = over_time(Transitions(), ds, CLOCK, Way("refit", every=4), PROTOCOL, panel=0.2)
+    assert rare.costs["step"].tolist() == [0, 4] and rare.n_actions == 1
+    refits = again.costs.query("what == 'refit'")["seconds"]
+    assert np.isclose(again.seconds, refits.mean() * CLOCK.n_steps)
+
+
+def test_who_keeps_up_wins_after_the_turn_and_forgetting_is_seen(ds):
+    ways = {"stale": Way("stale"), "finetune": Way("finetune", settings={"epochs": 6})}
+    runs = {
+        name: [over_time(SASRec(**SMALL), ds, CLOCK, way, PROTOCOL, panel=0.2)]
+        for name, way in ways.items()
+    }
+    later = {n: r[0].values.query("step == 4")["value"].mean() for n, r in runs.items()}
+    assert later["finetune"] > later["stale"] + 0.1
+    table = compared(runs, to="stale").set_index("model")
+    assert table.loc["stale", "forgotten"] == 0 and table.loc["stale", "seconds"] == 0
+    assert table.loc["finetune", "difference"] > 0.1 and table.loc["finetune", "seconds"] > 0
+    run = runs["finetune"][0]
+    back = Run.from_dict(run.to_dict())
+    pd.testing.assert_frame_equal(back.forgetting(), run.forgetting())
+    panel = run.values.query("panel")["user_id"].unique()
+    assert set(run.kept["user_id"]) <= set(panel) and set(run.kept["step"]) == {0, 2}
+
+
+def test_what_cannot_be_kept_up_is_refused(ds):
+    with pytest.raises(InputError, match="EASE cannot be kept up by 'count'"):
+        over_time(EASE(), ds, CLOCK, Way("count"), PROTOCOL)
+    with pytest.raises(InputError, match="how='weekly'"):
+        Way("weekly")
+    with pytest.raises(InputError, match="window"):
+        Clock(0.0, window=0)
