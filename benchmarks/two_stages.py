@@ -141,12 +141,17 @@ def written(args: argparse.Namespace, name: str, rule: str, ev: Any) -> dict[str
     }
 
 
+def key_of(run: dict[str, Any]) -> tuple[str, ...]:
+    """One table: all its second stages have the same people and seeds."""
+    return run["data"], run["protocol"], str(run["judged_users"]), str(run["seeds"])
+
+
 def stages(args: argparse.Namespace, output: Path) -> dict[str, Any]:
     """EASE, and each second stage behind it: a model on all data sets before the next one."""
     runs: dict[tuple[str, ...], dict[str, Any]] = {}
     if output.is_file():
         for run in json.loads(output.read_text(encoding="utf-8"))["runs"]:
-            runs[run["data"], run["protocol"], str(run["judged_users"])] = run
+            runs[key_of(run)] = run
     end = time.monotonic() + 60 * args.minutes
     names, finished = re.split(r",(?![^\[]*\])", args.models), {}  # no comma within brackets
     for name, data, rule in product(names, args.data.split(","), args.splits.split(",")):
@@ -159,7 +164,7 @@ def stages(args: argparse.Namespace, output: Path) -> dict[str, Any]:
         ev = run_of(args, data, rule, models)
         before[name] = None
         run = written(args, data, rule, ev)
-        runs[data, rule, str(run["judged_users"])] = run
+        runs[key_of(run)] = run
         print(data, rule, f"{time.monotonic() - start:.0f} s")
         print(ev.compare(to="ease").round(4).to_string(index=False))
         print(pd.DataFrame(run["weights"]).to_string(index=False))

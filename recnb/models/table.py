@@ -72,6 +72,8 @@ TABLE: dict[str, Entry] = {
     "hstu": Entry(_SEQUENTIAL + "sasrec:HSTU", ("black", "d", "--")),
     "gru4rec": Entry(_SEQUENTIAL + "sasrec:GRU4Rec", ("black", "v", "-.")),
     "tiger": Entry(_M + "generative.tiger:Tiger", ("black", "X", "-.")),
+    "tiger_dense": Entry(_M + "generative.dense:TigerDense", ("black", "P", "-.")),
+    "lc_rec": Entry(_M + "generative.writer:LCRec", ("black", "^", "-.")),
     "lm_yes": Entry(_LANGUAGE + "answer:LMYes", ("purple", "P", "-")),
     "lm_likelihood": Entry(_LANGUAGE + "likelihood:LMLikelihood", ("purple", "X", "--")),
     "lm_list": Entry(_LANGUAGE + "listwise:LMList", ("purple", "d", "-.")),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
 from recnb.plots.canvas import axes, quiet, rows_height
+from recnb.plots.palette import style
 from recnb.plots.words import plain
 
 if TYPE_CHECKING:
@@ -89,4 +91,85 @@ def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "differ
     ax.set_ylabel(label)
     ax.legend(loc="upper right", frameon=False)
     quiet(ax, grid="y")
+    return ax
+
+
+_KINDS = (
+    ("reasons", "#b8350f", "o", "-"),
+    ("random", "#8a8a8a", "x", ":"),
+    ("popularity", "#0b5c8a", "s", "--"),
+    ("drawn", "#6d4c9f", "^", "-."),
+)
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[Any]], ax: Axes | None = None, label: str = "taken away"
+) -> Axes:
+    """How far recommendations stand above the average as reasons are taken away, the mean of each kind of order.
+
+    Parameters
+    ----------
+    curves : mapping of kind to sequence of :class:`recnb.effect.reasons.Curves`
+        Kinds of one first word ("random 0", "random 1") make one line.
+    ax : Axes, optional
+    label : str
+        Of the steps.
+
+    Raises
+    ------
+    InputError
+        There is no curve.
+    """
+    if not curves or not all(len(held) for held in curves.values()):
+        raise InputError("no curve to draw", mend="make some with recnb.effect.reasons")
+    ax = axes(ax)
+    families: dict[str, list[np.ndarray]] = {}
+    for kind, held in curves.items():
+        families.setdefault(kind.split(" ")[0], []).extend(curve.deletion for curve in held)
+    looks = {kind: (colour, marker, line) for kind, colour, marker, line in _KINDS}
+    for kind, lines in families.items():
+        longest = max(map(len, lines))
+        # A short history has fewer steps: it stays where it ended.
+        filled = [np.append(line, np.full(longest - len(line), line[-1])) for line in lines]
+        colour, marker, style = looks.get(kind, ("#1b1b1b", "D", "-"))
+        name = "drawn anew" if kind == "drawn" else kind
+        ax.plot(np.mean(filled, axis=0), color=colour, marker=marker, linestyle=style, label=name)
+    n = len(next(iter(curves.values())))
+    ax.set_xlabel(f"{label} (n = {n})")
+    ax.set_ylabel("standing (standard deviations)")
+    ax.legend(frameon=False)
+    quiet(ax, "y")
+    return ax
+
+
+def plot_frontiers(frontiers: Mapping[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
+    """NDCG against the share of attention that is not by merit, a line a model, intervals over users.
+
+    Parameters
+    ----------
+    frontiers : mapping of model to DataFrame
+        Of :func:`recnb.effect.fairness.frontier`.
+    ax : Axes, optional
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if not frontiers:
+        raise InputError("no frontier to draw", mend="make some with recnb.effect.fairness")
+    ax = axes(ax)
+    for name, rows in frontiers.items():
+        look = style(name)
+        ends = np.vstack([rows["ndcg"] - rows["low"], rows["high"] - rows["ndcg"]])
+        ax.errorbar(
+            rows["unearned"], rows["ndcg"], ends, label=name, color=look.colour, marker=look.marker,
+            linestyle=look.line, elinewidth=0.8,
+        )  # fmt: skip
+    ax.set_xlabel("share of attention that is not by merit")
+    ax.set_ylabel(f"NDCG (n = {int(next(iter(frontiers.values()))['n_users'].iloc[0]):,} users)")
+    ax.invert_xaxis()
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    quiet(ax, "y")
     return ax

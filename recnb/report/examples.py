@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -30,6 +31,8 @@ class Example:
     later: list[Item]
     n_later: int
     lists: dict[str, list[Item]]
+    reasons: dict[str, str] = field(default_factory=dict)
+    """By model why its first item stands there."""
 
 
 def example_users(ev: Evaluation) -> list[str]:
@@ -39,14 +42,17 @@ def example_users(ev: Evaluation) -> list[str]:
     return users_with_lists(ev, N_USERS, ev.settings.get("protocol", {}).get("seed", 0))
 
 
-def examples(ev: Evaluation) -> list[Example]:
-    """Lists of the first seed, over the headline's candidates."""
+def examples(
+    ev: Evaluation, reasons: Mapping[str, Mapping[str, str]] | None = None
+) -> list[Example]:
+    """Lists of the first seed, over the headline's candidates, and why their first items stand there."""
     users = example_users(ev)
     out = []
     for one in lists_of_users(ev, users, k=N_LISTED) if users else ():
         lists = {model: _items(one.lists[one.lists["model"] == model]) for model in ev.models}
         known, later = _items(one.known[:N_KNOWN]), _items(one.later[:N_KNOWN])
-        out.append(Example(one.user, known, len(one.known), later, len(one.later), lists))
+        told = {m: by[one.user] for m, by in (reasons or {}).items() if one.user in by}
+        out.append(Example(one.user, known, len(one.known), later, len(one.later), lists, told))
     return out
 
 

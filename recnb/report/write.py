@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from recnb.report.rows import cost_table, headline_rows, popular, readers, unkno
 _HERE = Path(__file__).parent
 
 
-def write_report(ev: Evaluation, path: str | Path) -> Path:
+def write_report(
+    ev: Evaluation, path: str | Path, reasons: Mapping[str, Mapping[str, str]] | None = None
+) -> Path:
     """Write an evaluation as one self-contained HTML file.
 
     No script, no font and no picture is loaded from elsewhere; the same evaluation gives the same bytes.
@@ -32,6 +35,8 @@ def write_report(ev: Evaluation, path: str | Path) -> Path:
     ev : Evaluation
     path : str or Path
         Written whole or not at all.
+    reasons : mapping of model to mapping, optional
+        By user id why the first item of the list stands there, for the examples.
 
     Returns
     -------
@@ -47,12 +52,14 @@ def write_report(ev: Evaluation, path: str | Path) -> Path:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    page = made.get_template("report.html.j2").render(**content(ev))
+    page = made.get_template("report.html.j2").render(**content(ev, reasons or {}))
     write_text(path, page)
     return Path(path)
 
 
-def content(ev: Evaluation) -> dict[str, Any]:
+def content(
+    ev: Evaluation, reasons: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
     """Everything that the template shows, by name."""
     found = answer(ev)
     parts = groups.by_groups(ev, found)
@@ -82,7 +89,7 @@ def content(ev: Evaluation) -> dict[str, Any]:
         "alarm": beware.alarm(ev),
         "checks": beware.checks(),
         "limits": beware.limits(ev, found),
-        "examples": examples(ev),
+        "examples": examples(ev, reasons or {}),
         "newest_first": newest_first(ev),
         "reading": READING,
         "models": ev.models,

@@ -130,7 +130,7 @@ def run(
         )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
-    write_output(ev, output)
+    write_output(ev, output, store.reasons)
     if models_folder is not None:  # what recnb export needs beside them
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
@@ -160,12 +160,17 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def write_output(ev: Evaluation, output: Path) -> None:
-    """Write all files beside the old ones, then move them in place."""
+def write_output(
+    ev: Evaluation, output: Path, reasons: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Write all files beside the old ones, then move them in place; `reasons` are those of the examples."""
     part = output / ".part"
     shutil.rmtree(part, ignore_errors=True)
     ev.save(part)
-    write_report(ev, part / "report.html")
+    write_report(ev, part / "report.html", reasons)
+    write_json(
+        part / "reasons.json", {model: dict(told) for model, told in (reasons or {}).items()}
+    )
     for path in sorted(part.iterdir(), key=lambda p: p.name == "run.json"):
         path.replace(output / path.name)
     part.rmdir()

@@ -19,7 +19,7 @@ from recnb.files import whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 from recnb.study.source import sources
 
-_SCHEMA = 4  # of the kept files; another one is not read
+_SCHEMA = 5  # of the kept files; another one is not read
 
 
 class DiskStore:
@@ -35,6 +35,13 @@ class DiskStore:
     protocol : Protocol
     models : Path, optional
         Where fitted models are saved, for ``--save-models``.
+
+    Attributes
+    ----------
+    reused : list of str
+        What was found finished.
+    reasons : dict of model to dict
+        By user id a sentence on the first item of the list.
     """
 
     def __init__(
@@ -43,6 +50,8 @@ class DiskStore:
         self.folder, self.models, self.protocol = Path(folder), models, protocol
         self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
         self.reused: list[str] = []
+        self.reasons: dict[str, dict[str, str]] = {}
+        self.split = split
         self._made: set[Path] = set()  # folders of this run
 
     def key(self, name: str, model: Any, seed: int) -> str:
@@ -85,12 +94,15 @@ class DiskStore:
             lists = {s: (arrays[f"items_{s}"], arrays[f"scores_{s}"]) for s in head["shelves"]}
         if folder not in self._made:
             self.reused.append(f"{name}, seed {seed}")
+        self.reasons.setdefault(name, head["reasons"])
         findings = [Finding(**one) for one in head["findings"]]
         return Judged(Record.from_dict(head["record"]), values, lists, findings)
 
     def beside(self, split: Split) -> DiskStore:
         """The same folder for another order of tied times, whose models are not saved."""
-        return DiskStore(self.folder, split, self.protocol)
+        other = DiskStore(self.folder, split, self.protocol)
+        other.reasons = {model: {} for model in self.reasons}  # told of the main order alone
+        return other
 
     def put(self, judged: Judged, model: Any) -> None:
         """Keep a judgement (and the fitted model, where asked for)."""
@@ -106,6 +118,7 @@ class DiskStore:
             "findings": [one.to_dict() for one in judged.findings],
             "keys": [list(key) for key in judged.values],
             "shelves": list(judged.lists),
+            "reasons": self._reasons(judged),
         }
         if self.models is not None and judged.fitted is not None:
             judged.fitted.save(self._saved(judged.model, judged.seed))
@@ -115,6 +128,16 @@ class DiskStore:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             write_json(part / "judged.json", head, default=_plain)
         self._made.add(folder)
+
+    def _reasons(self, judged: Judged) -> dict[str, str]:
+        """Why the first seed lists what it lists, for the examples of the report."""
+        from recnb.study.reasons import example_reasons
+
+        if judged.model in self.reasons:
+            return {}
+        found = example_reasons(judged, self.split, self.protocol)
+        self.reasons[judged.model] = found
+        return found
 
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""

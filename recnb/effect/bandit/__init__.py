@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recnb.effect.bandit.learners import KINDS, LinearBandit
 from recnb.effect.bandit.replay import Replayed, replay
+from recnb.effect.bandit.slates import SlatePolicy
 from recnb.effect.bandit.world import Lived, live_with
 
-__all__ = ["KINDS", "LinearBandit", "Lived", "Replayed", "live_with", "replay"]
+__all__ = ["KINDS", "LinearBandit", "Lived", "Replayed", "SlatePolicy", "live_with", "replay"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Asked:
         What is known of all; needed where a model scores no histories by themselves, or scores its users otherwise.
     by_data : bool
         Histories are scored as rows of `known`, one call each.
+    barred : ndarray of int64
+        Items that are not listed, beside those of the history: had and not liked.
     """
 
     model: Recommender
@@ -38,9 +40,16 @@ class Asked:
     user: int | None = None
     known: Dataset | None = None
     by_data: bool = False
+    barred: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, model: Recommender, user: int, known: Dataset | None = None) -> Asked:
+    def of(
+        cls,
+        model: Recommender,
+        user: int,
+        known: Dataset | None = None,
+        barred: np.ndarray | None = None,
+    ) -> Asked:
         """A user with the history that the model itself holds, else with that of `known`.
 
         Raises
@@ -66,8 +75,9 @@ class Asked:
                 f"user '{model.user_ids_[user]}' has no liked item", mend="name another user"
             )
         codes = np.array(latest, dtype=np.int64)
+        closed = np.zeros(0, np.int64) if barred is None else np.asarray(barred, dtype=np.int64)
         if _serves(model, user, codes):
-            return cls(model, codes, user, known)
+            return cls(model, codes, user, known, False, closed)
         if known is None or not model.uses_history:
             raise InputError(
                 f"{type(model).__name__} scores its users by more than a list of liked items",
@@ -75,7 +85,7 @@ class Asked:
                 if model.uses_history
                 else "ask a model that takes histories (recnb models: new users)",
             )
-        return cls(model, codes, user, known, True)
+        return cls(model, codes, user, known, True, closed)
 
     def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
         """Scores had the user this history, for each of several: (n, n_items), float64."""
@@ -105,6 +115,7 @@ class Asked:
         """The item's place among all that the user has not had, from 1; (n,) for rows of scores."""
         open_ = np.ones(scores.shape[1], bool)
         open_[self.history] = False
+        open_[self.barred] = False
         open_[item] = False
         return 1 + (scores[:, open_] > scores[:, [item]]).sum(axis=1)
 
@@ -112,8 +123,9 @@ class Asked:
         """The first `k` items that the user has not had; of equal scores the one of the lower code."""
         scores = self.scores([self.history])[0]
         scores[self.history] = -np.inf
+        scores[self.barred] = -np.inf
         order = np.argsort(-scores, kind="stable")
-        return order[: min(k, len(scores) - len(self.history))]
+        return order[: min(k, int(np.isfinite(scores).sum()))]
 
 
 def _serves(model: Recommender, user: int, history: np.ndarray) -> bool:

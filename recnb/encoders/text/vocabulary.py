@@ -25,13 +25,13 @@ class Vocabulary:
         Tokens that stay: padding, separators, the mask.
     mask : int
         Id of the token that hides a word.
-    near : Tensor of shape (n_tokens, k), int, optional
+    near : Tensor of shape (n_tokens, k), int, or NearWords, optional
         Ids of each token's nearest; its own id where it has none.
     """
 
     special: torch.Tensor
     mask: int
-    near: torch.Tensor | None = None
+    near: torch.Tensor | NearWords | None = None
 
     @classmethod
     def of(
@@ -66,9 +66,8 @@ class Vocabulary:
         if not n_near:
             return cls(special, int(mask))
         words = _whole_words(tokenizer, len(vectors))
-        return cls(
-            special, int(mask), _nearest(vectors.detach().float().cpu(), words, n_near, least)
-        )
+        near = NearWords(vectors.detach().float().cpu(), words, n_near, least)
+        return cls(special, int(mask), near)
 
     def reach(self, ids: np.ndarray) -> np.ndarray:
         """Ids that these can become, themselves among them, rising."""
@@ -122,16 +121,36 @@ def _whole_words(tokenizer: Any, n: int) -> torch.Tensor:
     return torch.tensor(keep, dtype=torch.long)
 
 
-def _nearest(vectors: torch.Tensor, words: torch.Tensor, k: int, least: float) -> torch.Tensor:
-    near = torch.arange(len(vectors))[:, None].repeat(1, k)
-    if len(words) < 2:
-        return near
-    unit = F.normalize(vectors[words], dim=1)
-    for start in range(0, len(words), _BLOCK):
-        rows = torch.arange(start, min(start + _BLOCK, len(words)))
-        cosines = unit[rows] @ unit.T
-        cosines[torch.arange(len(rows)), rows] = -1.0
-        best, which = cosines.topk(min(k, len(words) - 1), dim=1)
-        own = words[rows][:, None].expand_as(which)
-        near[words[rows], : which.shape[1]] = torch.where(best >= least, words[which], own)
-    return near
+class NearWords:
+    """Each word's nearest, looked for when it is first asked for: comparing all with all takes seconds.
+
+    Indexed like a tensor of shape (n_tokens, k) by a tensor of ids.
+    """
+
+    def __init__(self, vectors: torch.Tensor, words: torch.Tensor, k: int, least: float) -> None:
+        self._words, self._least = words, least
+        self._unit = F.normalize(vectors[words], dim=1)
+        self._rows = torch.arange(len(vectors))[:, None].repeat(1, k)
+        self._place = torch.full((len(vectors),), -1)  # among the words, of those still to look for
+        if len(words) > 1:
+            self._place[words] = torch.arange(len(words))
+
+    def __getitem__(self, ids: torch.Tensor) -> torch.Tensor:
+        at = ids.cpu()
+        asked = torch.unique(self._place[at])
+        for part in asked[asked >= 0].split(_BLOCK):
+            self._look(part)
+        return self._rows[at].to(ids.device)
+
+    def to(self, device: Any) -> NearWords:
+        """Itself: what is asked for goes to where the ids are."""
+        return self
+
+    def _look(self, part: torch.Tensor) -> None:
+        cosines = self._unit[part] @ self._unit.T
+        cosines[torch.arange(len(part)), part] = -1.0
+        best, which = cosines.topk(min(self._rows.shape[1], len(self._words) - 1), dim=1)
+        ids = self._words[part]
+        near = torch.where(best >= self._least, self._words[which], ids[:, None])
+        self._rows[ids, : which.shape[1]] = near
+        self._place[ids] = -1

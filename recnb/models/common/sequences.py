@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,6 +92,21 @@ class Sequences:
             sessions = session_numbers(ds, gap_minutes)[order]
         return cls(items, offsets.astype(np.int64), ds.n_items, times, sessions)
 
+    @classmethod
+    def of_items(cls, histories: Iterable[np.ndarray], n_items: int) -> Sequences:
+        """Lists of item codes, the oldest first, without clock and sessions.
+
+        Examples
+        --------
+        >>> s = Sequences.of_items([np.array([2, 0]), []], 3)
+        >>> s.items.tolist(), s.lengths.tolist()
+        ([2, 0], [2, 0])
+        """
+        lists = [np.asarray(codes, np.int32) for codes in histories]
+        offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in lists])])
+        items = np.concatenate(lists) if lists else np.zeros(0, np.int32)
+        return cls(items, offsets.astype(np.int64), n_items)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -177,8 +192,8 @@ def _picked(values: np.ndarray | None, at: np.ndarray) -> np.ndarray | None:
 class FromSequences(Recommender):
     """A model that reads each user's events in their order, from the training rows or from a history.
 
-    Subclasses call :meth:`_learn_sequences` in `_fit` and :meth:`sequences` in `score`. A setting `events` ("liked",
-    "all") says which events count, where they have one; `gap_minutes` cuts sessions, where they have that.
+    Subclasses call :meth:`_learn_sequences` in `_fit` and implement :meth:`score_sequences`. A setting `events`
+    ("liked", "all") says which events count, where they have one; `gap_minutes` cuts sessions, where they have that.
     """
 
     uses_history = True
@@ -190,6 +205,27 @@ class FromSequences(Recommender):
         super().check_data(train)
         if train.order is None:
             Sequences.of(train)
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        return self.score_sequences(self.sequences(users, history))
+
+    def score_histories(self, histories: Iterable[np.ndarray]) -> np.ndarray:
+        """Scores for people by what they took alone, whoever they are.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int
+            Item codes, the oldest first; may be empty.
+
+        Returns
+        -------
+        ndarray of shape (len(histories), n_items), float32
+        """
+        return self.score_sequences(Sequences.of_items(histories, len(self.item_ids_)))
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Scores of all items after each sequence: (len(sequences), n_items), float32."""
+        raise NotImplementedError
 
     def sequences(self, users: np.ndarray, history: Dataset | None = None) -> Sequences:
         """The events of these users, in their order: those of the history, else those of the training data."""

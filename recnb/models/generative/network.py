@@ -6,14 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from recnb.models.common.reading.layers import AttentionLayer, turned
 from recnb.models.common.reading.packed import Layout
-from recnb.models.generative.trie import Trie
+from recnb.models.generative.branches import Branches
 
 SCALE = 0.02
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -60,6 +59,8 @@ class IdNetwork(nn.Module):
         The id of each row of the table.
     sizes : sequence of int
         Tokens of each level.
+    n_known : int
+        The first rows, those that may be targets: others are not among what might follow in training.
     width, n_heads, n_layers, n_decoder_layers : int
     dropout : float
 
@@ -70,17 +71,17 @@ class IdNetwork(nn.Module):
     it: a window costs one pass of the encoder instead of one for each of its targets.
 
     A token's share is its softmax among the tokens with which an id goes on, and tokens of an id behind the first that
-    no other id shares are neither decoded nor learned: a table of 12,000 items at 256 tokens a level needs little
-    more than two of the four.
+    no other id shares are neither decoded nor learned: a table of 12,000 items at 256 tokens a level needs two to
+    three of the four.
     """
 
     tokens: torch.Tensor
-    depths: torch.Tensor
 
     def __init__(
         self,
         tokens: torch.Tensor,
         sizes: tuple[int, ...],
+        n_known: int,
         width: int,
         n_heads: int,
         n_layers: int,
@@ -100,23 +101,7 @@ class IdNetwork(nn.Module):
         self.first, self.middle, self.last = (nn.LayerNorm(width) for _ in range(3))
         self.start = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
-        self._learn_tree(Trie(tokens.numpy()), sizes)
-
-    def _learn_tree(self, trie: Trie, sizes: tuple[int, ...]) -> None:
-        """Buffers: how many tokens of each id are decoded, and which may stand at each of them."""
-        depths = np.ones(len(trie.items), np.int64)
-        for level, size in enumerate(sizes):
-            open_ = np.flatnonzero(trie.counts(level) > 1)
-            rows, tokens, _ = trie.children(level, open_)
-            may = np.zeros((max(len(open_), 1), size), bool)
-            may[rows, tokens] = True
-            number = np.zeros(len(trie.counts(level)), np.int64)
-            number[open_] = np.arange(len(open_))
-            nodes = trie.nodes(level)
-            depths[np.isin(nodes, open_)] = level + 1
-            self.register_buffer(f"may{level}", torch.from_numpy(may), persistent=False)
-            self.register_buffer(f"node{level}", torch.from_numpy(number[nodes]), persistent=False)
-        self.register_buffer("depths", torch.from_numpy(depths), persistent=False)
+        self.branches = Branches(tokens, sizes, n_known)
 
     def encode(self, batch: dict[str, Any]) -> tuple[torch.Tensor, Layout]:
         """States of the events of packed histories, (n_tokens, width)."""
@@ -137,9 +122,14 @@ class IdNetwork(nn.Module):
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Mean over the targets of minus the log-probability of their ids."""
-        memory, layout = self.encode(batch)
+        return self.loss_of_ids(batch, *self.encode(batch))
+
+    def loss_of_ids(
+        self, batch: dict[str, Any], memory: torch.Tensor, layout: Layout
+    ) -> torch.Tensor:
+        """The same, of encoded histories."""
         targets = batch["targets"]
-        tokens, depths = self.tokens[targets], self.depths[targets]
+        tokens, depths = self.tokens[targets], self.branches.depths[targets]
         some = [torch.nonzero(depths > level)[:, 0] for level in range(int(depths.max()))]
         parts = [
             self.started(at, tokens[rows, at - 1] if at else None).expand(len(rows), -1)
@@ -153,10 +143,12 @@ class IdNetwork(nn.Module):
         states = self.last(x).split([len(rows) for rows in some])
         total = states[0].new_zeros((), dtype=torch.float32)
         for at, rows in enumerate(some):
-            may = getattr(self, f"may{at}")[getattr(self, f"node{at}")[targets[rows]]]
-            scores = (states[at] @ self.levels[at].T).float().masked_fill(~may, -torch.inf)
-            total = total + F.cross_entropy(scores, tokens[rows, at], reduction="sum")
+            scores = states[at] @ self.levels[at].T
+            total = total + self.branches.loss(at, scores, targets[rows], tokens[rows, at])
         return total / len(targets)
+
+    def refresh(self) -> None:
+        """Nothing here depends on a language model that is trained."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Vectors of tokens are tables: they do not decay."""

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from recnb.data import Dataset, Text
+from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.liked import sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
-from recnb.models.common.reading.trained import (
-    TrainedOnSequences,
-    check_at_least_one,
-    check_one_of,
-)
-from recnb.models.common.sequences import EVENTS, Sequences
+from recnb.models.common.reading.settings import METHODS_OF_ITEMS
+from recnb.models.common.reading.trained import TrainedOnSequences
+from recnb.models.common.sequences import Sequences
+from recnb.models.sequential.settings import Attention, Settings
 from recnb.recommender import Reads
+from recnb.tuning.methods import PEFT
 
 if TYPE_CHECKING:
+    from recnb.models.common.reading.batches import Windows
     from recnb.models.sequential.network import SequenceNetwork
 
 BLOCK = 512  # users whose sequences are read at once
@@ -32,94 +32,22 @@ DAMPING = 0.75  # negatives are drawn by popularity to this power
 class Learned(TrainedOnSequences):
     """What the trained sequence models share.
 
-    Parameters
-    ----------
-    items : {"free", "text", "both"}
-        An item's vector: learned for the item, projected from what a frozen language model says of its text, or the
-        sum. With text, items without training rows are scored, and new ones after fitting.
-    start : {"random", "text"}
-        Free vectors at the start; "text": the leading whitened directions of the texts.
-    whitening : bool
-        Whether text vectors are whitened before they are projected; else they are centred.
-    text : Text, optional
-        The item's sentence; by default the usual columns.
-    encoder : str, optional
-        Folder or name of the language model; None means the default of :class:`recnb.encoders.TextEncoder`.
-    events : {"liked", "all"}
-        Which events are read and predicted, where there are ratings.
-    width, n_layers : int
-    length : int
-        Events read at once: the newest when scoring; in training a longer history is cut into windows of so many.
-    dropout : float
-    loss : {"auto", "softmax", "sampled", "gbce"}
-        Cross-entropy over the whole catalogue, by blocks; over drawn items with log-Q correction; generalised binary
-        cross-entropy. "auto": the whole catalogue up to 20,000 items, else drawn ones.
-    n_negatives : int
-        Items drawn: for each target up to 8, else for the batch as a whole.
-    calibration : float
-        Of "gbce": 0 is binary cross-entropy, 1 the scores of a softmax.
-    lr, weight_decay : float
-    batch_size : int
-        Windows of a step.
-    n_epochs : int
-        The most epochs; with a validation part the best is kept.
-    patience : int
-        Epochs without a better value of the validation part.
-    seed : int
-    checkpoint : path, optional
-        Folder from which a killed fit goes on.
-
     Notes
     -----
     Sequences are packed side by side, without padding. The loss looks at every event but a user's first. Users without
     events get the most popular items.
+
+    The settings stand in groups in :mod:`recnb.models.sequential.settings`; :attr:`settings` gives them so.
     """
 
     reader = ""
+    checksum_: str
+    methods = METHODS_OF_ITEMS
 
-    def __init__(
-        self,
-        items: str = "free",
-        start: str = "random",
-        whitening: bool = True,
-        text: Text | None = None,
-        encoder: str | None = None,
-        events: str = "liked",
-        width: int = 64,
-        n_layers: int = 2,
-        length: int = 50,
-        dropout: float = 0.3,
-        loss: str = "auto",
-        n_negatives: int = 1024,
-        calibration: float = 0.75,
-        lr: float = 1e-3,
-        weight_decay: float = 0.01,
-        batch_size: int = 256,
-        n_epochs: int = 40,
-        patience: int = 5,
-        seed: int = 0,
-        checkpoint: str | Path | None = None,
-    ) -> None:
-        self.items = items
-        self.start = start
-        self.whitening = whitening
-        self.text = text
-        self.encoder = encoder
-        self.events = events
-        self.width = width
-        self.n_layers = n_layers
-        self.length = length
-        self.dropout = dropout
-        self.loss = loss
-        self.n_negatives = n_negatives
-        self.calibration = calibration
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.n_epochs = n_epochs
-        self.patience = patience
-        self.seed = seed
-        self.checkpoint = checkpoint
+    @property
+    def settings(self) -> Settings:
+        """The settings, in groups."""
+        return Settings.of(self)
 
     @classmethod
     def search_space(cls) -> dict[str, tuple]:
@@ -131,74 +59,92 @@ class Learned(TrainedOnSequences):
         }
 
     @property
-    def reads_text(self) -> bool:
-        """Whether text takes part."""
-        return self.items != "free" or self.start == "text"
+    def needs_text(self) -> bool:  # type: ignore[override]
+        return self.settings.reads_text
 
     @property
-    def needs_text(self) -> bool:  # type: ignore[override]
-        return self.reads_text
+    def packages(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("torch", "transformers", *(("peft",) if self.method in PEFT else ()))
 
     def reads(self) -> Reads:
         from recnb.encoders.loading import cited
 
         ids = "none" if self.items == "text" else "pairs"
-        if not self.reads_text:
+        if not self.settings.reads_text:
             return Reads(ids)
         return Reads(ids, ("text",), (cited(self.encoder),))
 
     # ---------------------------------------------------------------- fitting
 
     def _check(self) -> None:
-        from recnb.models.sequential.losses import LOSSES
-        from recnb.models.sequential.vectors import ITEMS, STARTS
-
-        check_one_of(self, items=ITEMS, start=STARTS, events=EVENTS, loss=LOSSES)
-        if self.start == "text" and self.items == "text":
-            raise InputError("start='text' without free vectors", mend="set items='free' or 'both'")
-        check_at_least_one(
-            self, "width", "n_layers", "length", "n_negatives", "batch_size", "n_epochs"
-        )
-        for name in ("dropout", "calibration"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="from 0 to 1")
+        self.settings.check()
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
         """Rows of the table: items with events by their ids, then, where text is read, the others."""
         from recnb.models.common.reading.batches import item_rows
 
-        self.row_, self.n_used_ = item_rows(train, sequences, self.items != "free")
-        if self.reads_text:
-            self.text_ = self._encoded(self._in_rows(train.items), learn=True)
+        settings = self.settings
+        self.row_, self.n_used_ = item_rows(train, sequences, settings.items.items != "free")
+        self._start = self._tower = None
+        if not settings.reads_text:
+            return
+        table = self._in_rows(train.items)
+        if settings.tunes:
+            self._tower = self._opened(self._sentences(table, learn=True))
+            raw = self._tower.all_states()[self._tower.place, -1].numpy()
+        else:
+            raw = self._encoded(table, learn=True)
+        if settings.items.start == "text":
+            self._start = raw
+        if settings.items.items != "free":
+            self.text_ = self._learn_turning(raw, settings.items.whitening)
+
+    def _opened(self, texts: list[str], tuned: dict[str, np.ndarray] | None = None) -> Any:
+        """The language model over some texts, changed for the method and as tuned."""
+        import torch
+
+        from recnb.encoders import DEFAULT_ENCODER, TextEncoder
+        from recnb.encoders.text.tower import TextTower
+
+        tuning = self.settings.tuning
+        encoder = TextEncoder(self.encoder or DEFAULT_ENCODER, normalise=False)
+        if tuned is not None and encoder.checksum != self.checksum_:
+            raise InputError(
+                f"the model was trained on weights {self.checksum_[:12]}, here are {encoder.checksum[:12]}",
+                mend="give the same encoder",
+            )
+        self.n_parameters_, self.checksum_ = encoder.n_parameters, encoder.checksum
+        depth = tuning.depth(encoder.n_layers)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return TextTower(encoder, texts, trained=depth, tuned=tuned, adapt=tuning.adapt())
 
     def _build(self) -> SequenceNetwork:
         """The network at its start, the same for equal seeds."""
         import torch
 
-        from recnb.models.sequential.losses import MOST_ITEMS, NextItem
+        from recnb.models.common.reading.live import LiveTexts
+        from recnb.models.common.reading.losses import NextItem
         from recnb.models.sequential.network import SequenceNetwork
-        from recnb.models.sequential.vectors import ItemVectors, start_from_text, text_vectors
+        from recnb.models.sequential.vectors import ItemVectors, start_from_text
 
-        n_rows = int(self.row_.max(initial=-1)) + 1
-        n_known = self.n_used_
-        text = start = None
-        if self.items != "free":
-            raw = self.text_
-            text = torch.from_numpy(text_vectors(raw, raw[:n_known], self.whitening))
-        if self.start == "text":
-            start = torch.from_numpy(start_from_text(self.text_, self.width))
-        loss = self.loss
-        if loss == "auto":
-            loss = "softmax" if n_known <= MOST_ITEMS else "sampled"
-        shares = None
-        if loss == "sampled":
-            counts = np.zeros(n_rows)
-            counts[self.row_[self.row_ >= 0]] = self.popularity_[self.row_ >= 0]
-            shares = torch.from_numpy(counts[:n_known] ** DAMPING).float()
-            shares = shares / shares.sum()
+        settings, shape = self.settings, self.settings.shape
+        attention = settings.attention or Attention(1, "none")
+        n_rows, n_known = int(self.row_.max(initial=-1)) + 1, self.n_used_
+        text = start = texts = None
+        if settings.items.items != "free":
+            text = torch.from_numpy(self.text_).clone()
+        tower, raw = (self.__dict__.pop(name, None) for name in ("_tower", "_start"))
+        if raw is not None:
+            start = torch.from_numpy(start_from_text(raw, shape.width))
+        if tower is not None:
+            turn = None if self.turn_ is None else torch.from_numpy(self.turn_)
+            texts = LiveTexts(tower, torch.from_numpy(self.shift_), turn)
+        loss, shares = self._loss_and_shares(n_rows)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            vectors = ItemVectors(n_rows, self.width, text, start, self.items != "text")
+            free = settings.items.items != "text"
+            vectors = ItemVectors(n_rows, shape.width, text, start, free, texts)
             if vectors.free is not None:
                 with torch.no_grad():
                     vectors.free[n_known:] = 0  # nothing is learned of items without events
@@ -206,15 +152,64 @@ class Learned(TrainedOnSequences):
                 vectors,
                 n_known,
                 self.reader,
-                self.width,
-                self.n_layers,
-                getattr(self, "n_heads", 1),
-                self.length,
-                getattr(self, "positions", "none"),
-                self.dropout,
-                NextItem(loss, self.n_negatives, self.calibration),
+                shape.width,
+                shape.n_layers,
+                attention.n_heads,
+                settings.fitting.length,
+                attention.positions,
+                settings.fitting.dropout,
+                NextItem(loss, settings.loss.n_negatives, settings.loss.calibration),
                 shares,
             )
+
+    def _loss_and_shares(self, n_rows: int) -> tuple[str, Any]:
+        """The loss that "auto" means here, and how often each item is drawn as a negative."""
+        import torch
+
+        from recnb.models.common.reading.losses import MOST_ITEMS
+
+        loss, n_known = self.settings.loss.loss, self.n_used_
+        if loss == "auto":
+            loss = "softmax" if n_known <= MOST_ITEMS else "sampled"
+        if loss != "sampled":
+            return loss, None
+        counts = np.zeros(n_rows)
+        counts[self.row_[self.row_ >= 0]] = self.popularity_[self.row_ >= 0]
+        shares = torch.from_numpy(counts[:n_known] ** DAMPING).float()
+        return loss, shares / shares.sum()
+
+    @property
+    def _lr_encoder(self) -> float:
+        return self.settings.tuning.rate
+
+    def _epochs(self, source: Windows) -> Callable[[int], Any]:
+        from recnb.models.common.reading.live import LiveEpoch
+
+        tuning = self.settings.tuning
+        if not self.settings.tunes:
+            return source.epoch
+        n, every = tuning.live_items, tuning.live_every
+        return lambda number: LiveEpoch(source.epoch(number), number, n, every)
+
+    def _keep(self, network: Any) -> None:
+        """What training made: weights, and of a tuned language model what it says of the items."""
+        super()._keep(network)
+        texts = network.vectors.texts
+        if texts is None:
+            return
+        self.text_ = self.weights_.pop("vectors.text")
+        self.weights_ = {
+            k: v for k, v in self.weights_.items() if not k.startswith("vectors.texts.")
+        }
+        self.tuned_ = texts.tower.tuned()
+
+    def parameters(self) -> tuple[int, int]:
+        """Numbers that training changed, and all that the model holds, the language model among them."""
+        trained, total = super().parameters()
+        tuned = getattr(self, "tuned_", {})
+        more = sum(value.size for name, value in tuned.items() if name != "vocabulary")
+        added = more if tuned and self.settings.tuning.adapt() is not None else 0
+        return trained + more, total + added
 
     # ---------------------------------------------------------------- scoring
 
@@ -273,7 +268,12 @@ class Learned(TrainedOnSequences):
         out._drop_caches()
         n = len(table)
         out.item_ids_ = grown_ids(self.item_ids_, table)
-        out.text_ = np.concatenate([self.text_, self._encoded(table)])
+        if self.settings.tunes:
+            tower = copy.copy(self)._opened(self._sentences(table), self.tuned_)
+            raw = tower.all_states()[tower.place, -1].numpy()
+        else:
+            raw = self._encoded(table)
+        out.text_ = np.concatenate([self.text_, self._turned(raw)])
         out.row_ = np.append(self.row_, len(self.text_) + np.arange(n))
         out.popularity_ = np.pad(self.popularity_, (0, n))
         out.weights_ = dict(self.weights_)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from recnb.models.common.reading.layers import AttentionLayer, GatedLayer, Recurrent
+from recnb.models.common.reading.losses import NextItem
 from recnb.models.common.reading.packed import Layout
-from recnb.models.sequential.losses import NextItem
 from recnb.models.sequential.vectors import SCALE, ItemVectors
 
 READERS = ("attention", "gated", "recurrent")
@@ -81,7 +81,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """The loss of a batch of :func:`recnb.models.common.reading.packed.pack`, with targets."""
-        table = self.vectors()
+        table = self.vectors(batch.get("live"))
         states, _ = self.states(batch, table)
         return self.loss(states, table[: self.n_used], batch["targets"], self.shares)
 
@@ -92,9 +92,21 @@ class SequenceNetwork(nn.Module):
         out[batch["order"]] = states[layout.last]
         return out
 
+    def refresh(self) -> None:
+        """Encode all texts anew, where the language model has moved."""
+        self.vectors.refresh()
+
+    def encoder_network(self) -> nn.Module | None:
+        """The language model that is trained, where there is one."""
+        return None if self.vectors.texts is None else self.vectors.texts.tower.network
+
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Free vectors and places are tables: they do not decay."""
+        """The language model, tables (free vectors and places: they do not decay) and all else."""
+        texts = self.vectors.texts
+        inside = set() if texts is None else {id(p) for p in texts.parameters()}
+        encoder = [] if texts is None else list(texts.tower.trained_parameters())
         tables = [p for p in (self.vectors.free, self.place) if p is not None]
-        held = {id(p) for p in tables}
+        held = inside | {id(p) for p in tables}
         rest = [p for p in self.parameters() if id(p) not in held]
-        return [{"name": "tables", "params": tables}, {"name": "head", "params": rest}]
+        groups = [("encoder", encoder), ("tables", tables), ("head", rest)]
+        return [{"name": name, "params": params} for name, params in groups if params]

@@ -110,8 +110,14 @@ class SessionKNN(FromSequences):
             raise InputError(f"events='{self.events}'", mend=f"one of {', '.join(EVENTS)}")
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        users = np.asarray(users)
-        sequences = self.sequences(users, history)
+        return self._score(self.sequences(users, history), np.asarray(users))
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        return self._score(
+            sequences, np.full(len(sequences), -1)
+        )  # nobody's: all sessions are others'
+
+    def _score(self, sequences: Sequences, users: np.ndarray) -> np.ndarray:
         query = recency_weights(sequences.last(self.memory), self.decay).astype(np.float64)
         starts = _newest_starts(sequences)
         by_item = self.session_items_.T.tocsr()

@@ -208,8 +208,8 @@ class Transitions(FromSequences):
         age = sequences.times.max() - sequences.times
         return np.exp2(-age / (_DAY * self.half_life))
 
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        weights = recency_weights(self.sequences(users, history), self.decay)
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        weights = recency_weights(sequences, self.decay)
         return weighted_rows(weights, self.followers_) + ties(self.popularity_)
 
     @classmethod

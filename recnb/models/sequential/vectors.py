@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from recnb.encoders.text.whitening import whiten
+from recnb.models.common.reading.live import LiveTexts
 
 ITEMS = ("free", "text", "both")
 STARTS = ("random", "text")
@@ -23,12 +24,16 @@ class ItemVectors(nn.Module):
     n_items : int
     width : int
     text : Tensor of shape (n_items, dim), optional
-        Frozen vectors of the items' texts; they are projected into the table, learned with the rest.
+        Vectors of the items' texts; they are projected into the table, learned with the rest.
     start : Tensor of shape (n_items, width), optional
         Free vectors at the start; by default random ones.
     free : bool
         Whether items have vectors of their own.
+    texts : LiveTexts, optional
+        The language model that gives `text`, where it is trained, too.
     """
+
+    text: torch.Tensor
 
     def __init__(
         self,
@@ -37,15 +42,17 @@ class ItemVectors(nn.Module):
         text: torch.Tensor | None = None,
         start: torch.Tensor | None = None,
         free: bool = True,
+        texts: LiveTexts | None = None,
     ) -> None:
         super().__init__()
+        self.texts = texts
         self.free: nn.Parameter | None = None
         if free:
             first = torch.randn(n_items, width) * SCALE if start is None else start.clone()
             self.free = nn.Parameter(first)
         self.project: nn.Linear | None = None
         if text is not None:
-            self.register_buffer("text", text, persistent=False)
+            self.register_buffer("text", text, persistent=texts is not None)
             self.project = nn.Linear(text.shape[1], width, bias=False)
             # a projected vector starts as long as a free one
             size = text.pow(2).sum(1).mean().sqrt().clamp(min=1e-9).item()
@@ -55,30 +62,24 @@ class ItemVectors(nn.Module):
                     SCALE * math.sqrt(width) / size * math.sqrt(max(text.shape[1] / width, 1))
                 )
 
-    def forward(self) -> torch.Tensor:
-        """The table, (n_items, width)."""
+    def forward(self, live: torch.Tensor | None = None) -> torch.Tensor:
+        """The table, (n_items, width); the texts of the rows `live` are encoded anew, with gradients."""
         if self.project is None:
             assert self.free is not None
             return self.free
-        projected = self.project(self.text)
+        text = self.text
+        if live is not None and self.texts is not None:
+            encoded = self.texts(live)
+            with torch.no_grad():
+                self.text[live] = encoded.detach()
+            text = self.text.index_copy(0, live, encoded)
+        projected = self.project(text)
         return projected if self.free is None else projected + self.free
 
-
-def text_vectors(raw: np.ndarray, known: np.ndarray, whitening: bool) -> np.ndarray:
-    """Vectors of texts as a network reads them: centred on the known ones, and whitened where asked.
-
-    Parameters
-    ----------
-    raw, known : ndarray of shape (n, dim) and (m, dim)
-    whitening : bool
-
-    Returns
-    -------
-    ndarray of shape (n, dim), float32
-    """
-    if whitening and len(known) > 1:
-        return whiten(raw, fit_on=known)
-    return (raw - known.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    def refresh(self) -> None:
+        """Encode all texts anew, where the language model has moved."""
+        if self.texts is not None:
+            self.text.copy_(self.texts.all())
 
 
 def start_from_text(raw: np.ndarray, width: int) -> np.ndarray:

@@ -66,7 +66,7 @@ def fewer_layers(
     import torch
 
     from recnb.encoders import TextEncoder
-    from recnb.encoders.text.network import open_model
+    from recnb.encoders.text.network import open_model, quiet
 
     student = open_model(encoder.source, "float32", encoder.device)
     layers = getattr(getattr(student, "encoder", None), "layer", None)
@@ -83,7 +83,8 @@ def fewer_layers(
     student.config.num_hidden_layers = n_layers
     teach(student, encoder, list(dict.fromkeys(texts)), epochs, lr, seed)
     with whole_folder(folder, ours="config.json") as part:
-        student.save_pretrained(part)
+        with quiet():
+            student.save_pretrained(part)
         copy_tokenizer(encoder, part)
     settings = {"pooling": encoder.pooling, "max_tokens": encoder.max_tokens}
     return TextEncoder(folder, device=encoder.device, normalise=encoder.normalise, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from recnb.optional import check_installed
 
 RETRIES = 5  # of a job whose worker was killed
 _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
+# seconds that Ray Serve gives its proxy to start: few on a busy machine
+_PATIENT = ("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -67,13 +70,16 @@ class RayWorkers:
             "logging_level": "ERROR",
             "runtime_env": {"env_vars": dict.fromkeys(_THREADS, str(threads()))},
         }
+        if self._n:
+            # Ray's own rule lets workers wait for everything else on the machine
+            common["_system_config"] = {"worker_niceness": 0}
+            common |= {"num_cpus": self._n, "include_dashboard": False}
+            for name in _PATIENT:
+                os.environ.setdefault(name, "60")
+        else:
+            common["address"] = self.address
         try:
-            if self._n:
-                # Ray's own rule lets workers wait for everything else on the machine
-                rule = {"worker_niceness": 0}
-                ray.init(num_cpus=self._n, include_dashboard=False, _system_config=rule, **common)
-            else:
-                ray.init(address=self.address, **common)
+            _started(common, tries=3 if self._n else 1)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             raise InputError(
@@ -123,6 +129,20 @@ class RayWorkers:
                     raise error.cause from None
                 raise
             yield waiting.pop(ready), result
+
+
+def _started(settings: dict[str, Any], tries: int) -> None:
+    """Start or find Ray; on a busy machine it gives up after half a minute, and is started again."""
+    import ray
+
+    for left in reversed(range(tries)):
+        try:
+            ray.init(**settings)
+            return
+        except Exception as error:  # Ray has no class of its own for it
+            ray.shutdown()
+            if not left or "timed out during startup" not in str(error):
+                raise
 
 
 def threads() -> int:

@@ -298,3 +298,96 @@ def test_an_experiment_with_lost_users_is_not_read(tmp_path, monkeypatch, capsys
     rows = [f"u{at},{'a' if at % 5 < 3 else 'b'},{at % 3}" for at in range(2000)]
     code, printed, _ = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=table(rows))
     assert code == 0 and "This experiment cannot be read" in printed
+
+
+def small_shop(folder):
+    """Two tastes that words tell, in one folder of data."""
+    from tests.unit.models.conftest import made_frames
+
+    rows, items = made_frames()
+    (folder / "shop").mkdir()
+    rows.to_csv(folder / "shop" / "interactions.csv", index=False)
+    items.to_csv(folder / "shop" / "items.csv", index=False)
+
+
+def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
+    small_shop(tmp_path)
+    line = "attack shop --models tfidf,itemknn --edits 5 --targets 6 --fed 2 --users 20 -q"
+    code, out, err = run(line, tmp_path, monkeypatch, capsys)
+    assert code == 0, err
+    assert "bandwagon" in out and "tfidf by keywords" in out
+    made = json.loads((tmp_path / "attack" / "attacks.json").read_text())
+    assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn"}
+    assert made["defences"][0]["ndcg"] > 0
+    page = (tmp_path / "attack" / "report.html").read_text()
+    assert "Can a seller game" in page and "keywords, look-alike" in page
+    _, again, err = run(line, tmp_path, monkeypatch, capsys)
+    assert again == out and "attacked before" in err + again
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("attack shop --models random", "reads neither text nor pairs"),
+        ("attack shop --edits 0", "--edits 0"),
+        ("attack shop --targets 1", "two targets or more"),
+        ("attack shop --models nothing", "no model 'nothing'"),
+        ("attack nowhere --models ease", "nowhere"),
+    ],
+)
+def test_attack_refuses(tmp_path, monkeypatch, capsys, line, said):
+    small_shop(tmp_path)
+    code, _, err = run(f"{line} -q", tmp_path, monkeypatch, capsys)
+    assert code == 2 and said in err and err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """A small evaluation whose models were saved."""
+    from recnb import load, splits
+    from recnb.evaluation import Protocol
+    from recnb.models import parse_models
+    from recnb.study.run import Study, run
+
+    folder = tmp_path_factory.mktemp("judged")
+    small_shop(folder)
+    split = splits.user_time(load(str(folder / "shop")))
+    study = Study(split, parse_models("tfidf,ease,popularity"), Protocol(k=5))
+    run(study, folder / "report", save_models=True)
+    return folder
+
+
+def test_reasons_say_and_write(judged, monkeypatch, capsys):
+    line = "reasons report/models/tfidf-0 --user u06 -k 5 --shown 2 -q"
+    code, out, err = run(line, judged, monkeypatch, capsys)
+    assert code == 0, err
+    assert out.startswith("1. “") and "stands at place 1" in out and "raised it most" in out
+    made = json.loads((judged / "reasons" / "reasons.json").read_text())
+    assert [r["rank"] for r in made["reasons"]] == [1, 2] and made["reasons"][0]["words"]
+    page = (judged / "reasons" / "report.html").read_text()
+    assert "Why is u06 shown this?" in page and made["reasons"][1]["title"] in page
+    _, out, _ = run("reasons report/models/ease-0 --user u06 -q", judged, monkeypatch, capsys)
+    assert "most of it comes from" in out and "raised it most" not in out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("reasons report/models/ease-0 --user nobody", "knows no user 'nobody'"),
+        ("reasons report/models/popularity-0 --user u06", "does not say what it knows"),
+        ("reasons report/models/none --user u06", "no model.json"),
+        ("reasons report/models/ease-0 --user u06 -k 0", "at least 1"),
+        ("reasons report/models/ease-0", "--user"),
+    ],
+)
+def test_reasons_refuse(judged, monkeypatch, capsys, line, said):
+    code, _, err = run(f"{line} -q", judged, monkeypatch, capsys)
+    assert code == 2 and said in err and err.count("\n") == 1
+
+
+def test_the_report_says_why_in_its_examples(judged):
+    told = json.loads((judged / "report" / "reasons.json").read_text())
+    assert len(told["tfidf"]) > 20 and told["popularity"] == {}
+    page = (judged / "report" / "report.html").read_text()
+    shown = [s for s in told["ease"].values() if s in page]
+    assert len(shown) == len(told["ease"]) and all("stands at place 1" in s for s in shown)

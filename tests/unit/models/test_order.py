@@ -17,7 +17,7 @@ TOWERS = ("text_weighted_sum", "text_dot", "text_mlp", "hybrid", "fusion")
 # Every pair costs; tests/unit/models/language has its own.
 JUDGES = ("lm_yes", "lm_likelihood", "lm_list", "pair", "tagger")
 # Likewise: tests/unit/models/sequential and generative.
-TRAINED = ("sasrec", "hstu", "gru4rec", "tiger")
+TRAINED = ("sasrec", "hstu", "gru4rec", "tiger", "tiger_dense", "lc_rec")
 EACH = [n for n in names() if n not in (*TOWERS, *JUDGES, *TRAINED)] + [
     "ease+tfidf",
     "itemknn+text_joint",

@@ -250,6 +250,8 @@ def test_every_method_has_its_own_look():
         "pair",
         "tagger",
         "tiger",
+        "tiger_dense",
+        "lc_rec",
     }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
 
@@ -281,3 +283,32 @@ def _contrast(colour: str) -> float:
     rgb = np.array(to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+
+
+def test_curves_and_frontiers_of_effects():
+    from recnb.effect.reasons import Curves
+    from recnb.plots.effect import plot_curves, plot_frontiers
+
+    def curve(*falls):
+        return Curves(np.array(falls), np.full(len(falls), np.nan), np.zeros(len(falls), bool))
+
+    held = {"reasons": [curve(3.0, 1.0, 0.0), curve(1.0, 0.0)]}
+    held |= {"random 0": [curve(2.0, 2.0)] * 2, "random 1": [curve(2.0, 1.0)] * 2}
+    drawn = plot_curves(held)
+    lines = {line.get_label(): line.get_ydata().tolist() for line in drawn.get_lines()}
+    assert lines == {"reasons": [2.0, 0.5, 0.0], "random": [2.0, 1.5]}
+    with pytest.raises(InputError, match="no curve"):
+        plot_curves({})
+    rows = pd.DataFrame(
+        {
+            "unearned": [0.5, 0.2],
+            "ndcg": [0.3, 0.2],
+            "low": [0.2, 0.1],
+            "high": [0.4, 0.3],
+            "n_users": 9,
+        }
+    )
+    ax = plot_frontiers({"ease": rows})
+    assert "n = 9 users" in ax.get_ylabel() and ax.xaxis_inverted()
+    with pytest.raises(InputError, match="no frontier"):
+        plot_frontiers({})

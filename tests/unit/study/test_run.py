@@ -149,3 +149,37 @@ def test_a_wording_is_opened_before_any_fit(monkeypatch):
     with pytest.raises(InputError, match="no template 'nothing'"):
         evaluate(models, split, Protocol())
     assert not fits
+
+
+class Backwards:
+    """Workers that finish in another order than they were given."""
+
+    def __init__(self) -> None:
+        self.jobs: list[str] = []
+
+    def each(self, function, shared, jobs):
+        for number in reversed(range(len(jobs))):
+            self.jobs.append(function.__name__)
+            yield number, function(shared, *jobs[number])
+
+
+def test_workers_do_the_work_once_and_the_numbers_are_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = {(f"u{u}", f"i{i}") for u in range(30) for i in rng.choice(25, 8, replace=False)}
+    rows = pd.DataFrame(sorted(pairs), columns=["user_id", "item_id"])
+    split = splits.random(Dataset.from_frames(rows))
+    models = {"ease": EASE(), "random": make("random"), "popularity": make("popularity")}
+    study = Study(split, models, Protocol(draws=1000), seeds=(0, 1), trials=2)
+    alone = run(study, tmp_path / "alone")
+    workers, said = Backwards(), []
+    spread = run(study, tmp_path / "spread", True, said=said.append, workers=workers)
+    assert spread.table().equals(alone.table()) and spread.per_user.equals(alone.per_user)
+    settings = [[r.settings for r in ev.records] for ev in (alone, spread)]
+    assert settings[0] == settings[1] and not any("reused" in line for line in said)
+    # a search a model, and a judgement a model and seed that it draws from
+    assert sorted(workers.jobs) == ["_judged"] * 4 + ["_searched"] * 3
+    assert (tmp_path / "spread/models/ease-0/model.json").is_file()
+    assert not list((tmp_path / "spread").rglob("*.sqlite*"))
+    again = Backwards()
+    run(study, tmp_path / "spread", True, said=said.append, workers=again)
+    assert again.jobs == [] and any("reused" in line for line in said)

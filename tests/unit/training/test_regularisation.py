@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from recnb.encoders import TextEncoder, Vocabulary
+from recnb.encoders.text.vocabulary import NearWords
 from recnb.errors import InputError
 from recnb.training import Regularisation, Regularised, train
 from recnb.training.regularisation import divergence, smoothed_loss
@@ -266,11 +267,26 @@ def test_a_killed_training_goes_on_with_equal_bits(quick, vocabulary, tmp_path):
         assert torch.equal(a, b)
 
 
+def test_near_words_looked_for_one_by_one_are_those_of_all():
+    torch.manual_seed(0)
+    vectors, words = torch.randn(300, 4), torch.arange(50, 300)
+    unit = torch.nn.functional.normalize(vectors[words], dim=1)
+    cosines = (unit @ unit.T).fill_diagonal_(-1.0)
+    best, which = cosines.topk(3, dim=1)
+    expected = torch.arange(300)[:, None].repeat(1, 3)
+    expected[words] = torch.where(best >= 0.5, words[which], words[:, None])
+    near = NearWords(vectors, words, 3, 0.5)
+    some = torch.tensor([[3, 60, 299], [60, 61, 60]])
+    assert torch.equal(near[some], expected[some])
+    assert torch.equal(near[torch.arange(300)], expected)
+
+
 def test_near_words_of_the_real_encoder():
     encoder = TextEncoder()
     network, tokenizer = encoder.model, encoder.tokenizer
     vocabulary = Vocabulary.of(tokenizer, network.get_input_embeddings().weight)
-    ids = tokenizer.convert_tokens_to_ids(["movie", "murder", "##ing", "[SEP]"])
+    ids = torch.tensor(tokenizer.convert_tokens_to_ids(["movie", "murder", "##ing", "[SEP]"]))
+    assert torch.equal(vocabulary.near[ids[1:]], vocabulary.near[ids][1:]), "in whichever order"
     near = [set(tokenizer.convert_ids_to_tokens(row)) for row in vocabulary.near[ids]]
     assert near[0] & {"film", "movies", "films"}
     assert near[1] & {"murders", "murdered", "murderer", "homicide"}

@@ -23,29 +23,21 @@ _CACHES = ("_network", "_trie", "_histories")
 class TrainedOnSequences(FromSequences):
     """A network over packed sequences.
 
-    A subclass has the settings `text`, `encoder`, `length`, `batch_size`, `lr`, `weight_decay`, `n_epochs`, `patience`,
-    `seed` and `checkpoint`, checks its settings in :meth:`_check`, learns `row_` (which row of the network's table each
-    item has, -1 for none) and what else it keeps in :meth:`_learn_items`, builds its network in :meth:`_build` and
-    scores in :meth:`_scores`.
+    A subclass has the settings of :mod:`recnb.models.common.reading.settings`, checks them in :meth:`_check`, learns
+    `row_` (which row of the network's table each item has, -1 for none), `n_used_` (the first rows, those of items with
+    events) and what else it keeps in :meth:`_learn_items`, builds its network in :meth:`_build` and scores in
+    :meth:`_scores`. The network has `refresh()`, called before it is asked.
     """
 
     seeded = True
     uses_valid = True
     packages = ("torch", "transformers")
 
-    if TYPE_CHECKING:  # settings and what is learned
-        row_: np.ndarray
-        columns_: list[str]
-        text: Text | None
-        encoder: str | None
-        length: int
-        batch_size: int
-        lr: float
-        weight_decay: float
-        n_epochs: int
-        patience: int
-        seed: int
-        checkpoint: Any
+    if TYPE_CHECKING:  # settings by name
+
+        def __init__(self, **settings: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def _check(self) -> None:
         """Raise for a setting that has no meaning."""
@@ -73,6 +65,7 @@ class TrainedOnSequences(FromSequences):
         how = Training(
             epochs=self.n_epochs,
             lr=self.lr,
+            lr_encoder=self._lr_encoder,
             weight_decay=self.weight_decay,
             warmup=0.0,
             schedule="constant",
@@ -81,12 +74,26 @@ class TrainedOnSequences(FromSequences):
             checkpoint=place_of(self.checkpoint, train.digest, self.seed),
         )
         value = None if valid is None else self._value(train, valid)
-        trained = train_network(network, source.epoch, how, value, data=train.digest)
+        trained = train_network(network, self._epochs(source), how, value, data=train.digest)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
+        network.refresh()
+        self._keep(network)
+        self._network = network
+
+    @property
+    def _lr_encoder(self) -> float:
+        """The learning rate of a language model that is trained, too."""
+        return self.lr
+
+    def _epochs(self, source: Windows) -> Callable[[int], Any]:
+        """The batches of each epoch."""
+        return source.epoch
+
+    def _keep(self, network: Any) -> None:
+        """Keep what training made."""
         self.weights_ = {
             name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()
         }
-        self._network = network
 
     def prepared(self, train: Dataset) -> tuple[Windows, Any]:
         """What a fit trains: the windows of the users' sequences, and the network at its start."""
@@ -108,6 +115,18 @@ class TrainedOnSequences(FromSequences):
 
     def _value(self, train: Dataset, valid: Dataset) -> Callable[[Any], float]:
         """What the best epoch is chosen by: NDCG@10 of the validation part."""
+        validation, sequences = self._asked(train, valid)
+
+        def value(network: Any) -> float:
+            network.refresh()
+            return validation.value_of(
+                lambda users: self._scores(network, sequences.take(users), validation.allowed)
+            )
+
+        return value
+
+    def _asked(self, train: Dataset, valid: Dataset) -> tuple[Validation, Sequences]:
+        """What the validation part asks, and the sequences of all users that it tells."""
         validation = Validation.of(train, valid)
         if not len(validation.users):
             raise InputError(
@@ -115,14 +134,7 @@ class TrainedOnSequences(FromSequences):
                 file=train.name,
                 mend="enlarge it, lower relevant_from, or fit without",
             )
-        sequences, allowed = self._made(validation.history), validation.allowed
-
-        def value(network: Any) -> float:
-            return validation.value_of(
-                lambda users: self._scores(network, sequences.take(users), allowed)
-            )
-
-        return value
+        return validation, self._made(validation.history)
 
     @property
     def network(self) -> Any:
@@ -133,16 +145,17 @@ class TrainedOnSequences(FromSequences):
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
         if "_network" not in vars(self):
             network = self._build()
-            network.load_state_dict({k: torch.from_numpy(v) for k, v in self.weights_.items()})
+            weights = {name: torch.from_numpy(value) for name, value in self.weights_.items()}
+            network.load_state_dict(weights, strict=False)  # what is frozen is opened, not kept
             self._network = network.eval()
         return self._network
 
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        return self._scores(self.network, self.sequences(users, history))
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        return self._scores(self.network, sequences)
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that training changed, and all that the model holds, the language model among them."""
-        trained = sum(p.numel() for p in self.network.parameters())
+        trained = sum(value.size for value in self.weights_.values())
         return trained, trained + getattr(self, "n_parameters_", 0)
 
     def _in_rows(self, items: pd.DataFrame) -> pd.DataFrame:
@@ -150,35 +163,27 @@ class TrainedOnSequences(FromSequences):
         order = np.argsort(self.row_, kind="stable")[(self.row_ < 0).sum() :]
         return items.iloc[order]
 
+    def _sentences(self, items: pd.DataFrame, learn: bool = False) -> list[str]:
+        """The items' texts; with `learn` the columns are chosen that others are read by."""
+        if learn:
+            self.columns_ = (self.text or Text()).chosen(items)
+        return sentences(self.text, self.columns_, items)
+
+    def _learn_turning(self, raw: np.ndarray, whitening: bool) -> np.ndarray:
+        """Vectors of the texts of all rows as a network reads them; how they came about is kept for new items."""
+        from recnb.models.common.reading.live import turning
+
+        self.shift_, self.turn_ = turning(raw[: self.n_used_], whitening)
+        return self._turned(raw)
+
+    def _turned(self, raw: np.ndarray) -> np.ndarray:
+        centred = raw - self.shift_
+        return centred if self.turn_ is None else centred @ self.turn_
+
     def _encoded(self, items: pd.DataFrame, learn: bool = False) -> np.ndarray:
         """What the frozen language model says of items' texts: (n, dim), float32."""
         from recnb.encoders import TextEncoder
 
-        if learn:
-            self.columns_ = (self.text or Text()).chosen(items)
         encoder = TextEncoder() if self.encoder is None else TextEncoder(self.encoder)
         self.n_parameters_ = encoder.n_parameters
-        return encoder.encode(sentences(self.text, self.columns_, items)).astype(np.float32)
-
-
-def check_one_of(model: Any, **known: tuple[str, ...]) -> None:
-    """Raise for a setting that is not one of the known words."""
-    for name, words in known.items():
-        if getattr(model, name) not in words:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend=f"one of {', '.join(words)}")
-
-
-def check_at_least_one(model: Any, *names: str) -> None:
-    """Raise for a setting below 1."""
-    for name in names:
-        if not getattr(model, name) >= 1:
-            raise InputError(f"{name}={getattr(model, name)!r}", mend="at least 1")
-
-
-def check_heads(model: Any) -> None:
-    """Raise where heads do not divide the width into parts that a rotation can turn."""
-    if not model.n_heads >= 1 or model.width % (2 * model.n_heads):
-        raise InputError(
-            f"width={model.width} with n_heads={model.n_heads}",
-            mend="a width that two times the heads divide",
-        )
+        return encoder.encode(self._sentences(items, learn)).astype(np.float32)

@@ -11,6 +11,7 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models import Tiger, make
 from recnb.models.common.reading.packed import pack
+from recnb.models.common.sequences import Sequences
 from recnb.models.generative.beam import best_ids
 from recnb.models.generative.identifiers import Identifiers
 from recnb.models.generative.network import IdNetwork, Memory
@@ -61,8 +62,12 @@ def test_training_and_generation_say_the_same():
     codes = np.random.default_rng(1).integers(0, 3, (12, 2))
     codes[5] = 3, 0
     ids = Identifiers.of(codes)
-    network = IdNetwork(torch.from_numpy(ids.tokens), ids.sizes, 16, 2, 2, 2, 0.0).eval()
-    assert sorted(set(network.depths.tolist())) == [1, 2, 3]  # ids that differ early and late
+    network = IdNetwork(torch.from_numpy(ids.tokens), ids.sizes, 12, 16, 2, 2, 2, 0.0).eval()
+    assert sorted(set(network.branches.depths.tolist())) == [
+        1,
+        2,
+        3,
+    ]  # ids that differ early and late
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     items = np.random.default_rng(0).integers(0, 12, 15)
@@ -142,6 +147,46 @@ def test_a_new_item_has_the_code_of_its_text(fitted, split):
     np.testing.assert_array_equal(more.tokens_[-1, :-1], more.tokens_[more.row_[7], :-1])
     assert more.score(np.arange(3)).shape == (3, N_ITEMS + 1)
     assert not hasattr(Tiger(ids="random"), "with_items")
+
+
+def test_dense_vectors_stand_beside_the_ids(split):
+    """The weight is chosen on the valid rows, either part alone learns the order, and a new item has both."""
+    model = make("tiger_dense", **{**SMALL, "n_epochs": 3}).fit(split.train, split.valid)
+    found = model.chosen()
+    assert 0 <= found["weight"] <= 1
+    again = make("tiger_dense", **{**SMALL, **found, "n_epochs": 20}).fit(split.known)
+    assert again.weight_ == found["weight"]
+    for weight in (0.0, 0.5, 1.0):
+        again.weight_ = weight
+        assert hit(again, split) > 0.6  # one in twenty by chance
+    title = split.dataset.items["title"].iloc[7]
+    more = again.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
+    users = np.arange(3)
+    vectors = more._dense_scores(more.network, more.sequences(users))
+    np.testing.assert_allclose(vectors[:, -1], vectors[:, 7], atol=1e-4)
+    assert np.abs(vectors[:, 6] - vectors[:, 7]).min() > 0.1
+    assert more.score(users).shape == (3, N_ITEMS + 1)
+
+
+def test_an_item_without_events_is_generated_by_its_text(split):
+    """Item 7 is a twin of item 3 by its text and nobody has used it: among the two it follows what 3 follows."""
+    items = split.dataset.items.assign(
+        title=lambda t: t["title"].where(t.index != "i07", t["title"]["i03"])
+    )
+    rows = split.known.interactions.assign(
+        user_id=lambda r: split.dataset.user_ids[r["user"]],
+        item_id=lambda r: split.dataset.item_ids[r["item"]],
+    )
+    rows = rows.loc[rows["item_id"] != "i07", ["user_id", "item_id", "position"]]
+    ds = Dataset.from_frames(rows, items.reset_index())
+    model = Tiger(**SMALL).fit(ds)
+    np.testing.assert_array_equal(
+        model.tokens_[model.row_[7], :-1], model.tokens_[model.row_[3], :-1]
+    )
+    shelf = np.isin(np.arange(N_ITEMS), [7, 12])
+    strangers = [np.array([1, 2]), np.array([10, 11])]
+    scores = model._scores(model.network, Sequences.of_items(strangers, N_ITEMS), shelf)
+    assert scores[0, 7] > scores[0, 12] and scores[1, 12] > scores[1, 7]
 
 
 @pytest.mark.parametrize(

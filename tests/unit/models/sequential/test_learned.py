@@ -20,7 +20,9 @@ SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 3e-2, "batch_size": 1
 N_ITEMS, N_USERS = 30, 80
 
 
-def ring(n_users: int = N_USERS, n_events: int = 7, seed: int = 0) -> Dataset:
+def ring(
+    n_users: int = N_USERS, n_events: int = 7, seed: int = 0, titles: list[str] | None = None
+) -> Dataset:
     """Item i is followed by item i + 1, and the last by the first; where a user begins is random."""
     rng = np.random.default_rng(seed)
     first = rng.integers(0, N_ITEMS, n_users)
@@ -32,7 +34,7 @@ def ring(n_users: int = N_USERS, n_events: int = 7, seed: int = 0) -> Dataset:
     items = pd.DataFrame(
         {
             "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
-            "title": [f"part {i} of the tale" for i in range(N_ITEMS)],
+            "title": titles or [f"part {i} of the tale" for i in range(N_ITEMS)],
         }
     )
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
@@ -159,6 +161,55 @@ def test_a_killed_fit_goes_on_to_the_same_bits(split, tmp_path, monkeypatch):
         broken.set_params(**broken.chosen(), seed=seed).fit(split.known)
         assert len(broken.learning_) == broken.n_epochs
     assert len(list((tmp_path / "kept").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["sasrec", "tiger[ids=random]", "transitions", "vsknn"])
+def test_a_stranger_is_scored_by_the_items_taken(name, split):
+    settings = {"width": 16, "n_epochs": 3} if name[0] in "st" and name != "transitions" else {}
+    model = make(name, **settings).fit(split.known)
+    users = np.array([3, 0, 7])
+    told = [model.sequences(users[k : k + 1]).items for k in range(3)]
+    scores = model.score_histories([*told, np.array([], int)])
+    assert scores.dtype == np.float32 and scores.shape == (4, N_ITEMS)
+    assert np.isfinite(scores).all() and not np.allclose(scores[3], scores[0])
+    if name != "vsknn":  # whose users do not count as their own neighbours
+        np.testing.assert_allclose(scores[:3], model.score(users), rtol=1e-3, atol=1e-4)
+    assert model.score_histories([]).shape == (0, N_ITEMS)
+
+
+@pytest.mark.parametrize("method", ["lora", "top_layers"])
+def test_the_language_model_is_tuned_inside(method, with_tiny_bert, tmp_path):
+    from tests.unit.encoders.conftest import WORDS  # those that the small encoder knows
+
+    n = len(WORDS)
+    split = splits.leave_one_out(
+        ring(titles=[f"{WORDS[i % n]} {WORDS[7 * i % n]} {WORDS[3]}" for i in range(N_ITEMS)])
+    )
+    settings = {**SMALL, "n_epochs": 3, "live_every": 1, "live_items": 8, "lr_encoder": 1e-3}
+    model = make(f"sasrec@{method}", items="text", **settings).fit(split.train, split.valid)
+    frozen = SASRec(**SMALL, n_epochs=3, items="text").fit(split.train, split.valid)
+    # the texts say something else than before, in the same way for all items: nothing stands from an earlier step
+    network = model.network
+    held = network.vectors.text.clone()
+    network.refresh()
+    np.testing.assert_allclose(held, network.vectors.text, atol=1e-5)
+    assert np.abs(model.text_ - frozen.text_).max() > 1e-3
+    assert model.parameters()[0] > frozen.parameters()[0] and model.reads().language
+    model.save(tmp_path / "model")
+    again, users = load_model(tmp_path / "model"), np.arange(N_USERS)
+    np.testing.assert_allclose(again.score(users), model.score(users), rtol=1e-4, atol=1e-5)
+    title = split.dataset.items["title"].iloc[5]
+    more = again.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
+    np.testing.assert_allclose(
+        more.score(users)[:, -1], model.score(users)[:, 5], rtol=1e-2, atol=2e-3
+    )
+
+
+def test_tuning_needs_a_text_to_read(split):
+    with pytest.raises(InputError, match="items='free' reads none"):
+        make("sasrec@lora").fit(split.train)
+    with pytest.raises(InputError, match="one of"):
+        make("sasrec", items="text", method="adalora").fit(split.train)
 
 
 def test_an_item_is_known_by_its_text(split):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from recnb.models.common.reading.losses import NextItem
 from recnb.models.common.reading.packed import Layout, pack, windows
-from recnb.models.sequential.losses import NextItem
 from recnb.models.sequential.network import READERS, SequenceNetwork
 from recnb.models.sequential.vectors import ItemVectors
 

@@ -1,0 +1,152 @@
+"""Who is seen: how attention falls on items and suppliers, against an equal share and against what they deserve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from recnb.errors import InputError
+from recnb.metrics.intervals import bootstrap, resamples
+
+Floats = np.ndarray
+
+
+def attention(k: int) -> Floats:
+    """What each place of a list is worth, (k,): 1 / log2(rank + 1).
+
+    References
+    ----------
+    Singh and Joachims, Fairness of exposure in rankings, KDD 2018, section 3 (the discount of NDCG as attention).
+
+    Examples
+    --------
+    >>> attention(3).round(3).tolist()
+    [1.0, 0.631, 0.5]
+    """
+    return 1 / np.log2(np.arange(2, k + 2))
+
+
+def item_exposure(lists: np.ndarray, n_items: int, users: Floats | None = None) -> Floats:
+    """Share of all attention that falls on each item, (n_items,); adds up to 1.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_users, k), int
+        -1 at empty places.
+    n_items : int
+    users : ndarray of shape (n_users,), optional
+        How often each list counts.
+
+    Raises
+    ------
+    InputError
+        All lists are empty.
+    """
+    worth = np.broadcast_to(attention(lists.shape[1]), lists.shape)
+    worth = worth if users is None else worth * users[:, None]
+    filled = lists >= 0
+    total = np.bincount(lists[filled], weights=worth[filled], minlength=n_items)
+    if not total.sum():
+        raise InputError("all lists are empty", mend="give lists of a fitted model")
+    return total / total.sum()
+
+
+def shares_of(exposure: Floats, groups: ArrayLike) -> pd.Series:
+    """Attention by group of items: suppliers, genres, classes of popularity."""
+    return pd.Series(exposure).groupby(np.asarray(groups, dtype=object)).sum()
+
+
+def inequality(exposure: Floats) -> float:
+    """Gini coefficient of attention: 0 where all get the same, near 1 where one gets all.
+
+    Examples
+    --------
+    >>> inequality(np.array([0.25, 0.25, 0.25, 0.25])), inequality(np.array([0.0, 0.0, 0.0, 1.0]))
+    (0.0, 0.75)
+    """
+    held = np.sort(exposure)
+    n = len(held)
+    steps = 2 * np.arange(1, n + 1) - n - 1
+    return float(steps @ held / (n * held.sum()))
+
+
+def unearned(exposure: Floats, merit: Floats) -> float:
+    """Share of all attention that would have to move for everybody to get a share by merit; 0 is fair, below 1.
+
+    Parameters
+    ----------
+    exposure : ndarray of shape (n,)
+    merit : ndarray of shape (n,)
+        At least 0, not all 0: likes in the training data, or true relevance where it is known.
+
+    References
+    ----------
+    Biega, Gummadi and Weikum, Equity of attention, SIGIR 2018, equation 3 (there summed, here halved and over shares).
+
+    Examples
+    --------
+    >>> unearned(np.array([1.0, 0.0]), np.array([3.0, 1.0]))
+    0.25
+    """
+    if (merit < 0).any() or not merit.sum():
+        raise InputError("merit is negative or 0 for all", mend="give likes, or relevance")
+    return float(np.abs(exposure - merit / merit.sum()).sum() / 2)
+
+
+def exposure_table(
+    lists: np.ndarray,
+    groups: ArrayLike,
+    merit: Floats,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Attention of each group of items beside its share of items and of merit, with intervals over users.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_users, k), int
+    groups : array-like of shape (n_items,)
+        A supplier, a genre, a class of popularity for each item.
+    merit : ndarray of shape (n_items,)
+    draws, seed, level
+        As in :func:`recnb.metrics.bootstrap`.
+
+    Returns
+    -------
+    DataFrame, one row per group by name
+        `group, n_items, items, merit, exposure, low, high, to_merit, to_merit_low, to_merit_high`: shares, and exposure
+        over the share of merit (NaN without merit).
+    """
+    named = np.asarray(groups, dtype=object)
+    names, place = np.unique(named.astype(str), return_inverse=True)
+    n_items, n_groups = len(named), len(names)
+    worth = np.broadcast_to(attention(lists.shape[1]), lists.shape)
+    filled = lists >= 0
+    row = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)[filled]
+    cell = row * n_groups + place[lists[filled]]
+    by_user = np.bincount(cell, weights=worth[filled], minlength=len(lists) * n_groups)
+    by_user = by_user.reshape(len(lists), n_groups)
+    drawn = np.vstack([counts @ by_user for counts in resamples(len(lists), draws, seed)])
+    drawn = drawn / drawn.sum(axis=1, keepdims=True)
+    tail = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(drawn, tail, axis=0)
+    exposure = by_user.sum(axis=0) / by_user.sum()
+    deserved = np.bincount(place, weights=merit, minlength=n_groups) / merit.sum()
+    sizes = np.bincount(place, minlength=n_groups)
+    over = np.where(deserved > 0, deserved, np.nan)
+    return pd.DataFrame(
+        {
+            "group": names, "n_items": sizes, "items": sizes / n_items, "merit": deserved, "exposure": exposure,
+            "low": low, "high": high, "to_merit": exposure / over, "to_merit_low": low / over,
+            "to_merit_high": high / over,
+        }
+    )  # fmt: skip
+
+
+def with_interval(values: Floats, seed: int = 0) -> dict[str, float]:
+    """A mean over users and its 95 % interval, users without a value left out."""
+    held = values[np.isfinite(values)]
+    low, high = bootstrap(held, seed=seed)
+    return {"value": float(held.mean()), "low": low, "high": high, "n_users": len(held)}

@@ -1,0 +1,134 @@
+"""The page of `recnb attack`: how far each model can be gamed, at what cost, and what the door is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recnb.report.effect.page import Page, Section, write_page
+from recnb.report.numbers import count, data, fixed, percent, signed
+from recnb.report.tables import Table
+
+
+def write_attacks(result: dict[str, Any], path: str | Path, command: str = "") -> Path:
+    """Write attacks as one self-contained HTML file.
+
+    Parameters
+    ----------
+    result : dict
+        Of :func:`recnb.study.attacks.run_attacks`.
+    path : str or Path
+    command : str
+    """
+    return write_page(page(result, command), path)
+
+
+def page(result: dict[str, Any], command: str) -> Page:
+    """What the page shows."""
+    plan, records = result["plan"], result["records"]
+    sections = [Section("gains", "How far does an item climb?", [_COST], [_gains(records)])]
+    if result["defences"]:
+        sections.append(
+            Section("door", "What is a door worth?", [_DOOR], [_defences(result["defences"])])
+        )
+    return Page(
+        title=f"Can a seller game these models on {result['data']['name']}?",
+        under=f"{count(plan['targets'], 'target')} of little popularity, {count(plan['users'], 'user')}, "
+        f"{plan['edits']} words or invented interactions a target.",
+        answer=answer(result),
+        sentences=[_said(r) for r in _worst(records)],
+        notes=[],
+        sections=sections,
+        facts=[
+            ("data", f"{result['data']['name']}, {result['data']['split']} split, {result['data']['digest'][:16]}"),
+            ("intervals", "95 %, bootstrap over the targets"),
+            ("seed", str(plan["seed"])),
+        ],
+        command=command or "recnb attack",
+    )  # fmt: skip
+
+
+_COST = (
+    "Places gained, the mean over users who have not had the item. An edit is a word written or an interaction "
+    "invented; that the two cost a seller the same is a convention. Texts are read by the fitted model as they are; "
+    "invented users act when a model is trained again."
+)
+_DOOR = (
+    "The door takes out characters of no width, look-alike letters, orders, a word's fourth occurrence, and passages "
+    "of five words that stand in another item's text. Its price is the change of NDCG when honest texts pass it too."
+)
+
+
+def answer(result: dict[str, Any]) -> str:
+    """The attacks in a line."""
+    gained = [r for r in _worst(result["records"]) if r["low"] > 0]
+    if not gained:
+        return "No attack of this size is shown to gain an item places."
+    worst = max(gained, key=lambda r: r["top_after"] - r["top_before"])
+    return (
+        f"Yes: {worst['model']} by {worst['attack']}, from {worst['top_before']:.1%} to "
+        f"{worst['top_after']:.1%} of the lists."
+    )
+
+
+def _worst(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The attack that gains most of each model."""
+    out: dict[str, dict[str, Any]] = {}
+    for r in records:
+        if r["model"] not in out or r["places"] > out[r["model"]]["places"]:
+            out[r["model"]] = r
+    return list(out.values())
+
+
+def _said(r: dict[str, Any]) -> str:
+    ends = f"{fixed(r['low'], 0)} to {fixed(r['high'], 0)}"
+    shown = "gains" if r["low"] > 0 else "is not shown to gain; the mean is"
+    return (
+        f"{r['model']}: {r['attack']} {shown} {signed(r['places'], 0)} places ({ends}), "
+        f"{signed(r['per_edit'], 2)} an edit."
+    )
+
+
+def _gains(records: list[dict[str, Any]]) -> Table:
+    rows: list[list[Any]] = [
+        [
+            f"{r['model']}, {r['attack']}",
+            r["how"],
+            f"{r['cost']}",
+            data(r["places"], signed(r["places"], 1)),
+            f"{signed(r['low'], 1)} to {signed(r['high'], 1)}",
+            signed(r["per_edit"], 2),
+            f"{r['top_before']:.1%}",
+            f"{r['top_after']:.1%}",
+            f"{r['n_targets']}",
+        ]
+        for r in records
+    ]
+    heads: list[Any] = ["Model, attack", "Acts when", "Edits", "Places", "95 % interval", "An edit"]
+    return Table(
+        "Places gained and share of lists reached.",
+        [*heads, "Lists before", "Lists after", "Targets"],
+        rows,
+    )
+
+
+def _defences(defences: list[dict[str, Any]]) -> Table:
+    rows: list[list[Any]] = []
+    for d in defences:
+        for gain in d["gains"]:
+            price = (
+                f"{signed(d['difference'], 4)} ({signed(d['low'], 4)} to {signed(d['high'], 4)})"
+            )
+            rows.append(
+                [
+                    f"{d['model']}, {gain['attack']}",
+                    data(gain["places"], signed(gain["places"], 1)),
+                    f"{signed(gain['low'], 1)} to {signed(gain['high'], 1)}",
+                    f"{gain['top_after']:.1%}",
+                    fixed(d["ndcg"], 4),
+                    price,
+                    percent(d["difference"] / d["ndcg"]) if d["ndcg"] else "not defined",
+                ]
+            )
+    heads: list[Any] = ["Model, attack behind the door", "Places", "95 % interval", "Lists after"]
+    return Table("The same attacks behind the door.", [*heads, "NDCG", "Its change", ""], rows)
