@@ -10,7 +10,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.sequences import Sequences
 from recnb.models.sequential.learned import Learned
-from recnb.models.sequential.vectors import text_vectors
+from recnb.models.sequential.settings import Settings
 from recnb.recommender import Reads
 
 
@@ -27,7 +27,8 @@ class Transferred(Learned):
     lr : float, optional
         None: a third of the source's.
     centred : bool
-        Whether the new domain's text vectors are moved so that their mean is that of the source's.
+        Whether the new domain's text vectors are taken from their own mean, as the source's were from theirs; else from
+        the source's.
     patience : int
     seed : int
 
@@ -55,7 +56,7 @@ class Transferred(Learned):
     ) -> None:
         self.source = source
         self.n_epochs = n_epochs
-        self.lr = lr  # type: ignore[assignment]
+        self.lr = lr
         self.centred = centred
         self.patience = patience
         self.seed = seed
@@ -65,9 +66,18 @@ class Transferred(Learned):
 
     def __getattr__(self, name: str) -> Any:
         """Settings that are the source's: width, length, text, encoder …"""
-        if name in _INHERITED and "source" in vars(self):
+        if "source" in vars(self) and name in self.source.get_params(deep=False):
             return getattr(self.source, name)
         raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the source."""
+        return self.source.settings
+
+    @property
+    def reader(self) -> str:  # type: ignore[override]
+        return self.source.reader
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
@@ -91,6 +101,10 @@ class Transferred(Learned):
             )
         if not self.source.fitted:
             raise InputError("the source is not fitted", mend="fit it in its own domain first")
+        if self.source.settings.tunes:
+            raise InputError(
+                "the source has tuned its language model", mend="fit it with method='head_only'"
+            )
         if self.n_epochs < 0:
             raise InputError(f"n_epochs={self.n_epochs!r}", mend="0 or more")
 
@@ -112,40 +126,20 @@ class Transferred(Learned):
         self.weights_ = dict(self.source.weights_)
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
-        super()._learn_items(train, sequences)
-        source = self.source
-        self.origin_ = source.text_[: source.n_used_]
-        self.shift_ = np.zeros(self.origin_.shape[1], np.float32)
-        if self.centred:
-            self.shift_ = (self.origin_.mean(axis=0) - self.text_.mean(axis=0)).astype(np.float32)
+        """Rows of the table, and the texts' vectors, turned as those of the source were."""
+        from recnb.models.common.reading.batches import item_rows
+
+        self.row_, self.n_used_ = item_rows(train, sequences, True)
+        raw = self._encoded(self._in_rows(train.items), learn=True)
+        self.turn_ = self.source.turn_
+        self.shift_ = raw.mean(axis=0) if self.centred else self.source.shift_
+        self.text_ = self._turned(raw)
 
     def _build(self) -> Any:
         """The source's network over the texts of this domain."""
         import torch
 
-        self.reader = self.source.reader
         network = super()._build()
-        placed = text_vectors(self.text_ + self.shift_, self.origin_, self.source.whitening)
-        network.vectors.text = torch.from_numpy(placed)
         weights = {k: torch.from_numpy(np.asarray(v)) for k, v in self.source.weights_.items()}
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, strict=False)  # the texts are of this domain
         return network
-
-
-_INHERITED = frozenset(
-    (
-        *(
-            "items",
-            "start",
-            "whitening",
-            "text",
-            "encoder",
-            "events",
-            "width",
-            "n_layers",
-            "length",
-        ),
-        *("dropout", "loss", "n_negatives", "calibration", "weight_decay", "batch_size"),
-        *("checkpoint", "n_heads", "positions"),
-    )
-)
