@@ -161,7 +161,8 @@ def attacked(
             records += _records(gains, name, reads.language, "trained again")
     if not records:
         raise InputError(
-            f"{name} reads neither text nor who had what", mend="name a text model or one that counts"
+            f"{name} reads neither text nor who had what",
+            mend="name a text model or one that counts",
         )
     return {"records": records, "defences": defences}
 

@@ -312,7 +312,9 @@ def small_shop(folder):
 
 def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     small_shop(tmp_path)
-    line = "attack shop --models tfidf,itemknn,popularity --edits 5 --targets 6 --fed 2 --users 20 -q"
+    line = (
+        "attack shop --models tfidf,itemknn,popularity --edits 5 --targets 6 --fed 2 --users 20 -q"
+    )
     code, out, err = run(line, tmp_path, monkeypatch, capsys)
     assert code == 0, err
     assert "bandwagon" in out and "tfidf by keywords" in out
