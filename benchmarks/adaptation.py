@@ -11,7 +11,8 @@ The two highest layers are adapted, in three passes.
 Labels: a two tower learns from a tenth of the items' rows, which are chosen at random, to cover the texts, or where
 four fits of it disagree; and from all rows with three pseudo-labels a user on the new items, from the same model.
 
-Each finished (set, seed, model) is kept in `.benchmarks/adaptation`; results/adaptation.json is written after each set.
+Each finished (set, seed, model) is kept in `.benchmarks/adaptation`; results/adaptation.json is written after each
+model.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from recnb.versions import versions
 SETS = ("ml-100k", "amazon-office-2018@1000")
 TEXTS = {"ml-100k": Text("title", "year", "genres"), "amazon-office-2018": Text("title")}
 RATES = (3e-5, 3e-4)
-ADAPTED = ("masked", "simcse", "together")
+ADAPTED = ("together", "simcse", "masked")  # the cheapest first
 LABELS = ("random", "coverage", "uncertainty")
 PAIRS = [(way, "published") for way in ADAPTED]
 PAIRS += [(f"a tenth, {way}", "a tenth, random") for way in LABELS[1:]] + [
@@ -50,6 +51,8 @@ PAIRS += [(f"a tenth, {way}", "a tenth, random") for way in LABELS[1:]] + [
 ]
 TOWER: dict[str, Any] = {"rows_per_batch": 1024, "n_negatives": 512, "n_epochs": 8}
 DRAWS = 2000
+COLUMNS = ["model", "to", "difference", "relative", "low", "high"]
+COLUMNS += ["low_over_splits", "high_over_splits"]
 
 
 def data(name: str) -> tuple[Dataset, Text]:
@@ -165,6 +168,25 @@ def summary(common: dict, models: dict[str, dict[int, dict]]) -> tuple[list[dict
     return records, differences
 
 
+def write(output: Path, content: dict, name: str, digest: str, models: dict) -> list[dict]:
+    """What is there of a set so far, beside the other sets; returns its differences."""
+    common = {"set": name, "split": "cold_item", "dataset_digest": digest}
+    common |= {"metric": "ndcg", "k": 10, "candidates": "shelf"}
+    records, differences = summary(common, models)
+    for key, rows in (("records", records), ("differences", differences)):
+        content[key] = [r for r in content[key] if r["set"] != name] + rows
+    content |= {
+        "protocol": "fitted on train, chosen on valid, judged without a refit",
+        "interval": f"95 %: low and high over users ({DRAWS:,} bootstrap draws of values averaged over "
+        "splits), *_over_splits over users and splits; p from these, Holm within a set",
+        "detectable": "relative difference found with power 0.8, from the interval over both",
+        "rates": RATES, "device": "cpu", "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }  # fmt: skip
+    output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return differences
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", default=",".join(SETS))
@@ -181,6 +203,7 @@ def main() -> None:
     for name in args.sets.split(","):
         ds, text = data(name)
         models: dict[str, dict[int, dict]] = {}
+        differences: list[dict] = []
         labels = (
             []
             if args.no_labels
@@ -208,31 +231,9 @@ def main() -> None:
                     round(held["seconds"], 1),
                     flush=True,
                 )
-        common = {"set": name, "split": "cold_item", "dataset_digest": ds.digest}
-        common |= {"metric": "ndcg", "k": 10, "candidates": "shelf"}
-        records, differences = summary(common, models)
-        for key, rows in (("records", records), ("differences", differences)):
-            content[key] = [r for r in content[key] if r["set"] != name] + rows
-        content |= {
-            "protocol": "fitted on train, chosen on valid, judged without a refit",
-            "interval": f"95 %: low and high over users ({DRAWS:,} bootstrap draws of values averaged over "
-            "splits), *_over_splits over users and splits; p from these, Holm within a set",
-            "detectable": "relative difference found with power 0.8, from the interval over both",
-            "rates": RATES, "device": "cpu", "versions": versions(),
-            "date": datetime.now(UTC).date().isoformat(),
-        }  # fmt: skip
-        args.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        columns = [
-            "model",
-            "to",
-            "difference",
-            "relative",
-            "low",
-            "high",
-            "low_over_splits",
-            "high_over_splits",
-        ]
-        print(pd.DataFrame(differences)[columns].round(4).to_string(index=False), flush=True)
+            differences = write(args.output, content, name, ds.digest, models)
+        if differences:
+            print(pd.DataFrame(differences)[COLUMNS].round(4).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

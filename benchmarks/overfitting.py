@@ -14,6 +14,10 @@ rates and two strengths, or two dropouts where nothing is added. Fits are judged
 all rows of the validation part. "best" is, in each split, the arm with the highest validation value: what a reader who
 tries them all would take.
 
+All arms of a split but the ensemble begin from one seed, the split's; the ensemble's members have seeds of their own,
+and learned from ten people a seed alone moves the value as much as any arm. So "members alone" is the mean of its
+members, each judged by itself: "ensembles" compares the ensemble with that.
+
 Each finished (set, start, share, seed, arm) is kept in `.benchmarks/overfitting`; results/overfitting.json is written
 after each share.
 """
@@ -60,6 +64,7 @@ ARMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         | {"r_drop": 5.0, "dropout": 0.4, "label_smoothing": 0.3, "average": "ema"},
     ),
     "ensemble": ({}, {"dropout": 0.4}),
+    "members alone": ({}, {"dropout": 0.4}),
     "distilled": ({}, {"dropout": 0.4}),
 }
 MEMBERS, DRAWS = 4, 2000
@@ -85,13 +90,22 @@ def model_of(arm: str, start: str, text: Text, seed: int, number: int, n_rows: i
     if start == "random":
         base["width"] = 64
     tower = TwoTower(**base | ARMS[arm][number // len(RATES) % 2])
+    if arm == "members alone":
+        return Apart(tower, MEMBERS, seed=seed)
     if arm in ("ensemble", "distilled"):
         return Ensemble(tower, MEMBERS, distil=arm == "distilled", seed=seed)
     return tower
 
 
+class Apart(Ensemble):
+    """The members of an ensemble, not joined."""
+
+
 def judged(model: Any, split: Split) -> dict[str, Any]:
-    """NDCG@10 of each user, everybody's history told."""
+    """NDCG@10 of each user, everybody's history told; of models apart their mean."""
+    if isinstance(model, Apart):
+        each = [judged(member, split) for member in model.parts()]
+        return {**each[0], "values": np.mean([e["values"] for e in each], axis=0).tolist()}
     asked = Validation.asking(
         split.known, split.test, split.candidates, most_users=split.dataset.n_users
     )
@@ -112,7 +126,8 @@ def run(ds: Dataset, text: Text, start: str, share: float, seed: int, arm: str, 
         model = model_of(arm, start, text, seed, number, len(train.interactions)).fit(
             train, split.valid
         )
-        value = asked.value(model)
+        parts = model.parts() if isinstance(model, Apart) else [model]
+        value = float(np.mean([asked.value(part) for part in parts]))
         tried.append(value)
         if value > best_value:
             best, best_value = model, value
@@ -165,27 +180,38 @@ def summary(common: dict, arms: dict[str, dict[int, dict]]) -> tuple[list[dict],
         records.append(row)
         if arm == "none":
             continue
-        both = frame.merge(frames["none"], on=["user", "seed"], validate="1:1")
-        gaps = both.assign(value=both["value_x"] - both["value_y"])
-        base = both.groupby("user")["value_y"].mean().mean()
-        by_user = gaps.groupby("user")["value"].mean().to_numpy()
-        low, high = bootstrap(by_user, draws=DRAWS)
-        wide = over_splits(gaps["value"], gaps["user"], gaps["seed"])
-        half = (wide.high - wide.low) / 2
-        differences.append(
-            {
-                **common, "model": arm, "to": "none", "difference": wide.value,
-                "relative": wide.value / base, "low": low, "high": high,
-                "low_over_splits": wide.low, "high_over_splits": wide.high, "p": wide.p,
-                "n_users": wide.n_users, "by_split": wide.by_split,
-                # what would have been found with four chances in five
-                "detectable": float(half * (1 + 0.84 / 1.96) / base),
-            }
-        )  # fmt: skip
+        differences.append({**common, "model": arm, "to": "none", **gap(frame, frames["none"])})
     alone = [d for d in differences if d["model"] != "best"]
     for row, p in zip(alone, holm(np.array([d["p"] for d in alone])) if alone else [], strict=True):
         row["p_holm"] = float(p)
     return records, differences
+
+
+def gap(frame: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
+    """What an arm is worth less another, by users and over splits."""
+    both = frame.merge(other, on=["user", "seed"], validate="1:1")
+    gaps = both.assign(value=both["value_x"] - both["value_y"])
+    base = both.groupby("user")["value_y"].mean().mean()
+    by_user = gaps.groupby("user")["value"].mean().to_numpy()
+    low, high = bootstrap(by_user, draws=DRAWS)
+    wide = over_splits(gaps["value"], gaps["user"], gaps["seed"])
+    half = (wide.high - wide.low) / 2
+    return {
+        "difference": wide.value, "relative": wide.value / base, "low": low, "high": high,
+        "low_over_splits": wide.low, "high_over_splits": wide.high, "p": wide.p,
+        "n_users": wide.n_users, "by_split": wide.by_split,
+        # what would have been found with four chances in five
+        "detectable": float(half * (1 + 0.84 / 1.96) / base),
+    }  # fmt: skip
+
+
+def joined(common: dict, arms: dict[str, dict[int, dict]]) -> list[dict]:
+    """What the mean of the members' scores is worth less the members alone."""
+    if not {"ensemble", "members alone"} <= arms.keys():
+        return []
+    parts = {name: long(arms[name]) for name in ("ensemble", "members alone")}
+    found = gap(parts["ensemble"], parts["members alone"])
+    return [{**common, "model": "ensemble", "to": "members alone", **found}]
 
 
 def write(output: Path, keep: Path) -> pd.DataFrame:
@@ -196,7 +222,7 @@ def write(output: Path, keep: Path) -> pd.DataFrame:
         name, start, share, seed, arm = file.stem.split("@")
         held = json.loads(file.read_text(encoding="utf-8"))
         cells.setdefault((name, start, float(share)), {}).setdefault(arm, {})[int(seed)] = held
-    records, differences = [], []
+    records, differences, ensembles = [], [], []
     for (name, start, share), arms in sorted(cells.items()):
         common = {"set": name, "split": "cold_item", "start": start, "share": share}
         common |= {
@@ -205,9 +231,11 @@ def write(output: Path, keep: Path) -> pd.DataFrame:
         }
         some, more = summary(common, {a: arms[a] for a in ARMS if a in arms})
         records, differences = records + some, differences + more
+        ensembles += joined(common, arms)
     content = {
         "records": records,
         "differences": differences,
+        "ensembles": ensembles,
         "protocol": "text_dot, language model frozen; trials on each split's validation part; no refit",
         "interval": f"95 %: low and high over users ({DRAWS:,} bootstrap draws of values averaged over "
         "splits), *_over_splits over users and splits; p from these, Holm within a set, start and share",

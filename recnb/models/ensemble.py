@@ -37,6 +37,11 @@ class Ensemble(Composed):
     seed : int
         Members have seeds of their own, drawn from it.
 
+    Notes
+    -----
+    Compare it with the mean of its members judged alone, not with one fit: a single seed is lucky or not. Members that
+    trained for more epochs have larger scores and weigh more; the refit on all known rows gives all the same number.
+
     References
     ----------
     Lakshminarayanan et al. (2017), "Simple and scalable predictive uncertainty estimation using deep ensembles",

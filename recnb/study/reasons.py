@@ -20,6 +20,8 @@ from recnb.report.effect.reasons import write_reasons
 from recnb.study.run import made_folder
 from recnb.versions import versions
 
+_CELLS = 150_000  # users times items of the examples of a report
+
 
 def items_of(folder: Path, model: Recommender, data: Dataset | None) -> pd.DataFrame:
     """The items table in the model's order: of the data, else of the evaluation that saved the model, else ids alone.
@@ -159,7 +161,8 @@ def example_reasons(
     """A checked sentence on the first item of the lists that a report shows, by user id.
 
     Only for models that say what they know of a user and score lists of liked items, which costs little; words where
-    the model knows exactly what each adds. Nothing for lists of new items or of single events.
+    the model knows exactly what each adds. Fewer users of a large catalogue, and then no words. Nothing for lists of
+    new items or of single events.
     """
     model, shelves = judged.fitted, list(judged.lists)
     if not isinstance(model, Recommender) or shelves != ["catalogue"]:
@@ -174,9 +177,11 @@ def example_reasons(
     listed = sorted((str(ids[u]), row) for row, u in enumerate(users) if lists[row, 0] >= 0)
     rng = np.random.default_rng(protocol.seed)
     drawn = rng.choice(len(listed), min(n_users, len(listed)), replace=False)
+    drawn = drawn[: max(1, _CELLS // split.dataset.n_items)]
     items, pairs = split.dataset.items, split.known.pairs()
     titles = titles_of(items)
     exact = hasattr(model, "word_reader") and not judged.reads.language
+    exact &= split.dataset.n_items <= _CELLS // n_users
     retold, reader = reading(model, items) if exact else (None, None)
     out = {}
     for at in sorted(drawn):

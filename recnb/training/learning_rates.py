@@ -45,12 +45,16 @@ class RangeTest:
 
     @property
     def steepest(self) -> float:
-        """The rate at which the smoothed loss fell fastest: a rate to begin with."""
+        """The rate at which the smoothed loss fell fastest: a rate to begin with.
+
+        The first steps are left out, where the smoothing has hardly any losses to smooth and one batch decides.
+        """
         end = int(self.smoothed.argmin()) + 1
         if end < 2:
             return float(self.rates[0])
         slope = np.gradient(self.smoothed[:end], np.log(self.rates[:end]))
-        return float(self.rates[int(slope.argmin())])
+        begin = min(round(1 / (1 - _SMOOTHING)), end - 1)
+        return float(self.rates[begin + int(slope[begin:].argmin())])
 
 
 def range_test(

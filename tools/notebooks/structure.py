@@ -1,14 +1,15 @@
-"""Check a notebook without running it: its order, its stored outputs, its links, its profile."""
+"""Check a notebook without running it: its order, its stored outputs, its links, its profile, the runs it shows."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from recnb.course.notebook import NAME, find_root, needed, read
+from recnb.course.notebook import NAME, find_root, needed, read, tags
 from recnb.course.running.parameters import check_parameters, declared_parameters, read_profiles
 from recnb.course.template import REPOSITORY
 from recnb.errors import InputError
@@ -16,7 +17,7 @@ from tools.notebooks.anatomy import lesson
 from tools.notebooks.headings import headings
 from tools.notebooks.links import navigation
 from tools.notebooks.stored_outputs import stored
-from tools.notebooks.style import style
+from tools.notebooks.style import called, style
 
 LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|(?:href|src)=[\"']([^\"']+)")
 
@@ -49,6 +50,7 @@ def check(path: str | Path, root: str | Path | None = None) -> list[str]:
     found += _links(nb, path, base)
     found += _listed(path, base)
     found += _profile(nb, path)
+    found += _recorded(nb, base)
     return found
 
 
@@ -120,3 +122,23 @@ def _profile(nb: Any, path: Path) -> Iterator[str]:
                 yield f"profiles/{path.name[:2]}.yaml, {name}: {error.problem}"
     except InputError as error:
         yield f"profiles/{path.name[:2]}.yaml: {error.problem}"
+
+
+def _recorded(nb: Any, root: Path) -> Iterator[str]:
+    """Recorded runs that are shown, by names that no file in results/ has."""
+    for i, cell in enumerate(nb.cells):
+        if cell.cell_type != "code" or "bootstrap" in tags(cell):
+            continue
+        for name in _recorded_names(cell.source):
+            if not any((root / "results").glob(f"{name.removesuffix('.json')}.json")):
+                yield f"cell {i + 1}: results/ holds no run '{name}'"
+
+
+def _recorded_names(source: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a magic line
+        return
+    for node in ast.walk(tree):
+        if called(node) in ("recorded", "recorded_run") and isinstance(node, ast.Call):
+            yield from (str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant))

@@ -19,8 +19,14 @@ FACES = frozenset(
         "recnb.course",
         "recnb.data",
         "recnb.data.media",
+        "recnb.effect.attacks",
+        "recnb.effect.bandit",
+        "recnb.effect.experiment",
+        "recnb.effect.fairness",
         "recnb.effect.logs",
         "recnb.effect.policy",
+        "recnb.effect.reasons",
+        "recnb.effect.uplift",
         "recnb.encoders",
         "recnb.encoders.decoder",
         "recnb.evaluation",
@@ -110,12 +116,12 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 def _prose(tree: ast.Module) -> Iterator[str]:
     """Sentences that are put together in code; messages of assert and raise are none."""
-    if any(_name(node) == "say" for node in ast.walk(tree)):
+    if any(called(node) == "say" for node in ast.walk(tree)):
         yield "prose comes from code (say); write it in Markdown, asserted in the checks cell"
-    if any(isinstance(node, ast.Call) and _name(node) == "Markdown" for node in ast.walk(tree)):
+    if any(isinstance(node, ast.Call) and called(node) == "Markdown" for node in ast.walk(tree)):
         yield "prose comes from code (Markdown); write it in a Markdown cell"
     for node in _outside_messages(tree):
-        printed = isinstance(node, ast.Call) and _name(node) == "print"
+        printed = isinstance(node, ast.Call) and called(node) == "print"
         if isinstance(node, ast.JoinedStr) or printed:
             words = sum(
                 len(re.findall(r"[^\W\d_]{2,}", part.value))
@@ -135,11 +141,11 @@ def _outside_messages(node: ast.AST) -> Iterator[ast.AST]:
             yield from _outside_messages(child)
 
 
-def _name(node: ast.AST) -> str:
+def called(node: ast.AST) -> str:
     """The name that is called or defined."""
     if isinstance(node, ast.FunctionDef):
         return node.name
-    called = node.func if isinstance(node, ast.Call) else None
-    if isinstance(called, ast.Attribute):
-        return called.attr
-    return called.id if isinstance(called, ast.Name) else ""
+    function = node.func if isinstance(node, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""

@@ -163,10 +163,18 @@ class Prompts:
         fixed = self._count(self.rendered(Told(), **filled))
         room = self.limit - fixed - max(map(self._count, behind), default=0) - 1
         if room < 0:
+            longer = "shorten the instruction, the wish or the titles, or take a decoder of a longer context"
+            given = self.limit < self.decoder.context
             raise InputError(
                 f"the prompt '{self.template.name}' has {self.limit - room:,} tokens without any history, and "
-                f"{self.decoder.name} reads {self.limit:,}",
-                mend="shorten the instruction, the wish or the titles, or take a decoder of a longer context",
+                + (
+                    f"max_tokens={self.limit}"
+                    if given
+                    else f"{self.decoder.name} reads {self.limit:,}"
+                ),
+                mend="raise max_tokens, or shorten the instruction or the titles"
+                if given
+                else longer,
             )
         opinions: Sequence[bool | None] = told.liked or (None,) * len(told.items)
         n = 0

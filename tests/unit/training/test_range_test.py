@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recnb.errors import InputError
-from recnb.training import Training, range_test, train
+from recnb.training import RangeTest, Training, range_test, train
 
 
 class Bowl(torch.nn.Module):
@@ -55,6 +55,16 @@ def test_it_finds_a_rate_that_learns_and_leaves_the_module_alone():
         for k in range(len(found.losses))
     ]
     np.testing.assert_allclose(found.smoothed, smooth)
+
+
+def test_one_unlucky_batch_at_the_start_is_no_fall():
+    """Flat but for a slow fall from 1e-2 to 1e-1; the first batch alone is far worse than the second."""
+    rates = np.geomspace(1e-5, 1, 100)
+    losses = 1 - 0.3 * np.clip(np.log10(rates) + 2, 0, 1)
+    losses[0] += 1.0
+    steps = range(1, 101)
+    smooth = np.array([np.average(losses[:n], weights=0.9 ** np.arange(n)[::-1]) for n in steps])
+    assert 1e-2 < RangeTest(rates, losses, smooth).steepest < 0.2
 
 
 def test_what_cannot_be_tested():

@@ -92,10 +92,10 @@ class Vocabulary:
         for clause in clauses:
             found, how = self._conditions(clause)
             if not found:
-                said.append(f"'{clause.text}': not understood{how}")
+                said.append(f"'{clause.short}': not understood{how}")
                 continue
             understood += 1
-            said.append(f"'{clause.text}': {Rule(tuple(found))}{how}")
+            said.append(f"'{clause.short}': {Rule(tuple(found))}{how}")
             if clause.joined and conditions and found[0].values and conditions[-1][0].values:
                 conditions[-1] = joined([*conditions[-1], *found])
             else:

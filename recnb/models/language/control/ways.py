@@ -231,7 +231,7 @@ class Edited(Way):
         signs = np.array([1.0 if clause.wanted else -1.0 for clause in clauses])
         named = self._opened.encode([clause.text for clause in clauses]).astype(np.float64)
         edit = signs @ unit(named)
-        said = tuple(f"{'toward' if c.wanted else 'away from'} '{c.text}'" for c in clauses)
+        said = tuple(f"{'toward' if c.wanted else 'away from'} '{c.short}'" for c in clauses)
         return Fit(self._of_items(items) @ unit(edit[None])[0].astype(np.float64), said=said)
 
     def _of_items(self, items: pd.DataFrame) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 from recnb.errors import InputError
@@ -36,6 +37,11 @@ class Clause:
     wanted: bool = True
     marked: bool = False
     joined: bool = False
+
+    @property
+    def short(self) -> str:
+        """The text as it is quoted: whole words, at most 80 characters."""
+        return textwrap.shorten(self.text, 80, placeholder=" …")
 
 
 @dataclass(frozen=True)

@@ -149,10 +149,22 @@ class AnswerNetwork(nn.Module):
 
     @torch.no_grad()
     def put(self, tuned: dict[str, np.ndarray]) -> None:
-        """Set what :meth:`tuned` returned."""
-        for name, parameter in self.model.named_parameters():
-            if name in tuned:
-                parameter.copy_(torch.from_numpy(tuned[name]).to(parameter))
+        """Set what :meth:`tuned` returned.
+
+        Raises
+        ------
+        InputError
+            The base is another one: it lacks a weight that was tuned, or has it in another shape.
+        """
+        here = dict(self.model.named_parameters())
+        for name, value in tuned.items():
+            if name not in here or here[name].shape != value.shape:
+                shape = list(here[name].shape) if name in here else "no such weight"
+                raise InputError(
+                    f"the decoder is not the one that was tuned: {name} is {list(value.shape)}, here {shape}",
+                    mend="name that decoder, or tune this one",
+                )
+            here[name].copy_(torch.from_numpy(value).to(here[name]))
 
     def counts(self) -> tuple[int, int]:
         """Numbers that are trained, and all."""

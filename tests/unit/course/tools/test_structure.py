@@ -211,6 +211,14 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
         ),
         "leads nowhere",
     ),
+    "a run that nobody recorded": (
+        lambda nb: swap_text(nb, 6, "print", "recnb.course.recorded('reranking')\nprint"),
+        "results/ holds no run 'reranking'",
+    ),
+    "a run that nobody recorded, whole": (
+        lambda nb: swap_text(nb, 6, "print", "recorded_run('reranking')\nprint"),
+        "results/ holds no run 'reranking'",
+    ),
     "injected cell": (
         lambda nb: nb.cells.insert(
             4, new_code_cell("SEED = 1", id="x", metadata={"tags": ["injected-parameters"]})
@@ -246,6 +254,14 @@ def test_a_broken_notebook_is_caught(name: str, stored: Path, change: Change) ->
     breaks, said = BROKEN[name]
     change(stored, breaks)
     assert any(said in problem for problem in check(stored)), check(stored)
+
+
+def test_a_recorded_run_that_is_there_passes(stored: Path, change: Change) -> None:
+    (stored.parents[1] / "results").mkdir()
+    (stored.parents[1] / "results" / "control.json").write_text("[]")
+    call = "recnb.course.recorded('cont*')\nrecnb.course.recorded_run('control')\nprint"
+    change(stored, lambda nb: swap_text(nb, 6, "print", call))
+    assert not [problem for problem in check(stored) if "results/" in problem]
 
 
 def test_side_rooms_do_not_count_as_main_path(stored: Path, change: Change) -> None:

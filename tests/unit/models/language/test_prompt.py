@@ -74,6 +74,16 @@ def test_a_prompt_that_cannot_fit_is_one_line(decoder):
         wordy.about_items([Told((0,), (True,))], [np.array([2])])
 
 
+def test_a_limit_of_ones_own_is_named(tiny):
+    from recnb.encoders.decoder import Decoder
+
+    small = Prompts(
+        Decoder(tiny, device="cpu"), open_template("turn", "answer"), ["Heat"], max_tokens=5
+    )
+    with pytest.raises(InputError, match="max_tokens=5; raise max_tokens"):
+        small.about_items([Told()], [np.array([0])])
+
+
 def test_a_title_speaks_for_nobody(tiny):
     from recnb.encoders.decoder import Decoder
 

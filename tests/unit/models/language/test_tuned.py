@@ -145,6 +145,19 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, tiny, tmp_path):
     assert again.parameters() == model.parameters() and model.parameters()[0] < 10**6
 
 
+@pytest.mark.parametrize("change", ["shape", "name"])
+def test_a_base_of_another_shape_is_one_line(change, small):
+    from recnb.models.language.tuned.network import opened
+
+    base, recipe = small[0].decoder, Recipe(method="lora", size=2)
+    tuned = opened(base, recipe).tuned()
+    name, value = next(iter(tuned.items()))
+    other = {name: value[:, :-1]} if change == "shape" else {name.replace("layers.0", "h.0"): value}
+    with pytest.raises(InputError, match=r"not the one that was tuned.*; name that"):
+        opened(base, recipe, tuned | other)
+    opened(base, recipe, tuned)
+
+
 def test_a_killed_tuning_goes_on_as_if_nothing_had_been(small, tmp_path, monkeypatch):
     prompts, questions = small
     few = questions[:4]

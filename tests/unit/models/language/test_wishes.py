@@ -101,6 +101,11 @@ def test_a_filter_says_what_it_did_not_understand(ds, base, wish):
     np.testing.assert_array_equal(model.score(np.arange(10)), base.score(np.arange(10)))
 
 
+def test_a_clause_of_200_words_is_quoted_in_short(ds):
+    (line,) = Vocabulary(ds.items).read("nice " * 10_000).said
+    assert len(line) < 120 and line.endswith("…': not understood")
+
+
 def test_a_table_without_years_says_so(ds):
     items = ds.items.drop(columns="year")
     assert "no year" in Vocabulary(items).read("only before 1990").said[0]
