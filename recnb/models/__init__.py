@@ -17,6 +17,8 @@ _more = {
     "ensemble": ["Ensemble"],
     "knowledge.paths": ["Path", "Paths", "random_reasons", "reliance"],
     "knowledge.series": ["series_of"],
+    "generative.identifiers": ["random_codes", "residual_kmeans"],
+    "generative.trie": ["Trie"],
     "language.control.measure": ["adherence_of", "moved"],
     "language.control.rules": ["Condition", "Rule"],
     "language.control.steered": ["Steered", "steer"],

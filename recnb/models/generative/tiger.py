@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -183,8 +184,7 @@ class Tiger(TrainedOnSequences):
         """Log-probabilities of the generated items; all others stand below, the more popular first."""
         out = np.zeros((len(sequences), len(self.row_)), np.float32)
         trie = self._trie_of(allowed)
-        item_of = np.full(len(self.tokens_), -1)
-        item_of[self.row_[self.row_ >= 0]] = np.flatnonzero(self.row_ >= 0)
+        item_of = self._items_of_rows()
         popular = ties(self.popularity_) * 1e8  # at most 0.1
         for start in range(0, len(sequences), self.block):
             rows = np.arange(start, min(start + self.block, len(sequences)))
@@ -224,6 +224,50 @@ class Tiger(TrainedOnSequences):
         from recnb.models.generative.network import Memory
 
         return Memory(network, batch)
+
+    def written(self, histories: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids that are generated for people by what they took.
+
+        Parameters
+        ----------
+        histories : sequence of ndarray of int
+            Item codes, the oldest first, none empty.
+
+        Returns
+        -------
+        items : ndarray of shape (n, n_beams), int64
+            Codes of the items, the likeliest first; -1 where there are fewer.
+        logs : ndarray of shape (n, n_beams), float32
+            Log-probabilities of their ids.
+        """
+        sequences = Sequences.of_items(histories, len(self.item_ids_))
+        rows, logs = self._generated(self.network, sequences, self._trie_of(None))[1:]
+        return np.where(rows >= 0, self._items_of_rows()[rows], -1), logs
+
+    def token_scores(self, history: np.ndarray, tokens: Sequence[int] = ()) -> np.ndarray:
+        """Scores of the token that follows some tokens of an id, after a history of item codes: (n_tokens,), float32.
+
+        A softmax among the tokens that lead to an item makes them shares.
+        """
+        import torch
+
+        from recnb.models.common.reading.batches import newest
+
+        sequences = Sequences.of_items([history], len(self.item_ids_))
+        _, batch = newest(sequences, self.row_, self.length)
+        one = torch.zeros(1, dtype=torch.int64)
+        with torch.no_grad():
+            memory = self._memory(self.network, batch or {})
+            scores = memory.step(one, one, one)
+            for token in tokens:
+                scores = memory.step(one, one, one + token)
+        return scores[0].cpu().numpy()
+
+    def _items_of_rows(self) -> np.ndarray:
+        """The item of each id."""
+        out = np.full(len(self.tokens_), -1)
+        out[self.row_[self.row_ >= 0]] = np.flatnonzero(self.row_ >= 0)
+        return out
 
     # ---------------------------------------------------------------- new items
 

@@ -119,8 +119,9 @@ class Settings:
     def of(cls, model: Any) -> Settings:
         """Those that a model has under their names."""
         groups: list[Any] = [group_of(model, group) for group in GROUPS]
-        attends = hasattr(model, "n_heads")
-        return cls(*groups, group_of(model, Attention) if attends else None)
+        if hasattr(model, "n_heads"):
+            groups.append(group_of(model, Attention))
+        return cls(*groups)
 
     @property
     def reads_text(self) -> bool:

@@ -126,6 +126,22 @@ def test_a_saved_model_scores_the_same(fitted, tmp_path):
     np.testing.assert_array_equal(again.score(users), fitted.score(users))
 
 
+def test_what_is_written_can_be_looked_at(fitted):
+    """The best item's probability is the product of the shares of its tokens; the scores agree."""
+    history = np.array([3, 4, 5])
+    items, logs = fitted.written([history])
+    assert (items[0] >= 0).all() and len(set(items[0])) == N_ITEMS
+    np.testing.assert_array_equal(fitted.score_histories([history])[0].argmax(), items[0, 0])
+    own, total = fitted.tokens_[fitted.row_[items[0, 0]]], 0.0
+    for level, token in enumerate(own):
+        alike = (fitted.tokens_[:, :level] == own[:level]).all(axis=1)
+        may = np.unique(fitted.tokens_[alike, level])
+        if len(may) > 1:
+            scores = fitted.token_scores(history, own[:level])
+            total += scores[token] - np.logaddexp.reduce(scores[may])
+    np.testing.assert_allclose(total, logs[0, 0], atol=1e-4)
+
+
 def test_only_what_may_be_listed_is_generated(fitted):
     allowed = np.arange(N_ITEMS) % 5 == 0
     scores = fitted.score_among(np.arange(N_USERS), allowed)
