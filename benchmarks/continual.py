@@ -149,7 +149,7 @@ def write(file: Path) -> float:
                 records.append({**cell, "to": "refit", **row})
             for label, held in runs.items():
                 for step in sorted(held[0].values["step"].unique()):
-                    at = [run.values.query("step == @step")["value"].mean() for run in held]
+                    at = [run.values.groupby("step")["value"].mean()[step] for run in held]
                     months.append({"data": name, "model": model, "way": label, "day": int(step),
                                    "value": float(np.mean(at)), "seeds": len(held)})  # fmt: skip
                 for number, run in enumerate(held):

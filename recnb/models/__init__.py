@@ -24,6 +24,7 @@ _more = {
     "language.control.steered": ["Steered", "steer"],
     "language.control.ways": ["Asked", "Edited", "Filter"],
     "rerank": ["Rerank"],
+    "sequential.transfer": ["Transferred"],
     "rules": ["Apart", "kinds_of", "repeated_kinds"],
     "registry": ["About", "about", "describe", "make", "names", "parse_models", "register"],
 }

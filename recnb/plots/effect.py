@@ -98,7 +98,7 @@ _KINDS = (
     ("reasons", "#b8350f", "o", "-"),
     ("random", "#8a8a8a", "x", ":"),
     ("popularity", "#0b5c8a", "s", "--"),
-    ("drawn", "#6d4c9f", "^", "-."),
+    ("drawn anew", "#6d4c9f", "^", "-."),
 )
 
 
@@ -110,7 +110,7 @@ def plot_curves(
     Parameters
     ----------
     curves : mapping of kind to sequence of :class:`recnb.effect.reasons.Curves`
-        Kinds of one first word ("random 0", "random 1") make one line.
+        Kinds that differ by a number alone ("random 0", "random 1") make one line.
     ax : Axes, optional
     label : str
         Of the steps.
@@ -125,15 +125,14 @@ def plot_curves(
     ax = axes(ax)
     families: dict[str, list[np.ndarray]] = {}
     for kind, held in curves.items():
-        families.setdefault(kind.split(" ")[0], []).extend(curve.deletion for curve in held)
+        families.setdefault(kind.rstrip(" 0123456789"), []).extend(curve.deletion for curve in held)
     looks = {kind: (colour, marker, line) for kind, colour, marker, line in _KINDS}
     for kind, lines in families.items():
         longest = max(map(len, lines))
         # A short history has fewer steps: it stays where it ended.
         filled = [np.append(line, np.full(longest - len(line), line[-1])) for line in lines]
         colour, marker, style = looks.get(kind, ("#1b1b1b", "D", "-"))
-        name = "drawn anew" if kind == "drawn" else kind
-        ax.plot(np.mean(filled, axis=0), color=colour, marker=marker, linestyle=style, label=name)
+        ax.plot(np.mean(filled, axis=0), color=colour, marker=marker, linestyle=style, label=kind)
     n = len(next(iter(curves.values())))
     ax.set_xlabel(f"{label} (n = {n})")
     ax.set_ylabel("standing (standard deviations)")

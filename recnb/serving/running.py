@@ -90,7 +90,7 @@ class Running:
     def _asked(self, path: str, body: dict[str, Any] | None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
-        request = urllib.request.Request(self.url + path, content, headers)
+        request = urllib.request.Request(f"{self.url}/{path.lstrip('/')}", content, headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()

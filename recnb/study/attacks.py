@@ -152,7 +152,7 @@ def attacked(
         records += _records(gains, name, reads.language, "read")
         if not asks_pairs:
             defences.append(_door(split, known, name, model, fitted, targets, edits, users, plan))
-    if reads.ids == "pairs" and plan.fed:
+    if reads.ids != "none" and plan.fed:
         some = targets[: plan.fed]
         for kind in ("random", "bandwagon"):
             gains = shilling_gains(
@@ -161,7 +161,8 @@ def attacked(
             records += _records(gains, name, reads.language, "trained again")
     if not records:
         raise InputError(
-            f"{name} reads neither text nor pairs", mend="name a text model or a classical one"
+            f"{name} reads neither text nor who had what",
+            mend="name a text model or one that counts",
         )
     return {"records": records, "defences": defences}
 

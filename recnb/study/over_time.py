@@ -366,4 +366,4 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
 def _by_user(runs: list[Run]) -> pd.DataFrame:
     """The mean over seeds of each user at each judgement."""
     whole = pd.concat([run.values for run in runs])
-    return whole.groupby(["step", "user_id"], as_index=False)["value"].mean()
+    return whole.groupby(["step", "user_id"])[["value"]].mean().reset_index()

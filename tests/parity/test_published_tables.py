@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +19,13 @@ from recnb.models import Blend, make
 
 ranx = pytest.importorskip("ranx")
 NAME = "amazon-beauty-2014"
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """A script silences warnings in its process; the tests after it hear them again."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")

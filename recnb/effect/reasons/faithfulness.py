@@ -139,7 +139,7 @@ def compared(
     families: dict[str, list[Floats]] = {}
     for kind, held in curves.items():
         numbers = np.array([value(curve) for curve in held])
-        families.setdefault(kind.split(" ")[0], []).append(
+        families.setdefault(kind.rstrip(" 0123456789"), []).append(
             np.bincount(place, weights=numbers) / size
         )
     means = {kind: np.mean(parts, axis=0) for kind, parts in families.items()}

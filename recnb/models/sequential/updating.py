@@ -92,17 +92,16 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
     out._learn_sequences(known)
     out.popularity_ = np.bincount(new.items, minlength=known.n_items).astype(np.float32)
     out._learn_items(known, new)
-    base = vars(model).get("_base")
+    current: dict[str, Any] = {"row": model.row_, "weights": model.weights_}
+    base: dict[str, Any] | None = vars(model).get("_base")
     if update.how == "adapter" and base is None:
-        base = {"row": model.row_, "weights": model.weights_}
+        base = current
     source = _Stretches.of(new, late, out, update, known, seed)
     network = out._build()
     adapting = update.how == "adapter"
-    where = (
-        base if adapting and base is not None else {"row": model.row_, "weights": model.weights_}
-    )
+    where = base if adapting and base is not None else current
     load_rows(network, where["weights"], where["row"], out.row_)
-    known_rows = np.zeros(len(network.vectors.free), bool)
+    known_rows = np.zeros(out.row_.max() + 1, dtype=bool)
     known_rows[out.row_[where["row"] >= 0]] = True
     if adapting:
         learned = vars(model).get("_adapter")

@@ -312,12 +312,14 @@ def small_shop(folder):
 
 def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     small_shop(tmp_path)
-    line = "attack shop --models tfidf,itemknn --edits 5 --targets 6 --fed 2 --users 20 -q"
+    line = (
+        "attack shop --models tfidf,itemknn,popularity --edits 5 --targets 6 --fed 2 --users 20 -q"
+    )
     code, out, err = run(line, tmp_path, monkeypatch, capsys)
     assert code == 0, err
     assert "bandwagon" in out and "tfidf by keywords" in out
     made = json.loads((tmp_path / "attack" / "attacks.json").read_text())
-    assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn"}
+    assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn", "popularity"}
     assert made["defences"][0]["ndcg"] > 0
     page = (tmp_path / "attack" / "report.html").read_text()
     assert "Can a seller game" in page and "keywords, look-alike" in page
@@ -328,7 +330,7 @@ def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("attack shop --models random", "reads neither text nor pairs"),
+        ("attack shop --models random", "reads neither text nor who had what"),
         ("attack shop --edits 0", "--edits 0"),
         ("attack shop --targets 1", "two targets or more"),
         ("attack shop --models nothing", "no model 'nothing'"),
