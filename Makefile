@@ -1,7 +1,7 @@
 # Two commands, always true: `make course` and `make test`. Both set up their own .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := classical,text,notebooks,serve,scale,dev,docs
+EXTRAS := classical,text,notebooks,serve,scale,explain,dev,docs
 OUTPUT ?= course-output
 # Two processes with one thread each use two cores better than one with two, and tests stay repeatable.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false

