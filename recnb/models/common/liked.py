@@ -177,10 +177,13 @@ class FromHistory(Recommender):
         --------
         recnb.serving : strangers that send a history along are served by this.
         """
-        rows = history_rows(histories, self.liked_.shape[1])
-        scores = np.asarray(self._score_rows(rows, None), dtype=np.float32)
+        scores = np.asarray(self._score_rows(self.told_rows(histories), None), dtype=np.float32)
         scores += ties(self.popularity_)
         return scores
+
+    def told_rows(self, histories: Sequence[np.ndarray]) -> sparse.csr_matrix:
+        """Histories as :meth:`rows` would give them: csr (len(histories), n_items)."""
+        return history_rows(histories, self.liked_.shape[1])
 
     def _score_rows(self, rows: sparse.csr_matrix, users: np.ndarray | None) -> np.ndarray:
         raise NotImplementedError

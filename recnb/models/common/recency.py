@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import sparse
 
@@ -85,3 +87,6 @@ class RecentHistory(FromHistory):
         if history.n_items != self.liked_.shape[1]:
             return super().rows(users, history)
         return recency_weights(Sequences.of(history).take(users), self.decay)
+
+    def told_rows(self, histories: Iterable[np.ndarray]) -> sparse.csr_matrix:
+        return recency_weights(Sequences.of_items(histories, self.liked_.shape[1]), self.decay)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from recnb.data import Dataset
 from recnb.effect.reasons import (
     Asked,
     Retold,
@@ -65,16 +67,26 @@ def test_words_of_tfidf_add_up_to_the_score(ds, settings):
 def test_what_fades_is_left_out_one_by_one(ds):
     model = RecentEASE(l2=5.0, decay=0.5).fit(ds)
     assert not hasattr(model, "history_parts")
-    with pytest.raises(InputError, match="by more than a list of liked items"):
-        Asked.of(model, 7)
-    asked = Asked.of(model, 7, ds)
+    asked = Asked.of(model, 7)
     item = int(asked.best(1)[0])
     parts = past_items(asked, item)
-    mine = (ds.interactions["user"] == 7).to_numpy()
-    without = mine & (ds.interactions["item"] != parts.items[-1]).to_numpy()
-    scores = np.vstack([model.score(np.array([7]), ds.rows(m)) for m in (mine, without)])
+    history = model.history_of(7)
+    told = [history, history[history != parts.items[-1]]]
+    scores = model.score_histories(told)
+    np.testing.assert_allclose(scores[0], model.score(np.array([7]))[0], rtol=1e-5)
     z = (scores[:, item] - scores.mean(axis=1)) / scores.std(axis=1)
     assert not parts.exact and parts.values[-1] == pytest.approx(z[0] - z[1], rel=1e-3)
+
+
+def test_events_that_a_list_of_items_does_not_tell_are_needed():
+    """An item that came twice pushes the others further back."""
+    told = {"a": "xyyz", "b": "xz", "c": "yzw", "d": "wx"}
+    rows = [(user, item, at) for user, items in told.items() for at, item in enumerate(items)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
+    model = RecentEASE(l2=5.0, decay=0.5).fit(Dataset.from_frames(frame))
+    with pytest.raises(InputError, match="by more than a list of liked items"):
+        Asked.of(model, 0)
+    assert Asked.of(model, 1).user == 1
 
 
 def test_a_model_that_takes_no_histories_is_refused(ds):

@@ -133,6 +133,18 @@ def test_without_decay_order_counts_for_nothing(recent, plain):
 SIMPLE = ("transitions", "sknn", "vsknn", "itemknn_recent", "ease_recent")
 
 
+@pytest.mark.parametrize("name", ("itemknn_recent", "ease_recent"))
+def test_a_stranger_with_the_same_history_gets_the_same_scores(name):
+    ds = made({user: list(dict.fromkeys(items)) for user, items in sequences().items()})
+    model = make(name, decay=0.5).fit(ds)
+    told = [model.history_of(user) for user in range(ds.n_users)]
+    np.testing.assert_allclose(
+        model.score_histories(told), model.score(np.arange(ds.n_users)), rtol=1e-6
+    )
+    turned = model.score_histories([codes[::-1] for codes in told])
+    assert np.abs(turned - model.score_histories(told)).max() > 1e-3
+
+
 @pytest.mark.parametrize("name", SIMPLE)
 def test_what_comes_later_changes_no_score(name):
     """A marker item as every user's last event, or none at all: the scores from what is known are the same."""
