@@ -107,6 +107,12 @@ class FewShots:
     def codes(self) -> dict[str, int]:
         return {item: code for code, item in enumerate(self.titles.index)}
 
+    @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """What :func:`neighbours` says of each row, by user and item."""
+        keys = [self.rows["user_id"], self.rows["item_id"]]
+        return pd.DataFrame(neighbours(self, self.rows), index=keys)
+
     def questions(self, rows: pd.DataFrame) -> list[Question]:
         """Rows as a judge is asked."""
         out = []
@@ -234,12 +240,6 @@ def rates(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
     return np.column_stack([share, of_item, np.log1p(found["popularity"])])
 
 
-def earlier(s: FewShots) -> dict[str, pd.DataFrame]:
-    """All ratings of each item: who, when, liked or not."""
-    table = s.ratings.assign(liked=s.ratings["rating"] > s.liked_above)
-    return dict(tuple(table[["user_id", "timestamp", "liked"]].groupby(table["item_id"])))
-
-
 def without_own(ratings: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Ratings among which no row's own answer stands as an earlier one, as it does where times are made up."""
     asked = pd.Series(rows["timestamp"].to_numpy(), [rows["user_id"], rows["item_id"]])
@@ -254,20 +254,24 @@ def neighbours(s: FewShots, rows: pd.DataFrame) -> np.ndarray:
     A rating is liked (1) or not (0), less the item's mean. The likeness of two items is the cosine of these over the
     people who rated both, shrunk by their number. Only ratings before the question's time are read, none of its person.
     """
-    of_item = s.__dict__.setdefault("_earlier", earlier(s))
-    user_of = s.__dict__.setdefault("_users", pd.Index(s.ratings["user_id"].unique()))
-    mean = (s.ratings["rating"] > s.liked_above).mean()
-    arrays = s.__dict__.setdefault(
-        "_arrays",
+    users_of = pd.Index(s.ratings["user_id"].unique())
+    above = s.ratings["rating"] > s.liked_above
+    mean = above.mean()
+    table = pd.DataFrame(
         {
-            item: (user_of.get_indexer(t["user_id"]), t["timestamp"].to_numpy(), t["liked"].to_numpy(float))
-            for item, t in of_item.items()
-        },
-    )  # fmt: skip
+            "item": s.ratings["item_id"],
+            "user": users_of.get_indexer(s.ratings["user_id"]),
+            "time": s.ratings["timestamp"],
+            "liked": above.astype(float),
+        }
+    )
+    arrays = {
+        item: tuple(t[["user", "time", "liked"]].to_numpy().T) for item, t in table.groupby("item")
+    }
 
     def known(item: str, row: Any) -> tuple[np.ndarray, np.ndarray, float]:
         users, times, liked = arrays[item]
-        kept = (times < row.timestamp) & (users != user_of.get_loc(row.user_id))
+        kept = (times < row.timestamp) & (users != users_of.get_loc(row.user_id))
         rate = (liked[kept].sum() + 5 * mean) / (kept.sum() + 5)
         return users[kept], liked[kept] - rate, rate
 
@@ -295,11 +299,8 @@ def rated(with_text: bool, with_neighbours: bool = False) -> Callable[..., np.nd
             return np.zeros(len(rows))
         parts = [rates(s, r) for r in (train, valid, rows)]
         if with_neighbours:
-            if (told := s.__dict__.get("_neighbours")) is None:
-                keys = [s.rows["user_id"], s.rows["item_id"]]
-                told = s.__dict__["_neighbours"] = pd.DataFrame(neighbours(s, s.rows), index=keys)
             more = [
-                told.loc[pd.MultiIndex.from_frame(r[["user_id", "item_id"]])].to_numpy()
+                s.neighbours.loc[pd.MultiIndex.from_frame(r[["user_id", "item_id"]])].to_numpy()
                 for r in (train, valid, rows)
             ]
             parts = [np.column_stack(two) for two in zip(parts, more)]
