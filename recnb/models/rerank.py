@@ -13,14 +13,12 @@ from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.hashing import hash_ids
 from recnb.models.blends import SCALES
 from recnb.models.common.composed import Composed
-from recnb.models.common.lifting import lifted
+from recnb.models.common.lifting import best_open, lifted
 from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.progress import note
 from recnb.recommender import Recommender, score_candidates
-from recnb.recommender.blocks import top_k_rows
 
 WEIGHTS = tuple(round(0.1 * i, 1) for i in range(11))  # of the second stage
 _OFF = "so the second stage is switched off, and the lists are those of the first one alone"
@@ -213,15 +211,7 @@ class Rerank(Composed):
         history: Dataset | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Scores of the first model for all items, and its best `n` of those that may be listed."""
-        scores = np.asarray(self.parts()[0].score_among(users, allowed, barred, history))
-        open_ = scores.astype(np.float32, copy=True)
-        if allowed is not None:
-            open_[:, ~allowed] = -np.inf
-        if barred is not None:
-            open_[barred.nonzero()] = -np.inf
-        n = min(self.n_candidates, open_.shape[1])
-        by_user, by_item = hash_ids(self.user_ids_)[users], hash_ids(self.item_ids_)
-        return scores, top_k_rows(open_, n, by_user, by_item)
+        return best_open(self.parts()[0], self.n_candidates, users, allowed, barred, history)
 
     def _judged(self, users: np.ndarray, items: np.ndarray, history: Dataset | None) -> np.ndarray:
         """Scores of the second model for the candidates: (n_users, n), minus infinity where there is none."""

@@ -9,12 +9,10 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.hashing import hash_ids
 from recnb.models.common.composed import Composed
 from recnb.models.common.item_tables import split_value
-from recnb.models.common.lifting import lifted
+from recnb.models.common.lifting import best_open, lifted
 from recnb.recommender import Reads, Recommender
-from recnb.recommender.blocks import top_k_rows
 
 _BLOCK = 64  # users whose candidates are compared with each other at once
 
@@ -122,19 +120,12 @@ class Apart(Composed):
         history: Dataset | None = None,
     ) -> np.ndarray:
         users = np.asarray(users)
-        scores = np.asarray(self.parts()[0].score_among(users, allowed, barred, history))
-        open_ = scores.astype(np.float32, copy=True)
-        if allowed is not None:
-            open_[:, ~allowed] = -np.inf
-        if barred is not None:
-            open_[barred.nonzero()] = -np.inf
-        by_user, by_item = hash_ids(self.user_ids_)[users], hash_ids(self.item_ids_)
-        items = top_k_rows(open_, min(self.n, open_.shape[1]), by_user, by_item)
+        scores, items = best_open(self.parts()[0], self.n, users, allowed, barred, history)
         places = np.zeros(items.shape)
         for start in range(0, len(users), _BLOCK):
             block = slice(start, start + _BLOCK)
-            worth = np.take_along_axis(open_[block], np.maximum(items[block], 0), axis=1)
-            places[block] = self._places(items[block], worth)
+            worth = np.take_along_axis(scores[block], np.maximum(items[block], 0), axis=1)
+            places[block] = self._places(items[block], worth.astype(np.float32))
         return lifted(scores, items, -places)
 
     def _places(self, items: np.ndarray, worth: np.ndarray) -> np.ndarray:

@@ -3,6 +3,46 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
+
+from recnb.data import Dataset
+from recnb.hashing import hash_ids
+from recnb.recommender import Recommender
+from recnb.recommender.blocks import top_k_rows
+
+
+def best_open(
+    first: Recommender,
+    n: int,
+    users: np.ndarray,
+    allowed: np.ndarray | None,
+    barred: sparse.csr_matrix | None,
+    history: Dataset | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of a first model for all items, and its best `n` of those that may be listed.
+
+    Parameters
+    ----------
+    first : Recommender
+        Fitted.
+    n : int
+    users, allowed, barred, history
+        As in :meth:`Recommender.score_among`.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_users, n_items)
+    items : ndarray of shape (n_users, n), int64
+        In the model's order, ties by the hash of the ids; -1 where fewer may be listed.
+    """
+    scores = np.asarray(first.score_among(users, allowed, barred, history))
+    open_ = scores.astype(np.float32, copy=True)
+    if allowed is not None:
+        open_[:, ~allowed] = -np.inf
+    if barred is not None:
+        open_[barred.nonzero()] = -np.inf
+    by_user, by_item = hash_ids(first.user_ids_)[users], hash_ids(first.item_ids_)
+    return scores, top_k_rows(open_, min(n, open_.shape[1]), by_user, by_item)
 
 
 def lifted(scores: np.ndarray, items: np.ndarray, values: np.ndarray) -> np.ndarray:
