@@ -86,9 +86,7 @@ class RayWorkers:
             _started(common, tries=3 if self._n else 1)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"no Ray at {self.address} ({reason})", mend=_NOBODY
-            ) from None
+            raise InputError(f"no Ray at {self.address} ({reason})", mend=_NOBODY) from None
         self._ours = True
         return self
 
