@@ -80,7 +80,7 @@ def pooled(values: ArrayLike, errors: ArrayLike, level: float = 0.95) -> Pooled:
     ----------
     Paule and Mandel, J. Res. Natl. Bur. Stand. 87, 1982; DerSimonian and Kacker, Contemp. Clin. Trials 28, 2007,
     section 2.2. Knapp and Hartung, Stat. Med. 22, 2003, eq. 4. Roever, Knapp and Friede, BMC Med. Res. Methodol. 15,
-    2015 (a factor of at least 1). Higgins, Thompson and Spiegelhalter, J. R. Stat. Soc. A 172, 2009, eq. 12 (prediction).
+    2015 (a factor of at least 1). Higgins, Thompson and Spiegelhalter, J. R. Stat. Soc. A 172, 2009, eq. 12.
 
     Examples
     --------
