@@ -16,8 +16,8 @@ def across(
     data: Annotated[
         str,
         typer.Argument(
-            help="Names (recnb data list) or folders, with commas. NAME@800 takes 800 users at random, NAME@800/5 "
-            "keeps the 5-core of these."
+            help="Names (recnb data list) or folders, with commas. NAME:5 is the 5-core, NAME@800 takes "
+            "800 users at random, NAME:5@800 does both."
         ),
     ],
     models: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,27 +109,29 @@ def split_of(ds: Dataset, cell: Cell, plan: AcrossPlan) -> Split:
 
 
 def read_set(name: str, read: Callable[[str], Dataset]) -> Dataset:
-    """A data set by `NAME`, `NAME@USERS` (so many users, drawn) or `NAME@USERS/CORE` (then a k-core).
+    """A data set by `NAME`, `NAME:CORE` (its k-core), `NAME@USERS` (so many users, drawn) or `NAME:CORE@USERS`.
 
     Raises
     ------
     InputError
-        What stands behind the @ is no whole number, or the core leaves nothing.
+        What stands behind the : or the @ is no whole number above 0, or the core leaves nothing.
     """
-    plain, at, cut = name.rpartition("@")
-    if not at or Path(name).exists():
+    found = re.fullmatch(r"(.+?)(?::([^:@/]*))?(?:@([^:@/]*))?", name)
+    if found is None or Path(name).exists():
         return read(name)
-    users, slash, core = cut.partition("/")
-    if not users.isdigit() or not int(users) or (slash and not core.isdigit()):
-        raise InputError(
-            f"'{name}' ends in '@{cut}'", mend="write NAME@USERS or NAME@USERS/CORE, such as @800/5"
-        )
-    ds = read(plain).sample_users(int(users))
+    plain, core, users = found.groups()
+    for cut in (core, users):
+        if cut is not None and not (cut.isdigit() and int(cut)):
+            raise InputError(
+                f"'{name}': '{cut}' is no whole number above 0",
+                mend="write NAME:CORE@USERS, such as my-shop:5@800",
+            )
+    ds = read(plain)
     if core:
         ds = ds.k_core(int(core)).with_notes(
             f"{core}-core: the filter has seen all rows, those of the test too"
         )
-    return ds
+    return ds.sample_users(int(users)).with_notes(f"{users} users, drawn") if users else ds
 
 
 def sides(models: Mapping[str, Recommender]) -> tuple[list[str], list[str]]:

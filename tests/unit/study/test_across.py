@@ -174,12 +174,18 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(tmp_path):
     assert {k: went_on[k] for k in drop} == {k: whole[k] for k in drop}
 
 
-def test_a_set_is_named_with_users_and_core():
-    ds = read_set("x@50/3", lambda name: load("generated-shop", n_users=120, n_items=60))
-    assert ds.n_users <= 50 and np.diff(ds.pairs().indptr).min() >= 3
-    for name in ("x@many", "x@0", "x@50/few", "x@"):
-        with pytest.raises(InputError, match="NAME@USERS"):
-            read_set(name, load)
+def test_a_set_is_named_with_core_and_users():
+    def read(name):
+        return load(name, n_users=120, n_items=60)
+
+    core = read_set("generated-shop:12", read)
+    assert min(np.diff(core.pairs().indptr)) >= 12 and core.n_users < 120
+    some = read_set("generated-shop:12@30", read)
+    assert some.n_users == 30 and set(some.user_ids) < set(core.user_ids)
+    assert read_set("generated-shop@30", read).n_users == 30
+    for name in ("x@many", "x@0", "x:few", "x:5@", "x:"):
+        with pytest.raises(InputError, match="no whole number above 0"):
+            read_set(name, read)
 
 
 @pytest.mark.parametrize(
