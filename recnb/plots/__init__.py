@@ -13,7 +13,7 @@ from recnb.plots.drawings import (
     draw_stand_in,
     draw_two_tower,
 )
-from recnb.plots.effect import plot_curves, plot_forest, plot_frontiers
+from recnb.plots.effect import plot_curves, plot_estimates, plot_forest, plot_frontiers, plot_looks
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
@@ -45,6 +45,7 @@ __all__ = [
     "plot_curves",
     "plot_cuts",
     "plot_differences",
+    "plot_estimates",
     "plot_features",
     "plot_forest",
     "plot_frontiers",
@@ -54,6 +55,7 @@ __all__ = [
     "plot_ladder",
     "plot_learning",
     "plot_long_tail",
+    "plot_looks",
     "plot_lora",
     "plot_map",
     "plot_means",
