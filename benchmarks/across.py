@@ -3,7 +3,7 @@
     RECNB_DATA=FOLDER python benchmarks/across.py [--sets ml-100k,grocery,…] [--work FOLDER]
 
 Groceries, office goods, games, beauty, films, artists, books, pages of a portal, coats, generated news. Large sets are
-cut to a random sample of users and, where rows would be few, to a core of these; sizes and rows per item stand beside
+cut to a core where rows would be few, and to a random sample of users; sizes and rows per item stand beside
 each result. Artists are read by their names alone, since their tags were written by the people who are judged. Each
 model that reads text with a language model is compared with the best one without, chosen on the validation part
 (`recnb.study.across`); new items and new users are drawn twice.
@@ -56,16 +56,16 @@ def plain(name: str) -> Dataset:
 
 
 SETS = {
-    "ml-100k": "ml-100k@600",
-    "grocery": "grocery@600",
-    "amazon-office-2018": "amazon-office-2018@3231/3",
-    "amazon-games-2018": "amazon-games-2018@4000/5",
-    "amazon-beauty-2014": "amazon-beauty-2014@4000/5",
-    "lastfm-hetrec-2011": "lastfm-hetrec-2011@800/5",
-    "bookcrossing-small": "bookcrossing-small@3000/3",
-    "msweb": "msweb@2000/3",
+    "ml-100k": "ml-100k:10@500",
+    "grocery": "grocery@500",
+    "amazon-office-2018": "amazon-office-2018:4@1500",
+    "amazon-games-2018": "amazon-games-2018:11@1000",
+    "amazon-beauty-2014": "amazon-beauty-2014:10@1000",
+    "lastfm-hetrec-2011": "lastfm-hetrec-2011:10@600",
+    "bookcrossing-small": "bookcrossing-small:10@800",
+    "msweb": "msweb:3@1500",
     "coat": "coat",
-    "generated-news": "generated-news",
+    "generated-news": "generated-news@500",
 }
 
 

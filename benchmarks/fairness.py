@@ -62,7 +62,8 @@ def real(data: str, name: str) -> list[dict[str, Any]]:
     """One model on one data set."""
     plain, _, n = data.partition("@")
     ds = load(plain)
-    split = splits.user_time(ds.sample_users(int(n), seed=0) if n else ds)
+    ds = ds.sample_users(int(n), seed=0) if n else ds
+    split = splits.user_time(ds)
     known, liked, relevant = split.known, split.known.positives(), split.test.positives()
     model = make(name).fit(known)
     lists = top_k(model, k=K, exclude=known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import recnb
 from recnb.data import Dataset
 from recnb.errors import InputError
+from recnb.evaluation import evaluate
 from recnb.files import write_json
 from recnb.progress import Progress, duration
 from recnb.recommender import Recommender
@@ -148,7 +148,7 @@ class Clock:
     ----------
     kept : mapping of Cell to CellResult or None
         All cells in their order, the finished ones with their results, which tell the pace; without one a first trial
-        with a few users does.
+        with a few users of the largest set does.
     rows : mapping of data set to int
     """
 
@@ -169,18 +169,21 @@ class Clock:
         if self.done:
             say(f"{len(self.done)} of {total} cells were finished before{self.left()}")
             return
-        name = min(held, key=lambda n: self.rows[n])
+        name = max(held, key=lambda n: self.rows[n])
         ds = held[name].sample_users(PILOT_USERS)
-        cell = Cell(name, plan.situations[0], plan.draws[0])
+        split = split_of(ds, Cell(name, plan.situations[0], plan.draws[0]), plan)
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as place:
-            try:
-                judged_cell(cell, ds, usable[name], plan, Path(place))
-            except InputError:  # so few users may have nothing to judge
-                say(f"{total} cells; the first will tell how long they take")
-                return
+        try:
+            if ds.n_users < held[name].n_users:
+                evaluate(usable[name], split, plan.protocol, plan.seeds[:1])
+        except InputError:  # so few users may have nothing to judge
+            start = time.perf_counter()
         seconds = time.perf_counter() - start
-        pace = seconds / len(ds.interactions)
+        if seconds < 1:
+            say(f"{total} cells; the first one will tell how long they take")
+            return
+        each = 2 + plan.trials  # fitted and judged, on the validation part, in each trial
+        pace = each * seconds / len(ds.interactions)
         ahead = sum(max(seconds, pace * self.rows[c.data]) for c in self.cells)
         say(
             f"{total} cells, about {duration(ahead)} by a trial with {ds.n_users:,} users of {name}; "
