@@ -41,7 +41,13 @@ from recnb.training.adaptation import Adaptation, adapt, used_together
 from recnb.versions import versions
 
 SETS = ("ml-100k", "amazon-office-2018@1000")
-TEXTS = {"ml-100k": Text("title", "year", "genres"), "amazon-office-2018": Text("title")}
+TEXTS = {
+    "ml-100k": Text("title", "year", "genres"),
+    "amazon-office-2018": Text("title"),
+    "amazon-games-2018": Text("title"),
+    "bookcrossing-small": Text("title", "author"),
+    "grocery": Text("title", "category"),
+}
 RATES = (3e-5, 3e-4)
 ADAPTED = ("together", "simcse", "masked")  # the cheapest first
 LABELS = ("random", "coverage", "uncertainty")
@@ -191,6 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--seeds", default="5,6,7")
+    parser.add_argument("--ways", default=",".join(ADAPTED), help="of " + ", ".join(ADAPTED))
     parser.add_argument("--no-labels", action="store_true")
     parser.add_argument("--keep", type=Path, default=Path(".benchmarks") / "adaptation")
     parser.add_argument("--output", type=Path, default=Path("results") / "adaptation.json")
@@ -209,7 +216,7 @@ def main() -> None:
             if args.no_labels
             else ["all rows", "pseudo-labels", *(f"a tenth, {w}" for w in LABELS)]
         )
-        for model in ["published", *ADAPTED, *labels]:
+        for model in ["published", *args.ways.split(","), *labels]:
             for seed in map(int, args.seeds.split(",")):
                 file = args.keep / f"{name}@{seed}@{model}.json"
                 if not file.is_file():

@@ -17,14 +17,13 @@ mean places an edit of a text model over that of a classical one, the mean over 
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_parts import measure_missing
 from sklearn.base import clone
 
 from recnb import load, splits
@@ -38,12 +37,10 @@ from recnb.effect.attacks import (
     text_gains,
 )
 from recnb.evaluation import Protocol, evaluate
-from recnb.files import write_json
 from recnb.metrics.intervals import paired
 from recnb.models import make
 from recnb.recommender import Recommender
 from recnb.study.attacks import AttackPlan, attacked
-from recnb.versions import versions
 
 PLAN = AttackPlan(edits=20, targets=30, users=300, fed=15)
 MODELS = "popularity,itemknn,ease,tfidf,text_frozen,text_dot,lm_yes"
@@ -151,24 +148,12 @@ def main() -> None:
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--output", type=Path, default=Path("results") / "attacks.json")
     asked = parser.parse_args()
-    kept: dict[str, Any] = {"records": [], "finished": {}}
-    if asked.output.is_file():
-        kept = json.loads(asked.output.read_text(encoding="utf-8"))
-    for data in asked.sets.split(","):
-        for name in asked.models.split(","):
-            if f"{data} {name}" in kept["finished"]:
-                continue
-            start = time.process_time()
-            kept["records"] += measured(data, name)
-            kept["finished"][f"{data} {name}"] = round(time.process_time() - start, 1)
-            kept |= {
-                "device": "cpu",
-                "versions": versions(),
-                "date": datetime.now(UTC).date().isoformat(),
-            }
-            write_json(asked.output, kept)
-            print(f"{data} {name}: {kept['finished'][f'{data} {name}']} s", flush=True)
-    show(kept["records"])
+    parts = {
+        f"{data} {name}": partial(measured, data, name)
+        for data in asked.sets.split(",")
+        for name in asked.models.split(",")
+    }
+    show(measure_missing(asked.output, parts))
 
 
 def show(records: list[dict[str, Any]]) -> None:

@@ -104,7 +104,7 @@ def run_of(name: str, model: str, label: str, seed: int) -> Run:
     run = over_time(unfitted, ds, clock, way, protocol, 0.1, seed, most)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, run.to_dict())
-    mean = run.values.groupby("step")["value"].mean()
+    mean = run.by_step()["value"]
     said = f"{mean.mean():.4f}, {run.seconds:.1f} s"
     print(f"  {name} {model}, {label}, seed {seed}: {said}", mean.round(3).tolist(), flush=True)
     return run

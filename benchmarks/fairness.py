@@ -22,16 +22,15 @@ the slate-corrected policy over those of the uncorrected one.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from in_parts import measure_missing
 
 from recnb import load, splits, top_k
 from recnb.behaviour.mix import item_categories
@@ -48,11 +47,9 @@ from recnb.effect.fairness import (
     with_interval,
 )
 from recnb.effect.logs.world import draw_log
-from recnb.files import write_json
 from recnb.metrics import group_gap, miscalibration, popularity_lift
 from recnb.metrics.intervals import bootstrap, paired
 from recnb.models import make
-from recnb.versions import versions
 from recnb.world import World, generate
 from recnb.world.exposure import examination
 
@@ -65,7 +62,8 @@ def real(data: str, name: str) -> list[dict[str, Any]]:
     """One model on one data set."""
     plain, _, n = data.partition("@")
     ds = load(plain)
-    split = splits.user_time(ds.sample_users(int(n), seed=0) if n else ds)
+    ds = ds.sample_users(int(n), seed=0) if n else ds
+    split = splits.user_time(ds)
     known, liked, relevant = split.known, split.known.positives(), split.test.positives()
     model = make(name).fit(known)
     lists = top_k(model, k=K, exclude=known)
@@ -218,30 +216,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("results") / "fairness.json")
     asked = parser.parse_args()
-    kept: dict[str, Any] = {"records": [], "finished": {}}
-    if asked.output.is_file():
-        kept = json.loads(asked.output.read_text(encoding="utf-8"))
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {}
     for data in filter(None, asked.sets.split(",")):
-        for name in MODELS:
-            parts[f"{data} {name}"] = lambda data=data, name=name: real(data, name)
+        parts |= {f"{data} {name}": partial(real, data, name) for name in MODELS}
     for seed in range(asked.seeds):
-        parts[f"loop {seed}"] = lambda seed=seed: loop(seed)
-        parts[f"slates {seed}"] = lambda seed=seed: slates(seed)
-    for part, measure in parts.items():
-        if part in kept["finished"]:
-            continue
-        start = time.process_time()
-        kept["records"] += measure()
-        kept["finished"][part] = round(time.process_time() - start, 1)
-        kept |= {
-            "device": "cpu",
-            "versions": versions(),
-            "date": datetime.now(UTC).date().isoformat(),
-        }
-        write_json(asked.output, kept)
-        print(f"{part}: {kept['finished'][part]} s", flush=True)
-    show(kept["records"])
+        parts |= {f"loop {seed}": partial(loop, seed), f"slates {seed}": partial(slates, seed)}
+    show(measure_missing(asked.output, parts))
 
 
 def show(records: list[dict[str, Any]]) -> None:

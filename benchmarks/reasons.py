@@ -21,13 +21,12 @@ Finished parts are kept in the results file and not computed again. Results: `re
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_parts import measure_missing
 
 from recnb import load, splits
 from recnb.data import Dataset
@@ -48,10 +47,8 @@ from recnb.effect.reasons import (
     word_curves,
     word_reader,
 )
-from recnb.files import write_json
 from recnb.metrics.intervals import paired
 from recnb.models import make
-from recnb.versions import versions
 
 MODELS = {"ease": 1, "tfidf": 1, "text_dot": 3}  # and how many seeds
 K, STEPS, RANDOM, FLIPPED = 10, 8, 5, 3
@@ -208,24 +205,12 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=120)
     parser.add_argument("--output", type=Path, default=Path("results") / "reasons.json")
     asked = parser.parse_args()
-    kept: dict[str, Any] = {"records": [], "finished": {}}
-    if asked.output.is_file():
-        kept = json.loads(asked.output.read_text(encoding="utf-8"))
-    for name in asked.sets.split(","):
-        for model in asked.models.split(","):
-            part = f"{name} {model} {asked.users}"
-            if part in kept["finished"]:
-                continue
-            start = time.process_time()
-            kept["records"] += measured(name, model, asked.users)
-            kept["finished"][part] = round(time.process_time() - start, 1)
-            kept |= {
-                "device": "cpu",
-                "versions": versions(),
-                "date": datetime.now(UTC).date().isoformat(),
-            }
-            write_json(asked.output, kept)
-    show(kept["records"])
+    parts = {
+        f"{name} {model} {asked.users}": partial(measured, name, model, asked.users)
+        for name in asked.sets.split(",")
+        for model in asked.models.split(",")
+    }
+    show(measure_missing(asked.output, parts))
 
 
 def show(records: list[dict[str, Any]]) -> None:

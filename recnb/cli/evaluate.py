@@ -154,7 +154,7 @@ def evaluate(
     from recnb.study.run import Study, choose_models, run
 
     protocol = Protocol(
-        k=tuple(_numbers(k, int, "--k")),
+        k=tuple(numbers(k, int, "--k")),
         metrics=tuple(m.strip() for m in metrics.split(",") if m.strip()),
         relevant_from=relevant_from,
         repeats=repeats,
@@ -177,7 +177,7 @@ def evaluate(
         "matrix": matrix,
         "relevant_from": relevant_from,
     }
-    seed_list = tuple(_numbers(seeds, int, "--seeds"))
+    seed_list = tuple(numbers(seeds, int, "--seeds"))
     with Steps(quiet) as steps:
         steps(f"reading {data}", 0, 1)
         ds = read(data, **declared)
@@ -219,7 +219,7 @@ def evaluate(
     show(ev, output)
 
 
-def _numbers(text: str, kind: type, flag: str) -> list:
+def numbers(text: str, kind: type, flag: str) -> list:
     from recnb.errors import InputError
 
     try:
@@ -233,7 +233,7 @@ def _scale(text: str | None) -> tuple[float, float] | None:
 
     if text is None:
         return None
-    ends = _numbers(text, float, "--scale")
+    ends = numbers(text, float, "--scale")
     if len(ends) != 2:
         raise InputError(
             f"--scale {text}", mend="write the lowest and the highest rating, such as 1,5"

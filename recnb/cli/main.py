@@ -8,7 +8,7 @@ import sys
 import typer
 
 from recnb.cli import audit, check, data, demo, evaluate, init, models, run
-from recnb.cli.effect import attack, experiment, policy, reasons
+from recnb.cli.effect import across, attack, experiment, policy, reasons
 from recnb.cli.serving import export, plan, serve
 from recnb.errors import InputError
 
@@ -30,6 +30,7 @@ app.command("policy")(policy.policy)
 app.command("experiment")(experiment.experiment)
 app.command("reasons")(reasons.reasons)
 app.command("attack")(attack.attack)
+app.command("across")(across.across)
 app.command("run")(run.run)
 app.command("export")(export.export)
 app.add_typer(serve.app, name="serve")

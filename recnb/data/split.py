@@ -14,8 +14,10 @@ import pandas as pd
 from recnb.data.checks.cells import PARTS
 from recnb.data.dataset import Dataset
 from recnb.errors import InputError
+from recnb.hashing import hash_ids, mix
 
 TRAIN, VALID, TEST, GIVEN, VALID_GIVEN = 0, 1, 2, 3, 4
+_LEARNERS = 3011  # a seed of its own: the hash that orders ties knows nothing of it
 # The functions of recnb.data.splits by name: a split is made anew with ties in another order.
 MAKERS: dict[str, Callable[..., Split]] = {}
 
@@ -154,6 +156,36 @@ class Split:
     def with_dataset(self, dataset: Dataset) -> Split:
         """The same division of another view of the same rows (another threshold of relevance)."""
         return replace(self, dataset=dataset)
+
+    def with_learners(self, n: int) -> Split:
+        """The same question, answered after learning from `n` people: what a new place's first rows are worth.
+
+        Parameters
+        ----------
+        n : int
+            Of the users with training rows, drawn by a hash of their ids, so that the first ten of a hundred are the
+            ten. The rows of users who are judged stay as they are: nobody else's history is told less.
+
+        Raises
+        ------
+        InputError
+            Below 1: a model is fitted on something.
+        """
+        if n < 1:
+            raise InputError(f"n={n}", mend="at least 1")
+        user = self.dataset.interactions["user"].to_numpy()
+        judged = np.unique(user[self.part != TRAIN])
+        others = np.setdiff1d(user, judged)
+        order = np.argsort(
+            mix(hash_ids(self.dataset.user_ids[others]), seed=_LEARNERS), kind="stable"
+        )
+        kept = np.isin(user, np.concatenate([judged, others[order[:n]]]))
+        return replace(
+            self,
+            dataset=self.dataset.rows(kept),
+            part=self.part[kept],
+            name=f"{self.name}:{n}",
+        )
 
     def frame(self) -> pd.DataFrame:
         """One row per interaction: `user_id`, `item_id`, `part` (train, valid, test, given), and the order.

@@ -56,6 +56,7 @@ from recnb.metrics.rating import (
     rmse,
 )
 from recnb.metrics.shapley import shapley, subsets
+from recnb.metrics.studies import Pooled, Relative, pooled, relative
 from recnb.metrics.table import METRICS, Metric, names_of, resolve
 from recnb.metrics.trials import coverage_trials, null_trials
 
@@ -67,6 +68,8 @@ __all__ = [
     "Metric",
     "OverSplits",
     "PerUser",
+    "Pooled",
+    "Relative",
     "RelevantItems",
     "adherence",
     "auc",
@@ -108,12 +111,14 @@ __all__ = [
     "paired",
     "per_user_absolute_error",
     "per_user_squared_error",
+    "pooled",
     "popularity_lift",
     "precision",
     "r_precision",
     "recall",
     "reciprocal_rank",
     "reciprocal_rank_all",
+    "relative",
     "resolve",
     "rmse",
     "roc_auc",

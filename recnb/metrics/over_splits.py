@@ -15,7 +15,7 @@ from recnb.errors import InputError
 
 @dataclass(frozen=True)
 class OverSplits:
-    """A mean over users and splits: its interval, two-sided p against 0, and the mean of each split."""
+    """A mean over users and splits: interval, two-sided p against 0, the mean of each split, standard error."""
 
     value: float
     low: float
@@ -23,6 +23,7 @@ class OverSplits:
     p: float
     n_users: int
     by_split: dict[str, float]
+    error: float = 0.0
 
 
 def over_splits(
@@ -153,4 +154,5 @@ def _of_parts(
     freedom = total**2 / sum(v**2 / df for v, df in parts)
     half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(total))
     p = float(2 * t.sf(abs(value) / np.sqrt(total), freedom))
-    return OverSplits(value, value - half, value + half, p, n_users, by_split)
+    error = float(np.sqrt(total))
+    return OverSplits(value, value - half, value + half, p, n_users, by_split, error)

@@ -15,6 +15,7 @@ _more = {
     "common.sequences": ["Sequences"],
     "common.unlabelled": ["choose_items", "disagreement", "with_pseudo_labels"],
     "ensemble": ["Ensemble"],
+    "knowledge.graph": ["Facts", "Graph"],
     "knowledge.paths": ["Path", "Paths", "random_reasons", "reliance"],
     "knowledge.series": ["series_of"],
     "generative.identifiers": ["random_codes", "residual_kmeans"],
@@ -25,6 +26,7 @@ _more = {
     "language.control.ways": ["Asked", "Edited", "Filter"],
     "rerank": ["Rerank"],
     "sequential.transfer": ["Transferred"],
+    "sequential.updating": ["Update", "updated"],
     "rules": ["Apart", "kinds_of", "repeated_kinds"],
     "registry": ["About", "about", "describe", "make", "names", "parse_models", "register"],
 }

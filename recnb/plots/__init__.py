@@ -13,7 +13,7 @@ from recnb.plots.drawings import (
     draw_stand_in,
     draw_two_tower,
 )
-from recnb.plots.effect import plot_curves, plot_estimates, plot_frontiers, plot_looks
+from recnb.plots.effect import plot_curves, plot_estimates, plot_forest, plot_frontiers, plot_looks
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
@@ -47,6 +47,7 @@ __all__ = [
     "plot_differences",
     "plot_estimates",
     "plot_features",
+    "plot_forest",
     "plot_frontiers",
     "plot_gains",
     "plot_group_differences",

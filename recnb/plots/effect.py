@@ -63,6 +63,78 @@ def plot_estimates(
     return ax
 
 
+def plot_forest(
+    rows: pd.DataFrame,
+    pooled: Mapping[str, Any] | None = None,
+    ax: Axes | None = None,
+    label: str = "change (%)",
+    reach: float | None = None,
+) -> Axes:
+    """Relative changes on several data sets with intervals, and beneath them their mean as a diamond.
+
+    Parameters
+    ----------
+    rows : DataFrame with `name, change, low, high`, optionally `strong` (bool)
+        Changes as shares (0.1 is drawn at 10 %); not finite ones are left out. A hollow dot is not strong.
+    pooled : mapping with `change, low, high, predict_low, predict_high`, optional
+        The diamond spans the interval of the mean, the thin line where one more data set would lie.
+    ax : Axes, optional
+    label : str
+    reach : float, optional
+        Percent beyond which lines are cut off with an arrow; by default three times the largest change.
+
+    Raises
+    ------
+    InputError
+        There is no row to draw.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"name": ["films", "books"], "change": [0.1, -0.2]}).assign(low=-0.3, high=0.2)
+    >>> mean = {"change": -0.05, "low": -0.3, "high": 0.2, "predict_low": None, "predict_high": None}
+    >>> [label.get_text() for label in plot_forest(rows, mean).get_yticklabels()]
+    ['films', 'books', 'all sets']
+    """
+    rows = rows[rows["change"].notna()]
+    if rows.empty:
+        raise InputError("no row to draw", mend="choose rows with a ratio")
+    mean = pooled if pooled is not None and pooled.get("change") is not None else None
+    ax = axes(ax, rows_height(len(rows) + 1))
+    changes = 100 * rows["change"].to_numpy(dtype=float)
+    reach = reach or max(10.0, 3 * float(np.abs(changes).max()))
+    strong = rows["strong"] if "strong" in rows else [True] * len(rows)
+    for at, (row, filled) in enumerate(zip(rows.to_dict("records"), strong)):
+        _bounded(ax, at, 100 * row["low"], 100 * row["high"], reach, _MARK if filled else _SOFT)
+        face = _MARK if filled else "white"
+        ax.plot([100 * row["change"]], [at], "o", color=_MARK, markerfacecolor=face, markersize=6)
+    names = [plain(name) for name in rows["name"]]
+    if mean is not None:
+        at = len(rows)
+        if mean["predict_low"] is not None:
+            ends = [100 * mean["predict_low"], 100 * mean["predict_high"]]
+            _bounded(ax, at, *ends, reach, _SOFT, 1.0)
+        middle, low, high = (100 * mean[key] for key in ("change", "low", "high"))
+        ax.fill([low, middle, high, middle], [at, at - 0.28, at, at + 0.28], color="#b8350f")
+        names.append("all sets")
+    ax.axvline(0, color=_SOFT, linewidth=1.2, linestyle="--")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlabel(label)
+    quiet(ax)
+    return ax
+
+
+def _bounded(
+    ax: Axes, at: int, low: float, high: float, reach: float, colour: str, width: float = 2.0
+) -> None:
+    """A line from low to high, cut with an arrow where it goes beyond the reach."""
+    ends = max(low, -reach), min(high, reach)
+    ax.plot(ends, [at, at], color=colour, linewidth=width)
+    for end, whole, marker in ((ends[0], low, "<"), (ends[1], high, ">")):
+        if end != whole:
+            ax.plot([end], [at], marker, color=colour, markersize=5)
+
+
 def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "difference") -> Axes:
     """A difference day by day: the interval of one look, and the one that holds at every look.
 

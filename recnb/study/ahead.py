@@ -50,7 +50,7 @@ def judge_ahead(
         if not store.has(name, model, seed)
     ]
     shared = split, protocol, store.models is not None
-    for done, (number, judged) in enumerate(workers.each(_judged, shared, todo), 1):
+    for done, (number, judged) in enumerate(workers.each(_judged, shared, todo)):
         name, model, seed = todo[number]
         store.put(judged, model)
         if progress:
@@ -86,7 +86,7 @@ def search_ahead(
     """
     names = [name for name, (_, _, kept) in searches.items() if not kept.is_file()]
     jobs = [searches[name] for name in names]
-    for done, (number, best) in enumerate(workers.each(_searched, (split, protocol), jobs), 1):
+    for done, (number, best) in enumerate(workers.each(_searched, (split, protocol), jobs)):
         model, _, kept = jobs[number]
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, found(model, best))

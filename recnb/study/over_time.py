@@ -128,6 +128,11 @@ class Run:
         spent = self.costs.loc[self.costs["what"] != "fit", "seconds"]
         return float(spent.mean() * self.n_actions) if len(spent) else 0.0
 
+    def by_step(self) -> pd.DataFrame:
+        """The mean over users at each judgement: `step, value, n_users`."""
+        rows = self.values.groupby("step")["value"].agg(value="mean", n_users="size")
+        return rows.reset_index()
+
     def forgetting(self) -> pd.DataFrame:
         """The panel's value then and with the last model: `step, then, now, n_users`; what `now` lacks is forgotten."""
         then = self.values[self.values["panel"]]

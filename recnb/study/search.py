@@ -161,6 +161,33 @@ def search(
     return found
 
 
+def validated(
+    model: Recommender, split: Split, protocol: Protocol, users: int = MOST_USERS
+) -> float:
+    """What a model reaches on the validation part, fitted on train alone: by this one model is chosen before another.
+
+    Parameters
+    ----------
+    model : Recommender
+        Unfitted, with its settings and seed. One that chooses something while it is fitted does so on the rows that
+        judge it, as in a trial of :func:`search`.
+    split : Split
+    protocol : Protocol
+        Its first metric at its first k.
+    users : int
+        The most users asked.
+
+    Returns
+    -------
+    float
+    """
+    judge = Judge.of(split, "", 0, protocol, users)
+    judge.check(model)
+    fresh = clone(model)
+    fresh.fit(judge.inner.train, judge.inner.test if fresh.uses_valid else None)
+    return judge.value(fresh)
+
+
 @dataclass(frozen=True)
 class Judge:
     """How a trial is judged: the inner split, a metric, a cut-off."""

@@ -16,6 +16,10 @@ RETRIES = 5  # of a job whose worker was killed
 _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 # seconds that Ray Serve gives its proxy to start: few on a busy machine
 _PATIENT = ("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S")
+_NOBODY = (
+    "start one with ray start --head; where it asks for a token, as Ray from 2.59 on does, set RAY_AUTH_MODE=token "
+    "here too, and RAY_AUTH_TOKEN to what ray get-auth-token says there"
+)
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -82,9 +86,7 @@ class RayWorkers:
             _started(common, tries=3 if self._n else 1)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"no Ray at {self.address} ({reason})", mend="start one with ray start --head"
-            ) from None
+            raise InputError(f"no Ray at {self.address} ({reason})", mend=_NOBODY) from None
         self._ours = True
         return self
 

@@ -81,18 +81,18 @@ def serve_until_signal(
     """Start the application on the cluster that this process is connected to, and wait for SIGINT or SIGTERM."""
     from ray import serve
 
+    # before the start, which takes long on a busy machine: Ray's own answer to a signal is a dump
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     tls = {"ssl_certfile": certificate, "ssl_keyfile": private_key}
     options = {key: str(value) for key, value in tls.items() if value is not None}
     serve.start(http_options={"host": host, "port": port, **options})
     serve.run(application(settings, *numbers), name=NAME, route_prefix="/")
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     low, high = numbers
     scheme = "https" if options else "http"
-    print(
-        f"serving on {scheme}://{host}:{port} with {low} to {high} replicas; stop with Ctrl-C",
-        flush=True,
-    )
+    if not stopped.is_set():
+        where = f"{scheme}://{host}:{port}"
+        print(f"serving on {where} with {low} to {high} replicas; stop with Ctrl-C", flush=True)
     stopped.wait()
     serve.shutdown()

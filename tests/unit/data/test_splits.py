@@ -401,3 +401,23 @@ def test_shares_survive_floating_point():
     split = splits.user_time(build(rows), test=0.1 + 0.2, valid=0.3 - 1e-17)
     assert np.bincount(split.part).tolist() == [4, 3, 3]
     assert "train 4, valid 3, test 3" in repr(split)
+
+
+def test_fewer_learners_leave_the_judged_people_alone():
+    rows = pd.DataFrame({"user_id": np.repeat([f"u{u}" for u in range(20)], 6)})
+    rows["item_id"] = [f"i{i}" for i in np.random.default_rng(0).integers(0, 9, len(rows))]
+    rows["position"] = rows.groupby("user_id").cumcount()
+    whole = splits.cold_user(build(rows), test=0.5, valid=0, given=0.5)
+    some = {n: whole.with_learners(n) for n in (1, 4, 10, 99)}
+    learners = {n: set(split.train.interactions["user"]) for n, split in some.items()}
+    assert [len(each) for each in learners.values()] == [1, 4, 10, 10]
+    assert learners[1] < learners[4] < learners[10] == set(whole.train.interactions["user"])
+    for split in some.values():
+        assert keys(split.test) == keys(whole.test)
+        told = np.isin(split.history.interactions["user"], split.test.interactions["user"])
+        given_then = np.isin(whole.history.interactions["user"], whole.test.interactions["user"])
+        assert keys(split.history.rows(told)) == keys(whole.history.rows(given_then))
+    turned = splits.cold_user(build(rows.sample(frac=1, random_state=1)), 0.5, 0, 0.5)
+    assert parts(turned.with_learners(4)).equals(parts(some[4]))
+    with pytest.raises(InputError, match="at least 1"):
+        whole.with_learners(0)

@@ -135,6 +135,9 @@ def test_who_keeps_up_wins_after_the_turn_and_forgetting_is_seen(ds):
     assert table.loc["stale", "forgotten"] == 0 and table.loc["stale", "seconds"] == 0
     assert table.loc["finetune", "difference"] > 0.1 and table.loc["finetune", "seconds"] > 0
     run = runs["finetune"][0]
+    by_step = run.by_step().set_index("step")
+    assert list(by_step.index) == [0, 2, 4] and (by_step["n_users"] > 0).all()
+    assert by_step.loc[4, "value"] == later["finetune"]
     back = Run.from_dict(run.to_dict())
     pd.testing.assert_frame_equal(back.forgetting(), run.forgetting())
     panel = run.values.query("panel")["user_id"].unique()

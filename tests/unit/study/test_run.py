@@ -171,8 +171,11 @@ def test_workers_do_the_work_once_and_the_numbers_are_the_same(tmp_path):
     models = {"ease": EASE(), "random": make("random"), "popularity": make("popularity")}
     study = Study(split, models, Protocol(draws=1000), seeds=(0, 1), trials=2)
     alone = run(study, tmp_path / "alone")
-    workers, said = Backwards(), []
-    spread = run(study, tmp_path / "spread", True, said=said.append, workers=workers)
+    workers, said, steps = Backwards(), [], []
+    heard = {"said": said.append, "progress": lambda *step: steps.append(step)}
+    spread = run(study, tmp_path / "spread", True, workers=workers, **heard)
+    chosen = [(done, total) for what, done, total in steps if "settings chosen" in what]
+    assert chosen == [(0, 3), (1, 3), (2, 3)] and all(done < total for _, done, total in steps)
     assert spread.table().equals(alone.table()) and spread.per_user.equals(alone.per_user)
     settings = [[r.settings for r in ev.records] for ev in (alone, spread)]
     assert settings[0] == settings[1] and not any("reused" in line for line in said)

@@ -98,7 +98,8 @@ def test_the_history_told_when_scoring_is_read(model, fitted, split):
     )
 
 
-def test_a_planted_later_event_changes_no_score(split):
+@pytest.mark.parametrize("model", MODELS)
+def test_a_planted_later_event_changes_no_score(model, split):
     """The data hold a marker behind every judged event: nothing that is fitted or scored may know of it."""
     rows = ring().interactions.assign(user_id=lambda r: ring().user_ids[r["user"]])
     rows["item_id"] = ring().item_ids[rows["item"]]
@@ -107,10 +108,10 @@ def test_a_planted_later_event_changes_no_score(split):
     ds = Dataset.from_frames(frame, ring().items.reset_index())
     last = ds.interactions.groupby("user").cumcount(ascending=False).to_numpy()
     told = ds.rows(last >= 2)  # without the judged event and the marker
-    plain = SASRec(**SMALL, n_epochs=2).fit(split.known).score(np.arange(N_USERS))
-    np.testing.assert_array_equal(
-        SASRec(**SMALL, n_epochs=2).fit(told).score(np.arange(N_USERS)), plain
-    )
+    plain, marked = (model(**SMALL, n_epochs=2).fit(known) for known in (split.known, told))
+    users = np.arange(N_USERS)
+    np.testing.assert_array_equal(marked.score(users), plain.score(users))
+    np.testing.assert_array_equal(marked.score(users, told), plain.score(users, split.known))
 
 
 @pytest.mark.parametrize("model", [SASRec(items="both"), HSTU(), GRU4Rec(loss="sampled")], ids=repr)
@@ -287,3 +288,25 @@ def test_a_catalogue_of_one_item_and_a_very_long_history(model):
     settings = {**SMALL, "batch_size": 512, "n_epochs": 1, "lr": 0.01}
     fitted = model(**settings).fit(long)
     assert top_k(fitted, np.array([0]), k=1)[0, 0] == 100_000 % 7
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_places_that_repeat_or_have_gaps_are_an_order_and_an_item_never_seen_stands_last(model):
+    """Only the order of positions is read; those that repeat are ordered by the hash, not by the file."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"user_id": np.repeat([f"u{u}" for u in range(12)], 6)})
+    frame["item_id"] = [f"i{i}" for i in rng.integers(0, 8, len(frame))]
+    frame["position"] = frame.groupby("user_id").cumcount()
+    items = pd.DataFrame({"item_id": [f"i{i}" for i in range(8)] + ["never"]})
+
+    def scores(rows: pd.DataFrame) -> np.ndarray:
+        ds = Dataset.from_frames(rows, items, feedback="implicit", duplicates="keep")
+        return model(**SMALL, n_epochs=1).fit(ds).score(np.arange(12))
+
+    one = scores(frame)
+    np.testing.assert_array_equal(scores(frame.assign(position=frame["position"] ** 3 * 7)), one)
+    assert (one[:, -1] <= one.min(axis=1)).all()
+    tied = frame.assign(position=frame["position"] // 2)
+    np.testing.assert_allclose(
+        scores(tied.sample(frac=1, random_state=1)), scores(tied), rtol=1e-4, atol=1e-5
+    )
