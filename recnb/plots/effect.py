@@ -111,8 +111,8 @@ def plot_forest(
     if mean is not None:
         at = len(rows)
         if mean["predict_low"] is not None:
-            ends = [100 * mean["predict_low"], 100 * mean["predict_high"]]
-            _bounded(ax, at, *ends, reach, _SOFT, 1.0)
+            ahead = 100 * mean["predict_low"], 100 * mean["predict_high"]
+            _bounded(ax, at, ahead[0], ahead[1], reach, _SOFT, 1.0)
         middle, low, high = (100 * mean[key] for key in ("change", "low", "high"))
         ax.fill([low, middle, high, middle], [at, at - 0.28, at, at + 0.28], color="#b8350f")
         names.append("all sets")
@@ -151,6 +151,8 @@ def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "differ
     """
     if looks.empty:
         raise InputError("no look to draw", mend="give a table with times")
+    from matplotlib.ticker import MaxNLocator
+
     ax = axes(ax)
     day = looks["day"].to_numpy() + 1
     ax.fill_between(
@@ -159,6 +161,7 @@ def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "differ
     ax.fill_between(day, looks["low"], looks["high"], color="#7fa9c2", label="of one look alone")
     ax.plot(day, looks["difference"], color=_DARK, linewidth=1.8)
     ax.axhline(0, color=_SOFT, linewidth=1.2, linestyle="--")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("day")
     ax.set_ylabel(label)
     ax.legend(loc="upper right", frameon=False)
@@ -194,6 +197,8 @@ def plot_curves(
     """
     if not curves or not all(len(held) for held in curves.values()):
         raise InputError("no curve to draw", mend="make some with recnb.effect.reasons")
+    from matplotlib.ticker import MaxNLocator
+
     ax = axes(ax)
     families: dict[str, list[np.ndarray]] = {}
     for kind, held in curves.items():
@@ -206,6 +211,7 @@ def plot_curves(
         colour, marker, style = looks.get(kind, ("#1b1b1b", "D", "-"))
         ax.plot(np.mean(filled, axis=0), color=colour, marker=marker, linestyle=style, label=kind)
     n = len(next(iter(curves.values())))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(f"{label} (n = {n})")
     ax.set_ylabel("standing (standard deviations)")
     ax.legend(frameon=False)

@@ -147,6 +147,8 @@ def attacked(
         if asks_pairs:
             users, targets = users[:10], targets[:10]
         edits = attacks_on_text(known, plan.edits, asks_pairs)
+        if asks_pairs and "title" in known.items:  # a judge is told titles, not descriptions
+            edits = [replace(edit, column="title") for edit in edits]
         among = AMONG if asks_pairs else None
         gains = text_gains(fitted, known, targets.tolist(), edits, users, plan.k, among, plan.seed)
         records += _records(gains, name, reads.language, "read")
@@ -228,4 +230,4 @@ def _passed(edit: Edit, before: pd.DataFrame, after: pd.DataFrame) -> Edit:
     through = {w.lower() for w in new} | old
     plain = Edit(edit.name, edit.words)
     kept = tuple(w for w in plain.words if w.lower() in through)
-    return replace(plain, words=kept or ("",))
+    return replace(plain, words=kept or ("",), column=edit.column)

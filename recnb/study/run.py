@@ -92,12 +92,14 @@ def run(
     progress: Progress | None = None,
     said: Callable[[str], None] | None = None,
     workers: Workers | None = None,
+    page: bool = True,
 ) -> Evaluation:
     """Search, judge, and write the output folder with its report.
 
     The earlier output stays whole until the new one is complete. Finished searches and (model, seed) pairs are kept in
     `.finished` and reused by the next run with the same study. `workers` do this work beside each other, such as
     :class:`recnb.serving.scale.RayWorkers`; None does it in this process, one after another. The numbers are the same.
+    Without `page` all is written but the report.
 
     Returns
     -------
@@ -130,7 +132,7 @@ def run(
         )
     if said and store.reused:
         said(f"reused from an earlier run: {'; '.join(store.reused)}")
-    write_output(ev, output, store.reasons)
+    write_output(ev, output, store.reasons, page)
     if models_folder is not None:  # what recnb export needs beside them
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
@@ -161,13 +163,19 @@ def made_folder(path: Path) -> Path:
 
 
 def write_output(
-    ev: Evaluation, output: Path, reasons: Mapping[str, Mapping[str, str]] | None = None
+    ev: Evaluation,
+    output: Path,
+    reasons: Mapping[str, Mapping[str, str]] | None = None,
+    page: bool = True,
 ) -> None:
     """Write all files beside the old ones, then move them in place; `reasons` are those of the examples."""
     part = output / ".part"
     shutil.rmtree(part, ignore_errors=True)
     ev.save(part)
-    write_report(ev, part / "report.html", reasons)
+    if page:
+        write_report(ev, part / "report.html", reasons)
+    else:  # that of an earlier run would speak of other numbers
+        (output / "report.html").unlink(missing_ok=True)
     write_json(
         part / "reasons.json", {model: dict(told) for model, told in (reasons or {}).items()}
     )

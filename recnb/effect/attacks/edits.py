@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,11 +34,14 @@ class Edit:
     disguise : {"none", "invisible", "look-alike"}
         "invisible": a character of no width after every first letter; "look-alike": letters of another script. Both
         pass a filter that looks for words.
+    column : str or None
+        Where it is written; None: into `text`, else `description`, `title` or `name`.
     """
 
     name: str
     words: tuple[str, ...]
     disguise: str = "none"
+    column: str | None = None
 
     def __post_init__(self) -> None:
         if self.disguise not in DISGUISES:
@@ -68,17 +71,30 @@ class Edit:
             return " ".join(word[:1] + INVISIBLE + word[1:] for word in self.words)
         return told
 
-    def applied(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A row of the items table with the words at the end of its longest kind of text.
+    def place(self, row: Container[str]) -> str:
+        """The column that is written in.
 
         Raises
         ------
         InputError
-            The row has no text, description, title or name.
+            As :meth:`applied`.
         """
-        column = next((c for c in _FILL if c in row), None)
-        if column is None:
-            raise InputError("the items have no column to write in", mend=f"add {_FILL[0]}")
+        column = self.column or next((c for c in _FILL if c in row), None)
+        if column is None or column not in row:
+            raise InputError(
+                "the items have no column to write in", mend=f"add '{self.column or _FILL[0]}'"
+            )
+        return column
+
+    def applied(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row of the items table with the words at the end of its longest kind of text, or of `column`.
+
+        Raises
+        ------
+        InputError
+            The row has no such column; without one no text, description, title or name.
+        """
+        column = self.place(row)
         before = row[column]
         told = "" if before is None or (isinstance(before, float) and np.isnan(before)) else before
         return {**row, column: f"{told} {self.written()}".strip()}
@@ -129,7 +145,7 @@ def rewritten(known: Dataset, edits: dict[int, Edit]) -> Dataset:
     items = known.items.copy()
     for item, edit in edits.items():
         row = edit.applied(dict(items.iloc[item]))
-        column = next(c for c in _FILL if c in row)
+        column = edit.place(row)
         items[column] = items[column].astype(object)
         items.iloc[item, items.columns.get_loc(column)] = row[column]  # type: ignore[index]
     return replace(known, items=items)

@@ -71,6 +71,7 @@ def judged_cell(
     command: str = "",
     progress: Progress | None = None,
     report: Callable[[str], None] | None = None,
+    page: bool = True,
 ) -> CellResult:
     """Judge every model in a cell; what was finished before is read.
 
@@ -84,7 +85,7 @@ def judged_cell(
         return kept
     start = time.perf_counter()
     study = Study(split, models, plan.protocol, plan.seeds, plan.trials, command, ds.notes)
-    ev = run(study, place, progress=progress, said=report)
+    ev = run(study, place, progress=progress, said=report, page=page)
     chosen = _with_settings(models, ev)
     values = {}
     for done, (name, model) in enumerate(chosen.items()):

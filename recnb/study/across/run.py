@@ -34,6 +34,7 @@ def run_across(
     fresh: bool = False,
     progress: Progress | None = None,
     report: Callable[[str], None] | None = None,
+    pages: bool = True,
 ) -> dict[str, Any]:
     """Judge all models on all data sets in all situations and write `across.json`, `run.json` and `report.html`.
 
@@ -55,6 +56,8 @@ def run_across(
         Forget finished work.
     progress, report
         Called with what is being done, and with lines to be known.
+    pages : bool
+        Whether each cell gets a report of its own.
 
     Returns
     -------
@@ -93,7 +96,9 @@ def run_across(
     for at, cell in enumerate(cells):
         if progress is not None:
             progress(cell.name, at, len(cells))
-        one = judged_cell(cell, held[cell.data], usable[cell.data], plan, folder, command, progress)
+        one = judged_cell(
+            cell, held[cell.data], usable[cell.data], plan, folder, command, progress, page=pages
+        )
         finished.append(one)
         if cell not in clock.done:
             clock.add(cell, one.facts["seconds"])
@@ -101,7 +106,11 @@ def run_across(
     result = {
         "plan": plan.to_dict(),
         "models": {"language": with_language, "without": without},
-        "reports": {c.cell.name: f"cells/{c.folder.name}/report.html" for c in finished},
+        "reports": {
+            c.cell.name: f"cells/{c.folder.name}/report.html"
+            for c in finished
+            if (c.folder / "report.html").is_file()
+        },
         **tables_of(finished),
     }
     write_json(folder / "across.json", result)

@@ -49,6 +49,13 @@ def test_edits_cost_what_they_write(ds):
         plain.hidden("ink")
     with pytest.raises(InputError, match="no column to write in"):
         plain.applied({"genre": "x"})
+    titled = Edit("k", ("space",), column="title")
+    assert titled.applied({"title": "A", "text": "B"}) == {"title": "A space", "text": "B"}
+    items = rewritten(ds, {4: titled}).items
+    assert items["title"].iloc[4] == ds.items["title"].iloc[4] + " space"
+    assert items["text"].equals(ds.items["text"])
+    with pytest.raises(InputError, match="add 'title'"):
+        titled.applied({"text": "x"})
 
 
 def test_places_are_those_of_a_catalogue_with_the_row(ds):

