@@ -111,8 +111,8 @@ def plot_forest(
     if mean is not None:
         at = len(rows)
         if mean["predict_low"] is not None:
-            ends = [100 * mean["predict_low"], 100 * mean["predict_high"]]
-            _bounded(ax, at, *ends, reach, _SOFT, 1.0)
+            ahead = 100 * mean["predict_low"], 100 * mean["predict_high"]
+            _bounded(ax, at, ahead[0], ahead[1], reach, _SOFT, 1.0)
         middle, low, high = (100 * mean[key] for key in ("change", "low", "high"))
         ax.fill([low, middle, high, middle], [at, at - 0.28, at, at + 0.28], color="#b8350f")
         names.append("all sets")
