@@ -74,7 +74,15 @@ def real(data: str, name: str) -> list[dict[str, Any]]:
     classes = np.array(CLASSES, dtype=object)[(place >= 1) * 1 + (place >= 5) * 1]
     head = {"data": data, "model": name, "digest": split.digest}
     rows = exposure_table(lists, classes, merit).to_dict("records")
-    out = [{**head, "metric": "exposure", **{str(k): v for k, v in row.items()}} for row in rows]
+    out = [
+        {
+            **head,
+            "metric": "exposure",
+            "value": row["exposure"],
+            **{str(k): v for k, v in row.items()},
+        }
+        for row in rows
+    ]
     exposure = item_exposure(lists, known.n_items)
     out.append({**head, "metric": "gini", "value": inequality(exposure)})
     out.append({**head, "metric": "unearned", "value": unearned(exposure, merit)})
@@ -108,7 +116,7 @@ def real(data: str, name: str) -> list[dict[str, Any]]:
     scores = model.score(np.arange(known.n_users)).astype(np.float64)
     steps = frontier(scores, relevant, merit, K, (0.0, 0.1, 0.25, 0.5, 1.0, 2.0), known.pairs())
     out += [
-        {**head, "metric": "frontier", **{str(k): v for k, v in s.items()}}
+        {**head, "metric": "frontier", "value": s["ndcg"], **{str(k): v for k, v in s.items()}}
         for s in steps.to_dict("records")
     ]
     return out
@@ -127,7 +135,13 @@ def loop(seed: int) -> list[dict[str, Any]]:
     for name, run in runs.items():
         days = run.days.to_dict("records")
         out += [
-            {**head, "metric": "days", "group": name, **{str(k): v for k, v in d.items()}}
+            {
+                **head,
+                "metric": "days",
+                "group": name,
+                "value": d["clicks"],
+                **{str(k): v for k, v in d.items()},
+            }
             for d in days
         ]
     both = runs["both"]

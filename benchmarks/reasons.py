@@ -122,9 +122,8 @@ def by_past(
     records = judged({**head, "reasons": "past items"}, users, curves)
     held = np.bincount(np.minimum(sizes, 6), minlength=7) / len(sizes)
     names = ["none", "1", "2", "3", "4", "5", "6 or more"]
-    records.append(
-        {**head, "reasons": "past items", "metric": "sets", **dict(zip(names, held.tolist()))}
-    )
+    few = {"metric": "sets", "value": float(held[1:4].sum())}  # at most three are enough
+    records.append({**head, "reasons": "past items", **few, **dict(zip(names, held.tolist()))})
     return records, parts
 
 

@@ -30,6 +30,8 @@ IDENTITY = (
     "candidates",
     "group",
     "people",
+    "strength",
+    "day",
     "task",
     "seed",
 )
@@ -123,7 +125,9 @@ def checked_rows(rows: Any, seed: int | None = None) -> list[dict[str, Any]]:
 def _identity(row: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
     """What tells a row from others: the columns of :data:`IDENTITY`, and any other that holds text."""
     return frozenset(
-        (name, value) for name, value in row.items() if name in IDENTITY or isinstance(value, str)
+        (name, value if isinstance(value, str | int | float) else repr(value))
+        for name, value in row.items()
+        if name in IDENTITY or isinstance(value, str)
     )
 
 

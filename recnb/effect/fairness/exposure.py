@@ -132,7 +132,7 @@ def exposure_table(
     drawn = drawn / drawn.sum(axis=1, keepdims=True)
     tail = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(drawn, tail, axis=0)
-    exposure = by_user.sum(axis=0) / by_user.sum()
+    exposure = np.minimum(by_user.sum(axis=0) / by_user.sum(), 1.0)  # the sum rounds
     deserved = np.bincount(place, weights=merit, minlength=n_groups) / merit.sum()
     sizes = np.bincount(place, minlength=n_groups)
     over = np.where(deserved > 0, deserved, np.nan)
