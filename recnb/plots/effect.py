@@ -101,7 +101,7 @@ def plot_forest(
     ax = axes(ax, rows_height(len(rows) + 1))
     strong = rows["strong"] if "strong" in rows else [True] * len(rows)
     middle, low, high = (np.log1p(rows[c].to_numpy(dtype=float)) for c in ("change", "low", "high"))
-    reach = max(0.15, 2.5 * float(np.abs(middle).max()))  # wider lines are cut, with an arrow
+    reach = max(0.15, 1.3 * float(np.abs(middle).max()))  # wider lines are cut, with an arrow
     for at, filled in enumerate(strong):
         _bounded(ax, at, low[at], high[at], reach, _MARK if filled else _SOFT)
         face = _MARK if filled else "white"
@@ -134,7 +134,7 @@ def _percent_axis(ax: Axes) -> None:
     for tick in sorted(_TICKS, key=lambda t: -abs(np.log1p(t))):
         at = np.log1p(tick)
         apart = min(abs(at - np.log1p(other)) for other in shown)
-        if low <= at <= high and apart > 0.19 * (high - low):
+        if low <= at <= high and apart > 0.15 * (high - low):
             shown.append(tick)
     ax.set_xticks(np.log1p(shown), [f"{100 * tick:+.0f} %" if tick else "0" for tick in shown])
     ax.set_xlim(low, high)
