@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.plots.canvas import axes, quiet, rows_height
+from recnb.plots.canvas import axes, plain_log, quiet, rows_height
 from recnb.plots.palette import style
 from recnb.plots.words import plain
 
@@ -121,6 +121,48 @@ def plot_forest(
     _percent_axis(ax)
     ax.set_xlabel(label)
     quiet(ax)
+    return ax
+
+
+def plot_ratios(
+    rows: pd.DataFrame, by: str, ax: Axes | None = None, label: str | None = None
+) -> Axes:
+    """Changes of several data sets against something known of them, a marker a situation, both axes logarithmic.
+
+    Parameters
+    ----------
+    rows : DataFrame with `situation, change` and a column `by` above 0
+    by : str
+    ax : Axes, optional
+    label : str, optional
+        Of the horizontal axis, with its unit.
+
+    Raises
+    ------
+    InputError
+        There is no row to draw.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"situation": ["warm", "items"], "change": [0.0, 0.5], "words": [10, 2]})
+    >>> plot_ratios(rows, "words").get_ylabel()
+    'ratio, with / without'
+    """
+    rows = rows[rows["change"].notna() & rows[by].notna()]
+    if rows.empty:
+        raise InputError("no row to draw", mend="choose rows with a ratio")
+    ax = axes(ax)
+    for at, (situation, part) in enumerate(rows.groupby("situation", sort=False)):
+        colour, marker, _ = [(c, m, line) for _, c, m, line in _KINDS][at % len(_KINDS)]
+        name = f"{situation} (n = {len(part)} sets)"
+        ax.plot(part[by], 1 + part["change"], marker, color=colour, label=name)
+    ax.axhline(1, color=_SOFT, linewidth=1.2, linestyle="--")
+    plain_log(ax, "x")
+    plain_log(ax, "y")
+    ax.set_xlabel(label or by)
+    ax.set_ylabel("ratio, with / without")
+    ax.legend(frameon=False, loc="center right")
+    quiet(ax, "y")
     return ax
 
 

@@ -106,8 +106,8 @@ def run_across(
             clock.add(cell, one.facts["seconds"])
             say(f"{cell.name}: done in {duration(one.facts['seconds'])}{clock.left()}")
     tables = tables_of(finished)
-    for one in tables["sets"]:
-        one["words"] = _words(held[one["data"]])
+    for row in tables["sets"]:
+        row["words"] = _words(held[row["data"]])
     result = {
         "plan": plan.to_dict(),
         "models": {"language": with_language, "without": without},
