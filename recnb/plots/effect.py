@@ -124,6 +124,9 @@ def plot_forest(
     return ax
 
 
+_SITUATIONS = (("#8a8a8a", "o"), ("#b8350f", "^"), ("#0b5c8a", "s"))
+
+
 def plot_ratios(
     rows: pd.DataFrame, by: str, ax: Axes | None = None, label: str | None = None
 ) -> Axes:
@@ -153,7 +156,7 @@ def plot_ratios(
         raise InputError("no row to draw", mend="choose rows with a ratio")
     ax = axes(ax)
     for at, (situation, part) in enumerate(rows.groupby("situation", sort=False)):
-        colour, marker, _ = [(c, m, line) for _, c, m, line in _KINDS][at % len(_KINDS)]
+        colour, marker = _SITUATIONS[at % len(_SITUATIONS)]
         name = f"{situation} (n = {len(part)} sets)"
         ax.plot(part[by], 1 + part["change"], marker, color=colour, label=name)
     ax.axhline(1, color=_SOFT, linewidth=1.2, linestyle="--")
