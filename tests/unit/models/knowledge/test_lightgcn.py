@@ -11,7 +11,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models import LightGCN
 from recnb.models.knowledge.graph import Graph, taken_together
-from recnb.recommender import load_model
+from recnb.recommender import load_model, top_k
 
 SMALL = {"width": 8, "n_layers": 2, "lr": 0.05, "l2": 0.001, "n_epochs": 25, "columns": ("kind",)}
 
@@ -121,3 +121,15 @@ def test_what_has_no_meaning_is_refused(ds):
     ):
         with pytest.raises(InputError, match=part):
             LightGCN(**settings).fit(ds)
+
+
+def test_a_catalogue_of_one_item_users_of_one_event_and_an_item_never_seen_are_served():
+    rows = pd.DataFrame({"user_id": list("aab"), "item_id": "x", "position": [0, 1, 0]})
+    one = Dataset.from_frames(rows, duplicates="keep", feedback="implicit")
+    assert top_k(LightGCN(n_epochs=2).fit(one), k=2).tolist() == [[0, -1], [0, -1]]
+    items = pd.DataFrame({"item_id": list("xyz"), "brand": ["p", "q", "q"]})
+    rows = pd.DataFrame({"user_id": list("abc"), "item_id": list("xyy")})
+    ds = Dataset.from_frames(rows, items, feedback="implicit")
+    scores = LightGCN(share=0.3, columns=("brand",), n_epochs=30).fit(ds).score(np.arange(3))
+    assert np.isfinite(scores).all()
+    assert scores[1, 2] > scores[0, 2]  # nobody has z; it is of the brand that b has

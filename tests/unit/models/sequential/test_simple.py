@@ -163,6 +163,26 @@ def test_what_comes_later_changes_no_score(name):
     assert (scores[0][:, -1] <= scores[0].min(axis=1)).all()  # the marker is an item nobody has yet
 
 
+@pytest.mark.parametrize("name", SIMPLE)
+def test_the_names_of_ids_decide_nothing(name):
+    """Other names have other hashes, and hashes order what is equal alone."""
+    told = sequences(4)
+    ds = made(told)
+    items = ds.items.reset_index().assign(item_id=lambda t: "x" + t["item_id"])
+    rows = pd.DataFrame(
+        {
+            "user_id": "y" + ds.user_ids[ds.interactions["user"]].astype(object),
+            "item_id": "x" + ds.item_ids[ds.interactions["item"]].astype(object),
+            "position": ds.interactions["position"],
+        }
+    )
+    renamed = Dataset.from_frames(rows, items, feedback="implicit", duplicates="keep")
+    users = np.arange(ds.n_users)
+    scores = make(name).fit(ds).score(users)
+    np.testing.assert_allclose(make(name).fit(renamed).score(users), scores, rtol=1e-4, atol=1e-6)
+    assert scores.std() > 1e-3
+
+
 @pytest.mark.parametrize("name", [*SIMPLE, "transitions+itemknn"])
 def test_odd_sequences_are_served(name):
     """One event a user, positions that repeat, an item never seen, a sequence of 100,000 events, a lone item."""
