@@ -21,7 +21,18 @@ from recnb.errors import InputError
 MIME = "application/vnd.recnb.record+json"
 SCHEMA = 1
 FIRST = ("model", "metric", "k", "candidates", "value", "low", "high", "n_users", "seed")
-IDENTITY = ("data", "split", "model", "metric", "k", "candidates", "group", "task", "seed")
+IDENTITY = (
+    "data",
+    "split",
+    "model",
+    "metric",
+    "k",
+    "candidates",
+    "group",
+    "people",
+    "task",
+    "seed",
+)
 WHOLE = ("k", "n_users", "seed")
 _IMPORTED = time.perf_counter()
 

@@ -32,6 +32,11 @@ def test_a_frame_becomes_plain_rows() -> None:
     json.dumps(rows)
 
 
+def test_rows_that_differ_in_whom_they_learned_from_are_two():
+    rows = [{"metric": "ndcg", "value": 0.1, "people": n} for n in (0, 30)]
+    assert [row["people"] for row in checked_rows(rows)] == [0, 30]
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
