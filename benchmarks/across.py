@@ -6,7 +6,7 @@ Groceries, office goods, games, beauty, films, artists, books, pages of a portal
 cut to a core where rows would be few, and to a random sample of users; sizes and rows per item stand beside
 each result. Artists are read by their names alone, since their tags were written by the people who are judged. Each
 model that reads text with a language model is compared with the best one without, chosen on the validation part
-(`recnb.study.across`); new items and new users are drawn twice.
+(`recnb.study.across`); new items and new users are drawn several times.
 
 Finished cells are kept in the work folder, so a stopped run goes on.
 Results: `results/across.json`. The last line is `ratio: X`: on new items, the mean over data sets of the value with a
@@ -36,7 +36,7 @@ from recnb.study.across import AcrossPlan, read_set, run_across
 from recnb.study.across.plan import MODELS
 from recnb.versions import versions
 
-PLAN = AcrossPlan(draws=(0, 1), protocol=Protocol(metrics=("ndcg",)))
+PLAN = AcrossPlan(protocol=Protocol(metrics=("ndcg",)))
 IMPLICIT = ("amazon-beauty-2014",)  # no name of the catalogue
 
 
@@ -72,6 +72,7 @@ SETS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--draws", default="0,1", help="by which new items and users are drawn")
     parser.add_argument("--work", type=Path, default=Path("across"), help="where cells are kept")
     parser.add_argument("--output", type=Path, default=Path("results") / "across.json")
     args = parser.parse_args()
@@ -80,8 +81,9 @@ def main() -> None:
     start = time.process_time()
     data = {name: partial(read_set, SETS.get(name, name), plain) for name in args.sets.split(",")}
     say = partial(print, flush=True)
+    plan = replace(PLAN, draws=tuple(map(int, args.draws.split(","))))
     result = run_across(
-        data, parse_models(MODELS), PLAN, args.work, "benchmarks/across.py", report=say
+        data, parse_models(MODELS), plan, args.work, "benchmarks/across.py", report=say
     )
     del result["reports"]  # they stay in the work folder
     result["differences"] = result.pop("rows")

@@ -13,7 +13,14 @@ from recnb.plots.drawings import (
     draw_stand_in,
     draw_two_tower,
 )
-from recnb.plots.effect import plot_curves, plot_estimates, plot_forest, plot_frontiers, plot_looks
+from recnb.plots.effect import (
+    plot_curves,
+    plot_estimates,
+    plot_forest,
+    plot_frontiers,
+    plot_looks,
+    plot_ratios,
+)
 from recnb.plots.groups import plot_group_differences, plot_groups
 from recnb.plots.learning import plot_learning
 from recnb.plots.lessons.candidates import plot_candidates, plot_negatives
@@ -67,6 +74,7 @@ __all__ = [
     "plot_range_test",
     "plot_rates",
     "plot_ratings",
+    "plot_ratios",
     "plot_recovered",
     "plot_schedules",
     "plot_shares",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.errors import InputError
-from recnb.plots.canvas import axes, quiet, rows_height
+from recnb.plots.canvas import axes, plain_log, quiet, rows_height
 from recnb.plots.palette import style
 from recnb.plots.words import plain
 
@@ -67,21 +67,20 @@ def plot_forest(
     rows: pd.DataFrame,
     pooled: Mapping[str, Any] | None = None,
     ax: Axes | None = None,
-    label: str = "change (%)",
-    reach: float | None = None,
+    label: str = "change",
 ) -> Axes:
     """Relative changes on several data sets with intervals, and beneath them their mean as a diamond.
+
+    The axis is that of the logarithm: twice as much and half as much are equally far from no change.
 
     Parameters
     ----------
     rows : DataFrame with `name, change, low, high`, optionally `strong` (bool)
-        Changes as shares (0.1 is drawn at 10 %); not finite ones are left out. A hollow dot is not strong.
+        Changes as shares (0.1 is drawn at +10 %); rows without one are left out. A hollow dot is not strong.
     pooled : mapping with `change, low, high, predict_low, predict_high`, optional
         The diamond spans the interval of the mean, the thin line where one more data set would lie.
     ax : Axes, optional
     label : str
-    reach : float, optional
-        Percent beyond which lines are cut off with an arrow; by default three times the largest change.
 
     Raises
     ------
@@ -100,28 +99,90 @@ def plot_forest(
         raise InputError("no row to draw", mend="choose rows with a ratio")
     mean = pooled if pooled is not None and pooled.get("change") is not None else None
     ax = axes(ax, rows_height(len(rows) + 1))
-    changes = 100 * rows["change"].to_numpy(dtype=float)
-    reach = reach or max(10.0, 3 * float(np.abs(changes).max()))
     strong = rows["strong"] if "strong" in rows else [True] * len(rows)
-    for at, (row, filled) in enumerate(zip(rows.to_dict("records"), strong)):
-        _bounded(ax, at, 100 * row["low"], 100 * row["high"], reach, _MARK if filled else _SOFT)
+    middle, low, high = (np.log1p(rows[c].to_numpy(dtype=float)) for c in ("change", "low", "high"))
+    reach = max(0.15, 1.3 * float(np.abs(middle).max()))  # wider lines are cut, with an arrow
+    for at, filled in enumerate(strong):
+        _bounded(ax, at, low[at], high[at], reach, _MARK if filled else _SOFT)
         face = _MARK if filled else "white"
-        ax.plot([100 * row["change"]], [at], "o", color=_MARK, markerfacecolor=face, markersize=6)
+        ax.plot([middle[at]], [at], "o", color=_MARK, markerfacecolor=face, markersize=6)
     names = [plain(name) for name in rows["name"]]
     if mean is not None:
         at = len(rows)
         if mean["predict_low"] is not None:
-            ahead = 100 * mean["predict_low"], 100 * mean["predict_high"]
+            ahead = np.log1p([mean["predict_low"], mean["predict_high"]])
             _bounded(ax, at, ahead[0], ahead[1], reach, _SOFT, 1.0)
-        middle, low, high = (100 * mean[key] for key in ("change", "low", "high"))
-        ax.fill([low, middle, high, middle], [at, at - 0.28, at, at + 0.28], color="#b8350f")
+        left, top, right = np.log1p([mean["low"], mean["change"], mean["high"]])
+        ax.fill([left, top, right, top], [at, at - 0.28, at, at + 0.28], color="#b8350f")
         names.append("all sets")
     ax.axvline(0, color=_SOFT, linewidth=1.2, linestyle="--")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
+    _percent_axis(ax)
     ax.set_xlabel(label)
     quiet(ax)
     return ax
+
+
+_SITUATIONS = (("#8a8a8a", "o"), ("#b8350f", "^"), ("#0b5c8a", "s"))
+
+
+def plot_ratios(
+    rows: pd.DataFrame, by: str, ax: Axes | None = None, label: str | None = None
+) -> Axes:
+    """Changes of several data sets against something known of them, a marker a situation, both axes logarithmic.
+
+    Parameters
+    ----------
+    rows : DataFrame with `situation, change` and a column `by` above 0
+    by : str
+    ax : Axes, optional
+    label : str, optional
+        Of the horizontal axis, with its unit.
+
+    Raises
+    ------
+    InputError
+        There is no row to draw.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"situation": ["warm", "items"], "change": [0.0, 0.5], "words": [10, 2]})
+    >>> plot_ratios(rows, "words").get_ylabel()
+    'ratio, with / without'
+    """
+    rows = rows[rows["change"].notna() & rows[by].notna()]
+    if rows.empty:
+        raise InputError("no row to draw", mend="choose rows with a ratio")
+    ax = axes(ax)
+    for at, (situation, part) in enumerate(rows.groupby("situation", sort=False)):
+        colour, marker = _SITUATIONS[at % len(_SITUATIONS)]
+        name = f"{situation} (n = {len(part)} sets)"
+        ax.plot(part[by], 1 + part["change"], marker, color=colour, label=name)
+    ax.axhline(1, color=_SOFT, linewidth=1.2, linestyle="--")
+    plain_log(ax, "x")
+    plain_log(ax, "y")
+    ax.set_xlabel(label or by)
+    ax.set_ylabel("ratio, with / without")
+    ax.legend(frameon=False, loc="center right")
+    quiet(ax, "y")
+    return ax
+
+
+_TICKS = (-0.9, -0.75, -0.5, -0.25, -0.1, -0.05, 0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 9.0)
+
+
+def _percent_axis(ax: Axes) -> None:
+    """Ticks of an axis of log ratios, written as changes in percent, as many as there is room for."""
+    low, high = ax.get_xlim()
+    shown = [0.0]
+    for tick in sorted(_TICKS, key=lambda t: -abs(np.log1p(t))):
+        at = np.log1p(tick)
+        apart = min(abs(at - np.log1p(other)) for other in shown)
+        if low <= at <= high and apart > 0.15 * (high - low):
+            shown.append(tick)
+    ax.set_xticks(np.log1p(shown), [f"{100 * tick:+.0f} %" if tick else "0" for tick in shown])
+    ax.set_xlim(low, high)
 
 
 def _bounded(

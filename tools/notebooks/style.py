@@ -39,6 +39,7 @@ FACES = frozenset(
         "recnb.serving",
         "recnb.serving.scale",
         "recnb.study",
+        "recnb.study.across",
         "recnb.study.run",
         "recnb.training",
         "recnb.training.adaptation",

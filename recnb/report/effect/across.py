@@ -223,7 +223,7 @@ def _costs(result: Mapping[str, Any]) -> Section:
         for r in result["costs"]
     ]
     times = ("Fitting, middle cell", "Fitting, at most", "Scoring, middle cell")
-    heads: list[Any] = ["Model", "Language model", "Parameters", *times]
+    heads: list[Any] = ["Model", "Language model", "Parameters of its own", *times]
     told = "A text is read once and its vector kept: the first cell of a data set pays for reading, the others do not."
     caption = "Seconds of a cell, means over seeds."
     return Section("cost", "At what cost?", [told], [Table(caption, heads, cells)])
@@ -240,12 +240,13 @@ def _sets(result: Mapping[str, Any]) -> Section:
                 f"{s['items']:,}",
                 f"{s['rows']:,}",
                 fixed(s["rows_an_item"], 1),
+                "no text" if s["words"] is None else f"{s['words']:.0f}",
                 f"{s['judged']:,}",
                 s["split"],
                 Markup(", ").join(links),
             ]
         )
-    sizes = ("Users", "Items", "Rows", "Rows an item", "Judged users")
+    sizes = ("Users", "Items", "Rows", "Rows an item", "Words a text", "Judged users")
     heads: list[Any] = ["Data, situation", *sizes, "Split", "Report"]
     caption = "Rows an item: known rows per item that has any. A report stands behind each cell, with audit and lists."
     notes = dict.fromkeys(f"{s['data']}: {'; '.join(s['notes'])}" for s in result["sets"] if s["notes"])  # fmt: skip

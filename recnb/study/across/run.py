@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import recnb
-from recnb.data import Dataset
+from recnb.data import Dataset, Text
 from recnb.errors import InputError
 from recnb.evaluation import evaluate
 from recnb.files import write_json
@@ -103,6 +105,9 @@ def run_across(
         if cell not in clock.done:
             clock.add(cell, one.facts["seconds"])
             say(f"{cell.name}: done in {duration(one.facts['seconds'])}{clock.left()}")
+    tables = tables_of(finished)
+    for row in tables["sets"]:
+        row["words"] = _words(held[row["data"]])
     result = {
         "plan": plan.to_dict(),
         "models": {"language": with_language, "without": without},
@@ -111,7 +116,7 @@ def run_across(
             for c in finished
             if (c.folder / "report.html").is_file()
         },
-        **tables_of(finished),
+        **tables,
     }
     write_json(folder / "across.json", result)
     write_json(
@@ -124,6 +129,15 @@ def run_across(
 
 def _silent(_: str) -> None:
     """Nobody listens."""
+
+
+def _words(ds: Dataset) -> float | None:
+    """Words of the middle item's text; None without text."""
+    try:
+        texts = Text()(ds)
+    except InputError:
+        return None
+    return float(np.median([len(text.split()) for text in texts]))
 
 
 def _usable(

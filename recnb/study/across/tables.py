@@ -88,10 +88,10 @@ def tables_of(cells: Sequence[CellResult]) -> dict[str, list[dict[str, Any]]]:
     Returns
     -------
     dict
-        `sets` (what each data set is), `rows` (data, situation, model with a language model, against the best without
-        one: relative change with interval, p, Holm over all rows), `pooled` (situation, model: the random-effects mean
-        over data sets, Holm over these rows), `groups` and `pooled_groups` (the same by activity, for the models chosen
-        on validation, uncorrected), `costs` (model: seconds and parameters).
+        `sets` (what each data set is in each situation), `rows` (data, situation, model with a language model, against
+        the best without one: relative change with interval, p, Holm over all rows), `pooled` (situation, model: the
+        random-effects mean over data sets, Holm over these rows), `groups` and `pooled_groups` (the same by activity,
+        for the models chosen on validation, uncorrected), `costs` (model: seconds and parameters).
     """
     blocks = blocks_of(cells)
     rows = [row for block in blocks for row in _rows(block)]
