@@ -102,13 +102,15 @@ def network(name: str, full: TextEncoder, texts: list[str], folder: Path) -> Any
     return NarrowEncoder(at, device="cpu", max_tokens=full.max_tokens)
 
 
-def encoders(texts: list[str], folder: Path) -> dict[str, tuple[Encode, int]]:
-    """Each encoder as it is timed, and the bytes of its network."""
+def encoders(texts: list[str], folder: Path, networks: list[str]) -> dict[str, tuple[Encode, int]]:
+    """Each encoder of these networks as it is timed, and the bytes of its network."""
     full = TextEncoder(device="cpu")
     uncached = TextEncoder(device="cpu", cache=False)
     weights = sum(p.numel() * p.element_size() for p in uncached.model.parameters())
     out: dict[str, tuple[Encode, int]] = {"torch": (uncached.encode, weights)}
     for form, (name, precision) in SERVED.items():
+        if name.partition("-")[0] not in networks:
+            continue
         at = folder / f"{name}-{precision}"
         if not (at / "done").is_file():
             print(f"{folder.name}: making {form}", flush=True)
@@ -205,7 +207,7 @@ def one_set(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     texts = list(dict.fromkeys(Text()(ds)))
     folder = KEPT / name
     folder.mkdir(parents=True, exist_ok=True)
-    readers = encoders([text for text in texts if text], folder)
+    readers = encoders([text for text in texts if text], folder, arguments.networks.split(","))
     forms: dict[str, dict[str, Any]] = {}
     place = {text: row for row, text in enumerate(texts)}
     FORMS.clear()
@@ -221,11 +223,14 @@ def one_set(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     ).items():
         known(form, vectors, vector_bytes=size)
     clock = folder / "time.json"
-    if arguments.time_again or not clock.is_file():
+    times = json.loads(clock.read_text()) if clock.is_file() else {}
+    if arguments.time_again or set(readers) - set(times):
         filled = [text for text in texts if text]
         order = np.random.default_rng(0).permutation(len(filled))[: arguments.texts]
-        write_json(clock, timed(readers, [filled[n] for n in order]))
-    for form, (ms, per_second) in json.loads(clock.read_text()).items():
+        times = timed(readers, [filled[n] for n in order])
+        write_json(clock, times)
+    for form in readers:
+        ms, per_second = times[form]
         forms[form] |= {"ms": ms, "texts_per_second": per_second}
     seeds = [judged(ds, list(forms), seed) for seed in arguments.split_seeds]
     show(name, forms, seeds[0])
@@ -256,6 +261,9 @@ def show(name: str, forms: dict[str, dict[str, Any]], first: dict[str, Any]) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--sets", default="ml-100k,amazon-office-2018")
+    parser.add_argument(
+        "--networks", default="full,layers,heads", help="heads take longest to teach"
+    )
     parser.add_argument("--texts", type=int, default=300, help="that are read when time is taken")
     parser.add_argument(
         "--split-seeds", type=lambda t: [int(n) for n in t.split(",")], default=[0, 1, 2]
