@@ -18,9 +18,9 @@ from recnb.course import run_notebook
 from recnb.course.notebook import find_notebooks, read
 from recnb.course.running.parameters import declared_parameters
 from recnb.course.running.runner import NotebookError, NotebookTimeout
+from recnb.course.running.warm import POSSIBLE, warm_kernels
 from recnb.course.running.watchdog import kernel_env
 from tools.notebooks.exercises import answers_of, failures, with_trials
-from tools.notebooks.warm import warm_kernels
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT)
@@ -37,29 +37,27 @@ ON_DATA = [
 LIMIT = 120.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """All kernels of this module start with their libraries imported."""
-    if not hasattr(os, "fork"):
-        yield
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str] | None]:
+    """The command of kernels that start with their libraries imported."""
+    if not POSSIBLE:
+        yield None
         return
-    from ipykernel import kernelspec
-
-    plain = kernelspec.get_kernel_dict
-    with (
-        warm_kernels(tmp_path_factory.mktemp("kernels"), kernel_env()) as command,
-        pytest.MonkeyPatch.context() as patched,
-    ):
-        patched.setattr(kernelspec, "get_kernel_dict", lambda: plain() | {"argv": command})
-        yield
+    with warm_kernels(tmp_path_factory.mktemp("kernels"), kernel_env()) as command:
+        yield command
 
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_smoke(path: Path, tmp_path: Path, slot: None) -> None:
+def test_smoke(path: Path, tmp_path: Path, slot: None, warm: list[str] | None) -> None:
     tried = partial(with_trials, path=path) if answers_of(path).exists() else None
     run = run_notebook(
-        path, profile="smoke", output_dir=tmp_path, notebook_timeout=LIMIT, edit=tried
+        path,
+        profile="smoke",
+        output_dir=tmp_path,
+        notebook_timeout=LIMIT,
+        command=warm,
+        edit=tried,
     )
     assert len(run.records) == 1
     assert run.records[0]["rows"]
@@ -78,7 +76,7 @@ def test_what_is_not_run_on_movielens_takes_its_data_as_another_does(number: str
     assert loading(number) == loading(AS_ANOTHER[number])
 
 
-def test_a_warm_kernel_is_a_kernel(tmp_path: Path) -> None:
+def test_a_warm_kernel_is_a_kernel(tmp_path: Path, warm: list[str] | None) -> None:
     """Its folder and environment are the run's, it fails as others do, and a limit ends it."""
     cells = {
         "told": 'import os, sys\nassert "torch" in sys.modules and "recnb" not in sys.modules\n'
@@ -93,17 +91,20 @@ def test_a_warm_kernel_is_a_kernel(tmp_path: Path) -> None:
         )
         nb.cells = [first, nbformat.v4.new_code_cell(source)]
         nbformat.write(nb, tmp_path / f"{name}.ipynb")
-    run_notebook(tmp_path / "told.ipynb", output_dir=tmp_path / "out")
+    if warm is None:
+        pytest.skip("kernels are forks on Linux alone")
+    out = tmp_path / "out"
+    run_notebook(tmp_path / "told.ipynb", output_dir=out, command=warm)
     with pytest.raises(NotebookError, match="ZeroDivisionError"):
-        run_notebook(tmp_path / "fails.ipynb", output_dir=tmp_path / "out")
+        run_notebook(tmp_path / "fails.ipynb", output_dir=out, command=warm)
     with pytest.raises(NotebookTimeout, match="limit of 2 s"):
-        run_notebook(tmp_path / "waits.ipynb", output_dir=tmp_path / "out", notebook_timeout=2)
+        run_notebook(tmp_path / "waits.ipynb", output_dir=out, notebook_timeout=2, command=warm)
 
 
 @pytest.mark.notebooks
 @pytest.mark.real
 @pytest.mark.parametrize("path", ON_DATA, ids=lambda path: path.stem)
-def test_smoke_on_movielens(path: Path, tmp_path: Path, slot: None) -> None:
+def test_smoke_on_movielens(path: Path, tmp_path: Path, slot: None, warm: list[str] | None) -> None:
     """The reader's own data take the same way: another folder, no column renamed by hand."""
     place = os.environ.get("RECNB_DATA")
     if not place:
@@ -111,6 +112,6 @@ def test_smoke_on_movielens(path: Path, tmp_path: Path, slot: None) -> None:
     if not (Path(place) / "ml-100k").is_dir():
         pytest.skip("there is no ml-100k in the folder that RECNB_DATA names")
     asked = {"DATASET": "ml-100k"}
-    run = run_notebook(path, asked, "smoke", tmp_path, notebook_timeout=2 * LIMIT)
+    run = run_notebook(path, asked, "smoke", tmp_path, notebook_timeout=2 * LIMIT, command=warm)
     assert run.parameters["DATASET"] == "ml-100k"
     assert run.records[0]["rows"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,12 +28,15 @@ from recnb.course.running.runner import (
     plan_parameters,
     run_notebook,
 )
+from recnb.course.running.warm import POSSIBLE, warm_kernels
+from recnb.course.running.watchdog import kernel_env
 from recnb.errors import InputError
 from recnb.files import write_text
 
 SUMMARY, PAGE, DONE = "course.json", "index.html", "run.json"
 MEMORY = 3 * 1024**3  # bytes that are to be free for each notebook at a time
 MOST = 4  # notebooks at a time
+MANY = 3  # notebooks; with more, to import the libraries once for all pays
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,17 @@ def run_course(
     output.mkdir(parents=True, exist_ok=True)
     stop, steps = threading.Event(), _Steps(progress)
     threads = max(1, _cores() // jobs) if jobs > 1 else None
+    todo = [
+        path
+        for path, parameters in plans.items()
+        if force or _finished(output / path.stem, _key(path, parameters)) is None
+    ]
+    held = contextlib.ExitStack()
+    command = None
+    if len(todo) > MANY and profile != "gpu" and POSSIBLE:  # a process with a GPU is not forked
+        with contextlib.suppress(RuntimeError):
+            place = held.enter_context(tempfile.TemporaryDirectory(prefix="recnb-"))
+            command = held.enter_context(warm_kernels(Path(place), kernel_env(threads)))
     one = partial(
         _run_one,
         output=output,
@@ -144,12 +160,13 @@ def run_course(
         steps=steps,
         cell_timeout=cell_timeout,
         notebook_timeout=notebook_timeout,
+        command=command,
         threads=threads,
         grace=grace,
         stop=stop,
     )
     done: dict[Path, NotebookStatus] = {}
-    with ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
+    with held, ThreadPoolExecutor(jobs, thread_name_prefix="notebook") as pool:
         waiting: dict[Future[NotebookStatus], Path] = {}
         try:
             waiting = {pool.submit(one, path, plans[path]): path for path in paths}

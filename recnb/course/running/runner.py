@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def run_notebook(
     cell_timeout: float | None = 600.0,
     notebook_timeout: float | None = 1800.0,
     kernel_name: str = "python3",
+    command: Sequence[str] | None = None,
     threads: int | None = None,
     grace: float = 5.0,
     stop: threading.Event | None = None,
@@ -116,6 +117,8 @@ def run_notebook(
         Limits in seconds, for each cell and for the whole.
     kernel_name : str
         ``python3`` is the interpreter that runs this; other names are looked up on the machine.
+    command : sequence of str, optional
+        Starts the kernel in another way, see `recnb.course.running.warm.warm_kernels`.
     threads : int, optional
         Cores for numerical libraries; default all.
     grace : float
@@ -150,7 +153,9 @@ def run_notebook(
     with Watchdog(cell_timeout, notebook_timeout, grace, stop) as watchdog:
         failure: BaseException | None = None
         try:
-            _execute(nb, path, work / EXECUTED, injected, kernel_name, threads, watchdog, on_cell)
+            env, log = kernel_env(threads), work / LOG
+            kernel = kernel_class(watchdog.hold, kernel_name, env, log, command)
+            _execute(nb, path, work / EXECUTED, injected, kernel_name, kernel, watchdog, on_cell)
         except Exception as error:
             failure = error
         except BaseException:  # Ctrl-C: leave nothing half done behind
@@ -178,13 +183,13 @@ def _execute(
     executed: Path,
     parameters: dict[str, Any],
     kernel_name: str,
-    threads: int | None,
+    kernel: Any,
     watchdog: Watchdog,
     on_cell: Callable[[int, int], None] | None,
 ) -> None:
     papermill = needed("papermill")
     total = sum(cell.cell_type == "code" for cell in nb.cells) + bool(parameters)
-    begun, log = 0, executed.with_name(LOG)
+    begun = 0
 
     def starts(cell: Any, cell_index: int, **told: Any) -> None:
         nonlocal begun
@@ -205,7 +210,7 @@ def _execute(
         kernel_name=kernel_name,
         progress_bar=False,
         start_timeout=START,
-        kernel_manager_class=kernel_class(watchdog.hold, kernel_name, kernel_env(threads), log),
+        kernel_manager_class=kernel,
         resources={"metadata": {"path": str(path.parent)}},  # os.chdir would hit other threads
         shutdown_kernel="immediate",
         on_cell_execute=starts,

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,11 @@ class Watchdog:
 
 
 def kernel_class(
-    hold: Callable[[Any], None], kernel_name: str, env: Mapping[str, str], log: Path
+    hold: Callable[[Any], None],
+    kernel_name: str,
+    env: Mapping[str, str],
+    log: Path,
+    command: Sequence[str] | None = None,
 ) -> Any:
     """Return a kernel manager class for one run.
 
@@ -132,9 +136,13 @@ def kernel_class(
         Environment variables of the kernel, beside the present ones.
     log : Path
         File for what the kernel's process prints outside of cells, a crash for instance.
+    command : sequence of str, optional
+        Starts a kernel of ``python3`` in another way, see `recnb.course.running.warm`.
     """
     client, spec = needed("jupyter_client"), needed("jupyter_client.kernelspec")
     ours = needed("ipykernel.kernelspec").get_kernel_dict() if kernel_name == "python3" else None
+    if ours is not None and command is not None:
+        ours["argv"] = list(command)
 
     class Kernel(client.AsyncKernelManager):  # type: ignore[name-defined, misc]
         def __init__(self, **settings: Any) -> None:

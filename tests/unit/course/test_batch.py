@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,6 +105,34 @@ def test_a_failure_does_not_stop_the_others(two: Path, tmp_path: Path, make: Mak
     make("print('mended')", name="00_first.ipynb")
     result = run_course(output_dir=tmp_path / "out", root=two)
     assert [n.status for n in result.notebooks] == ["finished", "reused"]
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_many_notebooks_run_in_kernels_that_start_warm(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: bool
+) -> None:
+    asked: list[object] = []
+
+    @contextlib.contextmanager
+    def warm(folder: Path, env: dict[str, str]) -> Iterator[list[str]]:
+        if not starts:
+            raise RuntimeError
+        yield ["a kernel"]
+        asked.append("ended")
+
+    def ran(path: Path, parameters: object, *, command: object, output_dir: Path, **limits: object):
+        asked.append(command)
+        raise NotebookError("enough", path, output_dir / "none.ipynb", None)
+
+    monkeypatch.setattr(batch, "warm_kernels", warm)
+    monkeypatch.setattr(batch, "run_notebook", ran)
+    monkeypatch.setattr(batch, "write_html", lambda executed: executed)
+    monkeypatch.setattr(batch, "POSSIBLE", True)
+    run_course(output_dir=tmp_path / "few", root=two)
+    assert asked == [None, None]
+    monkeypatch.setattr(batch, "MANY", 1)
+    run_course(output_dir=tmp_path / "many", root=two)
+    assert asked[2:] == ([["a kernel"], ["a kernel"], "ended"] if starts else [None, None])
 
 
 @pytest.mark.parametrize(

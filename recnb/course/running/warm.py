@@ -1,7 +1,8 @@
-"""Kernels that start warm, for tests: one process has the heavy libraries imported, and each kernel is a fork of it.
+"""Kernels that start warm: one process has the heavy libraries imported, and each kernel is a fork of it.
 
 To import torch, transformers, scikit-learn and their like takes longer than a short notebook. The package itself is not
-among what is imported: each kernel imports what its notebook asks for. Unix only.
+among what is imported: each kernel imports what its notebook asks for. Linux only: elsewhere a fork of a process with
+these libraries is not safe.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ LIBRARIES = (
 )
 
 
+POSSIBLE = sys.platform == "linux"
+
+
 @contextlib.contextmanager
 def warm_kernels(folder: Path, env: Mapping[str, str]) -> Iterator[list[str]]:
     """Hold the process that kernels are forks of.
@@ -53,11 +57,20 @@ def warm_kernels(folder: Path, env: Mapping[str, str]) -> Iterator[list[str]]:
     ------
     list of str
         The command of a kernel, with a place for its connection file as in a kernel specification.
+
+    Raises
+    ------
+    RuntimeError
+        The process did not start.
     """
     place = folder / "warm"
     env = {**os.environ, **env, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    command = [sys.executable, __file__, "serve", str(place)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as held:
+    command = [sys.executable, "-P", __file__, "serve", str(place)]
+    pipe = subprocess.PIPE
+    # a session of its own: Ctrl-C is for the one who runs the notebooks
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, env=env, start_new_session=True
+    ) as held:
         try:
             assert held.stdout is not None
             if held.stdout.readline() != b"warm\n":
@@ -101,7 +114,7 @@ def _kernel(asked: socket.socket) -> None:
         os.environ.clear()
         os.environ.update(told["env"])
         paths = told["env"].get("PYTHONPATH", "").split(os.pathsep)
-        sys.path[:1] = ["", *filter(None, paths)]  # for the folder of this file
+        sys.path[:0] = ["", *filter(None, paths)]
         sys.argv = ["ipykernel_launcher", *told["arguments"]]
         threading.Thread(target=_obey, args=(asked,), daemon=True).start()
         import_module("ipykernel.kernelapp").launch_new_instance(argv=sys.argv[1:])
