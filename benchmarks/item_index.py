@@ -99,7 +99,7 @@ def main() -> None:
     centres = rng.normal(size=(max(10, n // 100), 32))
     turn = np.linalg.qr(rng.normal(size=(dim, 32)))[0].T
     items = vectors(n, dim, centres, turn, seed=1)
-    queries = vectors(arguments.queries, dim, centres, turn, seed=2)
+    queries = vectors(arguments.queries, dim, centres, turn, seed=3)
     folder = KEPT / f"{n}-{dim}"
     folder.mkdir(parents=True, exist_ok=True)
     kinds = ["exact", *arguments.kinds.split(",")]

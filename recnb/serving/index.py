@@ -324,7 +324,7 @@ def _tuned(index: Any) -> Any:
     if hasattr(index, "refine_index"):
         faiss = need("faiss", "an index")
         inner = faiss.downcast_index(index.base_index)
-        inner.nprobe = max(1, min(inner.nlist, round(0.8 * np.sqrt(inner.nlist))))
+        inner.nprobe = max(1, min(inner.nlist, round(np.sqrt(inner.nlist))))
         index.k_factor = 8.0
     return index
 
