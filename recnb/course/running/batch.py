@@ -142,10 +142,11 @@ def run_course(
     output.mkdir(parents=True, exist_ok=True)
     stop, steps = threading.Event(), _Steps(progress)
     threads = max(1, _cores() // jobs) if jobs > 1 else None
+    package = package_digest()
     todo = [
         path
         for path, parameters in plans.items()
-        if force or _finished(output / path.stem, _key(path, parameters)) is None
+        if force or _finished(output / path.stem, _key(path, parameters, package)) is None
     ]
     held = contextlib.ExitStack()
     command = None
@@ -238,7 +239,8 @@ def _run_one(
     steps: _Steps,
     **limits: Any,
 ) -> NotebookStatus:
-    folder, name, key = output / path.stem, path.name, _key(path, parameters)
+    folder, name = output / path.stem, path.name
+    key = _key(path, parameters, package_digest())  # as it is now, not as the course began
     if not force and (earlier := _finished(folder, key)) is not None:
         steps.add(Progress(name, "reused", seconds=earlier["seconds"]))
         return _status(path, "reused", parameters, folder, output, earlier["seconds"])
@@ -264,11 +266,11 @@ def _run_one(
     return _status(path, "finished", parameters, folder, output, result.seconds)
 
 
-def _key(path: Path, parameters: Mapping[str, Any]) -> str:
-    """Identity of a run: the notebook's source, its parameters, and the package as it is."""
+def _key(path: Path, parameters: Mapping[str, Any], package: str) -> str:
+    """Identity of a run: the notebook's source, its parameters, and the package."""
     cells = [[cell.cell_type, cell.source] for cell in read(path).cells]
     content = json.dumps([cells, parameters], sort_keys=True, default=str)
-    return hashlib.sha256(f"{content}{package_digest()}".encode()).hexdigest()
+    return hashlib.sha256(f"{content}{package}".encode()).hexdigest()
 
 
 def package_digest() -> str:
