@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from types import ModuleType
+from typing import Any
 
 from recnb.errors import InputError
 
@@ -94,6 +95,38 @@ def need(module: str, what: str) -> ModuleType:
     except (ImportError, OSError) as error:  # OSError: a C library under it is missing
         missing = getattr(error, "name", None) or module
         raise _needs(what, missing) from None
+
+
+def put_off(*modules: str) -> None:
+    """Execute modules when something of them is used, not when other packages import them at their top.
+
+    For a process that must start soon. An empty module stands in for each; at the first use it gives way to the real
+    one. One that is imported already, or is not installed, is left alone.
+
+    Parameters
+    ----------
+    *modules : str
+        Dotted names; the package above each is imported.
+
+    Examples
+    --------
+    >>> put_off("no_such_package.part")
+    """
+    for name in modules:
+        package, _, child = name.rpartition(".")
+        if name in sys.modules or _missing((name,)):
+            continue
+        parent = importlib.import_module(package)
+        stand_in = ModuleType(name)
+
+        def used(attribute: str, name: str = name, stand_in: ModuleType = stand_in) -> Any:
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
+            return getattr(importlib.import_module(name), attribute)  # waits where another imports
+
+        stand_in.__dict__["__getattr__"] = used
+        sys.modules[name] = stand_in
+        setattr(parent, child, stand_in)
 
 
 def need_myfm(what: str) -> ModuleType:

@@ -15,7 +15,7 @@ from recnb.data import Text
 from recnb.errors import InputError
 from recnb.recommender import Recommender, load_model
 from recnb.serving import manifest
-from recnb.serving.encoder.onnx import EncoderSettings, OnnxEncoder
+from recnb.serving.encoder.onnx import EncoderSettings, LateEncoder, OnnxEncoder
 from recnb.serving.index import IndexRecord, ItemIndex
 from recnb.serving.watch.drift import SIGNALS, Shares
 
@@ -41,7 +41,7 @@ class Artefact:
         Users of each item.
     indexes : dict of str to ItemIndex
         "text" over the encoder's vectors of the items, "taste" over the model's item vectors; those that there are.
-    encoder : OnnxEncoder or None
+    encoder : OnnxEncoder, LateEncoder or None
     reference : dict of str to Shares
         Signals of the training data that drift is measured against.
     """
@@ -53,7 +53,7 @@ class Artefact:
     known: sparse.csr_matrix
     popularity: np.ndarray
     indexes: dict[str, ItemIndex]
-    encoder: OnnxEncoder | None
+    encoder: OnnxEncoder | LateEncoder | None
     reference: dict[str, Shares]
 
     @property
@@ -71,7 +71,13 @@ class Artefact:
         return None if told is None else Text.from_json(told)
 
 
-def open_artefact(folder: str | Path, trust: bool = False, threads: int = 1) -> Artefact:
+def open_artefact(
+    folder: str | Path,
+    trust: bool = False,
+    threads: int = 1,
+    head: dict[str, Any] | None = None,
+    late: bool = False,
+) -> Artefact:
     """Read an artefact that :func:`recnb.serving.export.export` wrote, every file checked first.
 
     Parameters
@@ -81,6 +87,10 @@ def open_artefact(folder: str | Path, trust: bool = False, threads: int = 1) -> 
         Whether the model may be of a class outside recnb, whose module is then imported and runs code.
     threads : int
         Of the encoder.
+    head : dict, optional
+        What :func:`recnb.serving.manifest.checked` gave for this folder; None checks it now.
+    late : bool
+        Whether the encoder is read only when it is asked to (:class:`LateEncoder`). Its files are checked as all are.
 
     Returns
     -------
@@ -92,8 +102,7 @@ def open_artefact(folder: str | Path, trust: bool = False, threads: int = 1) -> 
         No artefact, or a file in it is missing, cut, changed, unlisted, or does not fit the others.
     """
     folder = Path(folder)
-    head = manifest.read(folder)
-    manifest.check(folder, head)
+    head = manifest.checked(folder) if head is None else head
     model = load_model(folder / MODEL, trust)
     items = _items(folder, model)
     known, popularity = _known(folder, len(model.user_ids_), len(items))
@@ -102,11 +111,11 @@ def open_artefact(folder: str | Path, trust: bool = False, threads: int = 1) -> 
     indexes = {
         name: _index(folder, name, told, len(items)) for name, told in head["indexes"].items()
     }
-    encoder = None
+    encoder: OnnxEncoder | LateEncoder | None = None
     if head.get("encoder") is not None:
         file = str(folder / manifest.NAME)
         settings = EncoderSettings.from_json(head["encoder"], file)
-        encoder = OnnxEncoder(folder / ENCODER, settings, threads)
+        encoder = (LateEncoder if late else OnnxEncoder)(folder / ENCODER, settings, threads)
         if "text" in indexes and indexes["text"].dim != settings.dim:
             raise _broken(folder, "its encoder and its text index have vectors of other lengths")
     shares = _reference(folder, head["reference"])

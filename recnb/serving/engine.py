@@ -102,7 +102,6 @@ class Engine:
         self.users = {user: code for code, user in enumerate(self.model.user_ids_.tolist())}
         self.serves_history = hasattr(self.model, "score_histories")
         self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._user_hashes = hash_ids(self.model.user_ids_)
         self.journal = Journal(journal)
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
@@ -230,7 +229,7 @@ class Engine:
         plain = ask.user is not None and ask.history is None and not ask.where
         plain = plain and not len(ask.exclude)
         k = max(ask.k, DEPTH) if plain else ask.k
-        user = _NOBODY if ask.user is None else self._user_hashes[[ask.user]]
+        user = _NOBODY if ask.user is None else hash_ids([self.model.user_ids_[ask.user]])
         masked = np.where(mask, row, -np.inf).astype(np.float32)[None]
         codes = top_k_rows(masked, min(k, len(row)), user, self.shelf.hashes[: len(row)])[0]
         codes = codes[codes >= 0]

@@ -158,4 +158,5 @@ class Shelf:
 def _titles(items: pd.DataFrame) -> list[str | None]:
     if "title" not in items:
         return [None] * len(items)
-    return [None if pd.isna(t) else str(t) for t in items["title"]]
+    column = items["title"]
+    return [None if gone else str(t) for t, gone in zip(column.tolist(), column.isna())]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -146,3 +148,69 @@ class OnnxEncoder:
         for at, row in enumerate(rows):
             ids[at, : len(row)], mask[at, : len(row)] = row, 1
         return {"input_ids": ids, "attention_mask": mask}
+
+
+class Replaced(InputError):
+    """The files of an encoder are others than those that were checked: a newer artefact has their place."""
+
+
+class LateEncoder:
+    """An encoder that is read on a thread of its own, when that is asked for or when the first text comes.
+
+    Parameters
+    ----------
+    folder, settings, threads
+        As of :class:`OnnxEncoder`.
+    """
+
+    def __init__(self, folder: Path, settings: EncoderSettings, threads: int = 1) -> None:
+        self.settings = settings
+        self._folder, self._threads = folder, threads
+        self._files = self._identity()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read encoder")
+        self._lock = Lock()
+        self._encoder: Future[OnnxEncoder] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has been read."""
+        encoder = self._encoder
+        return encoder is not None and encoder.done() and encoder.exception() is None
+
+    def read(self) -> Future[OnnxEncoder]:
+        """The encoder, once it is read; fails as :class:`OnnxEncoder`, or with :class:`Replaced`."""
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._thread.submit(self._read)
+                self._thread.shutdown(wait=False)
+            return self._encoder
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """As :meth:`OnnxEncoder.encode`."""
+        return self.read().result().encode(texts)
+
+    def encode_counted(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`OnnxEncoder.encode_counted`."""
+        return self.read().result().encode_counted(texts)
+
+    def _read(self) -> OnnxEncoder:
+        try:
+            return OnnxEncoder(self._folder, self.settings, self._threads)
+        finally:
+            if self._identity() != self._files:
+                raise Replaced(
+                    "the artefact was replaced while its encoder was read",
+                    file=str(self._folder),
+                    mend="ask again",
+                ) from None
+
+    def _identity(self) -> list[tuple[int, int, int] | None]:
+        """Which files they are."""
+        kept: list[tuple[int, int, int] | None] = []
+        for name in (TOKENIZER, MODEL):
+            try:
+                file = (self._folder / name).stat()
+                kept.append((file.st_ino, file.st_size, file.st_mtime_ns))
+            except FileNotFoundError:
+                kept.append(None)
+        return kept

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import recnb
 from recnb.serving.http import routes, schemas
 from recnb.serving.http.guard import Guard
+from recnb.serving.http.live import Checks
 from recnb.serving.http.service import Service, Settings
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -19,9 +20,16 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The ASGI application over some artefacts, all read and checked before it is returned."""
-    service = Service(settings)
+def create_app(settings: Settings, checks: Checks | None = None) -> FastAPI:
+    """The ASGI application over some artefacts, all checked and read before it is returned.
+
+    Parameters
+    ----------
+    settings : Settings
+    checks : mapping of Path to Future, optional
+        What :func:`recnb.serving.manifest.checked` gives for folders that are being checked already.
+    """
+    service = Service(settings, checks)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

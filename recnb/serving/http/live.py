@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from recnb.errors import InputError
 from recnb.serving import manifest
 from recnb.serving.artefact import Artefact, open_artefact
+from recnb.serving.encoder.onnx import LateEncoder
 from recnb.serving.engine import Ask, Engine, Listed
 from recnb.serving.http.batcher import Batcher, Busy
 from recnb.serving.watch.drift import Drift, fame, fame_of_users
@@ -21,6 +22,7 @@ from recnb.serving.watch.monitor import Monitor, most_used
 
 log = logging.getLogger(__name__)
 ITEMS_LOG = "items-{name}.jsonl"
+Checks = Mapping[Path, "Future[dict[str, Any]]"]  # by folder: its manifest, once it is checked
 _TEXTS = 4096  # text vectors that are kept
 
 
@@ -77,6 +79,12 @@ class Live:
     def name(self) -> str:
         return self.artefact.name
 
+    @property
+    def loading(self) -> bool:
+        """Whether the encoder is still to be read: texts and new items wait for it."""
+        encoder = self.artefact.encoder
+        return isinstance(encoder, LateEncoder) and not encoder.ready
+
     async def listed(self, ask: Ask, text: str | None = None) -> tuple[Listed, bool]:
         """An answer within the time limit, and whether the cache gave it; popularity, and said so, after the limit.
 
@@ -103,7 +111,9 @@ class Live:
                     ask = Ask(ask.k, vector=vector, where=ask.where, exclude=ask.exclude)
                 return await self.scoring.do(ask), False
         except TimeoutError:
-            return self.engine.popular(ask, "time limit"), False
+            waited = text is not None and self.loading
+            why = "the encoder is still being read" if waited else "time limit"
+            return self.engine.popular(ask, why), False
         finally:
             self._busy -= 1
 
@@ -247,6 +257,10 @@ class Lives:
     open_live : callable
         From an artefact to a :class:`Live`.
     trust : bool
+    late : bool
+        Whether encoders may be read later. That of an artefact that comes while serving is read before it answers.
+    checks : mapping of Path to Future, optional
+        Folders that are being checked already.
     """
 
     def __init__(
@@ -255,6 +269,8 @@ class Lives:
         open_live: Callable[[Artefact], Live],
         monitor: Monitor,
         trust: bool = False,
+        late: bool = False,
+        checks: Checks | None = None,
     ) -> None:
         self._folders, self._open, self._trust = list(folders), open_live, trust
         self._monitor = monitor
@@ -262,7 +278,8 @@ class Lives:
         self._reloading = asyncio.Lock()
         self.by_name: dict[str, Live] = {}
         for folder in folders:
-            live = open_live(open_artefact(folder, trust))
+            head = checks[folder].result() if checks else None
+            live = open_live(open_artefact(folder, trust, head=head, late=late))
             if live.name in self.by_name:
                 raise InputError(
                     f"two artefacts are called '{live.name}'",

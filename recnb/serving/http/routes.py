@@ -132,8 +132,10 @@ def add_facts(app: FastAPI, service: Service) -> None:
 
     @app.get("/ready", tags=["facts"])
     async def ready() -> Response:
-        """Whether lists can be asked for."""
-        return Json({"ready": service.ready}, status_code=200 if service.ready else 503)
+        """Whether lists can be asked for, and which models' encoders are still being read: their texts wait."""
+        loading = [name for name, live in service.lives.by_name.items() if live.loading]
+        body = {"ready": service.ready, "loading": loading}
+        return Json(body, status_code=200 if service.ready else 503)
 
     @app.get("/version", tags=["facts"])
     async def version() -> Response:

@@ -18,7 +18,7 @@ from recnb.serving.engine import Ask, Listed
 from recnb.serving.explore import Explorer
 from recnb.serving.http import schemas
 from recnb.serving.http.guard import Refused
-from recnb.serving.http.live import Live, Lives
+from recnb.serving.http.live import Checks, Live, Lives
 from recnb.serving.keys import KeyFile
 from recnb.serving.records import AuditLog, FeedbackLog
 from recnb.serving.watch.monitor import Monitor
@@ -51,6 +51,8 @@ class Settings:
     trust : bool
         Whether models of classes outside recnb may be imported.
     tls : bool
+    late : bool
+        Whether text encoders may be read after the first lists: until then a text is answered by what most have.
     """
 
     folders: tuple[Path, ...]
@@ -63,6 +65,7 @@ class Settings:
     watch: float = 2.0
     trust: bool = False
     tls: bool = False
+    late: bool = False
 
 
 class Json(Response):
@@ -77,7 +80,7 @@ class Json(Response):
 class Service:
     """What the routes share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, checks: Checks | None = None) -> None:
         self.settings, self.monitor = settings, Monitor()
         state = settings.state
         if state is not None:
@@ -87,7 +90,9 @@ class Service:
         self.audit = AuditLog(None if state is None else state / AUDIT, secret)
         self.feedback = None if state is None else FeedbackLog(state / FEEDBACK)
         self.explorer = Explorer(settings.explore)
-        self.lives = Lives(settings.folders, self._live, self.monitor, settings.trust)
+        self.lives = Lives(
+            settings.folders, self._live, self.monitor, settings.trust, settings.late, checks
+        )
         self.ready = True
 
     def _live(self, artefact: Any) -> Live:

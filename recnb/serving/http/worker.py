@@ -1,104 +1,63 @@
-"""The process that answers: `python -m recnb.serving.http.worker SETTINGS`, on a socket that its parent holds."""
+"""The process that answers: `python -m recnb.serving.http.worker SETTINGS`, on a socket that its parent holds.
+
+A start, or a new start after a kill, is waited for. So the artefacts are hashed beside the imports, what only other
+packages import is not executed, and the encoders are read when the first lists can be answered.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import json
 import logging
+import os
 import resource
-import signal
-import socket
 import sys
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import TYPE_CHECKING, Any
 
 from recnb.errors import InputError
-from recnb.serving.http.app import create_app
-from recnb.serving.http.live import Lives
-from recnb.serving.http.service import Settings
+from recnb.optional import put_off
+from recnb.serving import manifest
 
-HEADER_SECONDS = 10.0  # for the head of a request to arrive
-GRACE_SECONDS = 15
+if TYPE_CHECKING:
+    from recnb.serving.http.service import Settings
 
-
-class Impatient(HttpToolsProtocol):
-    """Closes a connection whose first request does not arrive: ten thousand silent ones must not stay."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._limit = self.loop.call_later(HEADER_SECONDS, self._give_up)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._limit.cancel()
-        super().connection_lost(exc)
-
-    def _give_up(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
-
-
-class Server(uvicorn.Server):
-    """uvicorn's, that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, lives: Lives, said: str) -> None:
-        super().__init__(config)
-        self.lives, self.said = lives, said
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            loop = asyncio.get_running_loop()
-            # kept, as the loop holds tasks by weak references alone
-            self.reloads: set[asyncio.Task[Any]] = set()
-            loop.add_signal_handler(
-                signal.SIGHUP, lambda: self.reloads.add(loop.create_task(self.lives.reload()))
-            )
-            print(self.said, file=sys.stderr, flush=True)
+# scikit-learn's base and scipy's arrays import these at their top: a third of all imports
+UNUSED = ("scipy.stats", "numpy.f2py", "numpy.testing")
 
 
 def main(told: dict[str, Any]) -> None:
     """Serve until a signal; ends with 2 where the input is wrong."""
+    gc.disable()  # until the service stands: what is imported stays
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("recnb").setLevel(logging.INFO)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    settings = _settings(told["settings"])
+    folders = [Path(folder) for folder in told["settings"]["folders"]]
     try:
-        app = create_app(settings)
+        with ThreadPoolExecutor(1, thread_name_prefix="check") as beside:
+            checks = {folder: beside.submit(manifest.checked, folder) for folder in folders}
+            put_off(*UNUSED)
+            # plugins of pydantic are looked for in every package that is installed
+            os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+            from recnb.serving.http.app import create_app
+            from recnb.serving.http.server import serve
+
+            gc.freeze()  # never looked at again; artefacts come later, and may go
+            app = create_app(_settings(told["settings"]), checks)
+        serve(app, told)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    service = app.state.service
-    config = uvicorn.Config(
-        app,
-        http=Impatient,
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        ssl_certfile=told.get("certificate"),
-        ssl_keyfile=told.get("private_key"),
-    )
-    names = ", ".join(service.lives.by_name)
-    keys = "no key asked for" if service.keys is None else "keys asked for"
-    said = f"serving {names} on {told['address']} ({keys}); stop with Ctrl-C"
-    server = Server(config, service.lives, said)
-    server.run(sockets=[socket.socket(fileno=told["socket"])])
 
 
 def _settings(told: dict[str, Any]) -> Settings:
-    state = told["state"]
+    from recnb.serving.http.service import Settings
+
     folders = tuple(Path(folder) for folder in told["folders"])
-    plain = Settings(**{**told, "folders": folders, "state": None})
-    return replace(plain, state=None if state is None else Path(state))
+    state = None if told["state"] is None else Path(told["state"])
+    return Settings(**{**told, "folders": folders, "state": state, "late": True})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from recnb.errors import InputError
@@ -144,9 +145,7 @@ def fame(popularity: np.ndarray) -> np.ndarray:
     >>> fame(np.array([5, 1, 1, 9])).tolist()
     [0.75, 0.375, 0.375, 1.0]
     """
-    from scipy.stats import rankdata
-
-    return rankdata(popularity) / max(1, len(popularity))
+    return pd.Series(popularity).rank(pct=True).to_numpy()
 
 
 def fame_of_users(known: sparse.csr_matrix, of_items: np.ndarray) -> np.ndarray:
