@@ -14,13 +14,16 @@ fitted network. `difference` is reasons less the other order, paired by user; fo
 (`over_random`). `stability`: Kendall's tau between the values of three seeds, for the two tower. `sets`: the sizes of
 the smallest sets found without which the item would not be listed.
 
-Finished parts are kept in the results file and not computed again. Results: `results/reasons.json`. The last line is
-`ratio: X`: the fall by the reasons over the fall by chance, the mean over all parts.
+A part is a data set, a model and a seed. Finished parts are kept in the results file and not computed again; what the
+seeds of a model said stands beside it (`reasons_values.json`) until their stability is judged. Results:
+`results/reasons.json`. The last line is `ratio: X`: the fall by the reasons over the fall by chance, the mean over all
+parts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,7 @@ from recnb.effect.reasons import (
     word_curves,
     word_reader,
 )
+from recnb.files import write_json
 from recnb.metrics.intervals import paired
 from recnb.models import make
 
@@ -162,38 +166,75 @@ def by_words(
     return judged({**head, "reasons": "words"}, users, curves), told["reasons"]
 
 
-def measured(name: str, model_name: str, n_users: int) -> list[dict[str, Any]]:
-    """All records of a model on a data set."""
+class Values:
+    """What the seeds of a model say of the same recommendations, kept in a file until all have spoken."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def all(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+
+    def put(self, part: str, values: dict[str, Any]) -> None:
+        write_json(self.path, self.all() | {part: values})
+
+    def drop(self, parts: list[str]) -> None:
+        kept = {part: values for part, values in self.all().items() if part not in parts}
+        if kept:
+            write_json(self.path, kept)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def part_of(name: str, model: str, n_users: int, seed: int) -> str:
+    """A part by name; the seed is told where there are several."""
+    return f"{name} {model} {n_users}" + (f" seed {seed}" if MODELS[model] > 1 else "")
+
+
+def measured(
+    name: str, model_name: str, n_users: int, seed: int, values: Values
+) -> list[dict[str, Any]]:
+    """All records of a seed of a model on a data set."""
     ds = data_of(name)
     known = splits.user_time(ds).known
     popular = np.bincount(known.interactions["item"], minlength=ds.n_items)
-    records: list[dict[str, Any]] = []
-    seeds: dict[str, list[list[np.ndarray]]] = {"past items": [], "words": []}
-    asked: list[tuple[Asked, int]] = []
-    for seed in range(MODELS[model_name]):
-        settings = {"seed": seed} if MODELS[model_name] > 1 else {}
-        model = make(model_name, **settings).fit(known)
-        head = {"data": name, "model": model_name, "seed": seed}
-        # The recommendations of the first seed are explained by all.
-        asked = [(Asked.of(model, int(one.user or 0)), item) for one, item in asked] or drawn(
-            model, n_users
-        )
-        found, parts = by_past(head, asked, popular)
-        records += found
-        seeds["past items"].append([part.values for part in parts])
-        if model_name != "ease":
-            found, words = by_words(head, model, ds, asked, model_name == "text_dot" and seed == 0)
-            records += found
-            seeds["words"].append([w.values for w in words])
-        print(f"{name} {model_name} seed {seed} done", flush=True)
-    for kind, values in seeds.items():
-        if len(values) > 1:
-            records.append(
-                {"data": name, "model": model_name, "reasons": kind, "metric": "stability",
-                 "value": stability(values), "n_seeds": len(values)}
-            )  # fmt: skip
+    several = MODELS[model_name] > 1
+    model = make(model_name, **({"seed": seed} if several else {})).fit(known)
+    if seed == 0:
+        asked = drawn(model, n_users)
+    else:  # the recommendations of the first seed are explained by all
+        first = values.all()[part_of(name, model_name, n_users, 0)]["asked"]
+        asked = [(Asked.of(model, user), item) for user, item in first]
+    head = {"data": name, "model": model_name, "seed": seed}
+    records, parts = by_past(head, asked, popular)
+    given: dict[str, Any] = {
+        "asked": [[int(one.user or 0), item] for one, item in asked],
+        "past items": [part.values.tolist() for part in parts],
+    }
+    if model_name != "ease":
+        more, words = by_words(head, model, ds, asked, several and seed == 0)
+        records += more
+        given["words"] = [w.values.tolist() for w in words]
+    if several:
+        values.put(part_of(name, model_name, n_users, seed), given)
     for record in records:
         record |= {"digest": known.digest, "n_recommendations": len(asked)}
+    return records
+
+
+def stable(name: str, model: str, n_users: int, values: Values) -> list[dict[str, Any]]:
+    """How far the seeds of a model agree, from what they said."""
+    parts = [part_of(name, model, n_users, seed) for seed in range(MODELS[model])]
+    said = [values.all()[part] for part in parts]
+    digest = splits.user_time(data_of(name)).known.digest
+    records = []
+    for kind in ("past items", "words"):
+        of_seeds = [[np.array(v) for v in one[kind]] for one in said]
+        records.append(
+            {"data": name, "model": model, "reasons": kind, "metric": "stability",
+             "value": stability(of_seeds), "n_seeds": len(said), "digest": digest,
+             "n_recommendations": len(said[0]["asked"])}
+        )  # fmt: skip
     return records
 
 
@@ -204,12 +245,19 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=120)
     parser.add_argument("--output", type=Path, default=Path("results") / "reasons.json")
     asked = parser.parse_args()
-    parts = {
-        f"{name} {model} {asked.users}": partial(measured, name, model, asked.users)
-        for name in asked.sets.split(",")
-        for model in asked.models.split(",")
-    }
-    show(measure_missing(asked.output, parts))
+    values = Values(asked.output.with_name("reasons_values.json"))
+    parts: dict[str, Any] = {}
+    for name in asked.sets.split(","):
+        for model in asked.models.split(","):
+            for seed in range(MODELS[model]):
+                part = part_of(name, model, asked.users, seed)
+                parts[part] = partial(measured, name, model, asked.users, seed, values)
+            if MODELS[model] > 1:
+                part = f"{name} {model} {asked.users} stability"
+                parts[part] = partial(stable, name, model, asked.users, values)
+    records = measure_missing(asked.output, parts)
+    values.drop(list(parts))
+    show(records)
 
 
 def show(records: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from recnb.metrics import kendall
 from recnb.metrics.intervals import bootstrap, paired
 
 Floats = np.ndarray
+_CELLS = 2**24  # of a block of scores
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,30 @@ def word_curves(
     """
     rows: list[dict[str, Any]] = []
     spans: list[tuple[slice, int]] = []
-    for one in orders:
+    of_history: dict[bytes, list[int]] = {}  # orders by whom they are asked for
+    for at, one in enumerate(orders):
         n = min(steps, max(len(one.order) - 1, 0))
         start = len(rows)
         rows += [retold.without(one.item, one.order[:m]) for m in range(n + 1)]
         rows += [retold.only(one.item, one.order[:m]) for m in range(1, n + 1)]
         spans.append((slice(start, len(rows)), n))
-    changed, out = retold.scored(rows), []
-    for one, (span, n) in zip(orders, spans):
-        standing = changed.standings(one.asked.history, span)
-        ranks = changed.ranks(one.asked.history, slice(span.start, span.start + n + 1), one.item)
-        out.append(Curves(standing[: n + 1], np.append(np.nan, standing[n + 1 :]), ranks > k))
-    return out
+        of_history.setdefault(one.asked.history.tobytes(), []).append(at)
+    if not rows:
+        return []
+    changed, out = retold.scored(rows), {}
+    askers = list(of_history.values())
+    step = max(1, _CELLS // (changed.n_known + len(rows)))
+    for first in range(0, len(askers), step):
+        block = askers[first : first + step]
+        histories = [orders[held[0]].asked.history for held in block]
+        for history, scores, held in zip(histories, changed.scores(histories), block):
+            for at in held:
+                (span, n), item = spans[at], orders[at].item
+                standing = changed.standings(scores, span)
+                kept = slice(span.start, span.start + n + 1)
+                flipped = changed.ranks(scores, history, kept, item) > k
+                out[at] = Curves(standing[: n + 1], np.append(np.nan, standing[n + 1 :]), flipped)
+    return [out[at] for at in range(len(orders))]
 
 
 def random_orders(things: Sequence, n: int, seed: int) -> list[list]:

@@ -179,7 +179,8 @@ def _words(asked: Asked, item: int, words: Words, retold: Retold, n: int) -> lis
 
     def holds() -> bool:
         rows = [retold.without(item, ()), retold.without(item, leading)]
-        whole, less = retold.scored(rows).standings(asked.history, slice(None))
+        changed = retold.scored(rows)
+        whole, less = changed.standings(changed.scores([asked.history])[0], slice(None))
         return bool(set(leading) <= set(retold.words_of(item)) and less < whole)
 
     noun = "word" if len(leading) == 1 else "words"

@@ -86,35 +86,63 @@ class Retold:
         return self._changed(item, lambda word: word.lower() in kept)
 
     def _changed(self, item: int, keeps: Any) -> dict[str, Any]:
-        row = dict(self.items.iloc[item])
+        row = dict(self.items.iloc[item]) | {"item_id": str(self.items.index[item])}
         for column in self.columns:
             told = _WORD.sub(lambda m: m.group() if keeps(m.group()) else " ", _said(row[column]))
             row[column] = " ".join(told.split())
         return row
 
     def scored(self, rows: Sequence[dict[str, Any]]) -> Changed:
-        """A model that scores these rows too, behind the known items."""
-        table = pd.DataFrame(list(rows))
+        """A model that scores these rows too, behind the known items; equal rows of an item are read once."""
+        told = [(row["item_id"], *(row[column] for column in self.columns)) for row in rows]
+        first = {key: at for at, key in reversed(list(enumerate(told)))}
+        distinct = {key: place for place, key in enumerate(dict.fromkeys(told))}
+        table = pd.DataFrame([rows[first[key]] for key in distinct])
         table["item_id"] = [f"changed-{at}" for at in range(len(table))]
-        return Changed(self.model.with_items(table), len(self.items))  # type: ignore[attr-defined]
+        places = np.array([distinct[key] for key in told], dtype=np.int64)
+        model = self.model.with_items(table)  # type: ignore[attr-defined]
+        return Changed(model, len(self.items), places)
 
 
 @dataclass(frozen=True, eq=False)
 class Changed:
-    """Scores of changed rows beside those of all known items."""
+    """Scores of changed rows beside those of all known items.
+
+    Attributes
+    ----------
+    model : Recommender
+        Its items are the known ones and behind them the distinct rows.
+    n_known : int
+    places : ndarray of shape (n_rows,), int64
+        The distinct row that each row is.
+    """
 
     model: Recommender
     n_known: int
+    places: np.ndarray
 
-    def standings(self, history: np.ndarray, rows: slice) -> np.ndarray:
-        """How far some changed rows stand above the mean of the known items, in standard deviations."""
-        scores = self.model.score_histories([history])[0].astype(np.float64)  # type: ignore[attr-defined]
+    def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of the known items and behind them of all rows: (n_histories, n_known + n_rows), float64.
+
+        Several histories at once cost one pass over the items where one by one each costs its own.
+        """
+        scores = self.model.score_histories(list(histories)).astype(np.float64)  # type: ignore[attr-defined]
+        return np.hstack([scores[:, : self.n_known], scores[:, self.n_known + self.places]])
+
+    def standings(self, scores: np.ndarray, rows: slice) -> np.ndarray:
+        """How far some rows stand above the mean of the known items, in standard deviations.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_known + n_rows,)
+            Of one history, by :meth:`scores`.
+        rows : slice
+        """
         known, changed = scores[: self.n_known], scores[self.n_known :][rows]
         return (changed - known.mean()) / max(float(known.std()), 1e-12)
 
-    def ranks(self, history: np.ndarray, rows: slice, item: int) -> np.ndarray:
-        """Places of some changed rows, each in the stead of `item`, among what the history leaves; from 1."""
-        scores = self.model.score_histories([history])[0].astype(np.float64)  # type: ignore[attr-defined]
+    def ranks(self, scores: np.ndarray, history: np.ndarray, rows: slice, item: int) -> np.ndarray:
+        """Places of some rows, each in the stead of `item`, among what the history leaves; from 1."""
         open_ = np.ones(self.n_known, bool)
         open_[history] = False
         open_[item] = False
@@ -148,7 +176,8 @@ def item_words(asked: Asked, item: int, retold: Retold, reader: Any = None) -> W
     if not own:
         return Words((), np.zeros(0), "one left out")
     rows = [retold.without(item, ())] + [retold.without(item, (word,)) for word in own]
-    standing = retold.scored(rows).standings(asked.history, slice(None))
+    changed = retold.scored(rows)
+    standing = changed.standings(changed.scores([asked.history])[0], slice(None))
     return Words(tuple(own), standing[0] - standing[1:], "one left out")
 
 

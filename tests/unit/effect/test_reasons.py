@@ -153,6 +153,21 @@ def test_gradients_add_up_to_what_the_text_adds(ds, tower):
     assert values.sum() == pytest.approx(whole - none, rel=0.2)  # a coarse path
 
 
+def test_texts_of_one_length_are_read_together(ds, tower, monkeypatch):
+    import torch
+
+    reader = tower.word_reader(ds.items)
+    texts = list(dict.fromkeys(reader.texts))
+    alone = torch.cat([reader._states(reader._ids(text)[0][None]) for text in texts])
+    passes, plain = [], reader._states
+    monkeypatch.setattr(reader, "_states", lambda ids: passes.append(len(ids)) or plain(ids))
+    with torch.no_grad():
+        together = reader._states_of(texts)
+    assert torch.allclose(together, alone, atol=1e-5) and together.std() > 0.01
+    lengths = {len(reader._ids(text)[0]) for text in texts}
+    assert len(passes) < len(texts) and len(passes) >= len(lengths)
+
+
 def test_weights_drawn_anew_say_something_else(ds, tower):
     asked = Asked.of(tower, 0)
     item = int(asked.best(1)[0])
@@ -194,6 +209,44 @@ def test_reasons_fall_faster_than_chance_and_turned_round_do_not(ds):
     assert by_words["worst"]["value"] < by_words["random"]["value"]
     assert compared(users, past, lambda c: c.fall)["random"]["difference_low"] > 0
     assert compared(users, past, lambda c: c.rise)["random"]["difference_low"] > 0
+
+
+def test_curves_read_a_row_once_and_a_history_once(ds, monkeypatch):
+    """Orders together give what each gives alone, scored from its own rows."""
+    model = TfIdf().fit(ds)
+    retold, askers = Retold(model, ds.items), [Asked.of(model, user) for user in (3, 9)]
+    orders = []
+    for at, asked in enumerate(askers):
+        item = int(asked.best(1)[0])
+        for order in random_orders(retold.words_of(item), 3, at):
+            orders.append(WordOrder(asked, item, order))
+    read: list[int] = []
+    histories: list[int] = []
+    plain, scored = TfIdf.with_items, TfIdf.score_histories
+    monkeypatch.setattr(
+        TfIdf, "with_items", lambda self, rows: read.append(len(rows)) or plain(self, rows)
+    )
+    monkeypatch.setattr(
+        TfIdf, "score_histories", lambda self, h: histories.append(len(h)) or scored(self, h)
+    )
+    curves = word_curves(orders, retold, 5, 4)
+    kept = set()
+    for one in orders:
+        words = set(retold.words_of(one.item))
+        for n in range(min(4, len(words) - 1) + 1):
+            kept |= {(one.item, frozenset(words - set(one.order[:n])))}
+            kept |= {(one.item, frozenset(one.order[:n]))} if n else set()
+    assert read == [len(kept)] and histories == [2]
+    for one, curve in zip(orders, curves):
+        for n in range(len(curve.deletion)):
+            row = retold.without(one.item, one.order[:n]) | {"item_id": "changed"}
+            told = plain(model, pd.DataFrame([row]))
+            scores = scored(told, [one.asked.history])[0].astype(float)
+            known = scores[: ds.n_items]
+            z = (scores[-1] - known.mean()) / known.std()
+            assert curve.deletion[n] == pytest.approx(z, abs=1e-5)
+            open_ = np.setdiff1d(np.arange(ds.n_items), [*one.asked.history, one.item])
+            assert curve.flipped[n] == (1 + (known[open_] > scores[-1]).sum() > 5)
 
 
 def test_one_word_left_out_for_any_model_that_scores_new_texts(ds):

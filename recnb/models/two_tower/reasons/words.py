@@ -82,7 +82,7 @@ class GradientWords:
         if anew:
             distinct = list(dict.fromkeys(self.texts))
             at = {text: row for row, text in enumerate(distinct)}
-            states = torch.cat([self._states(self._ids(text)[0][None]) for text in distinct])
+            states = self._states_of(distinct)
             network.states, network.place = states, torch.tensor([at[t] for t in self.texts])
             given = nn.functional.normalize(states, dim=-1) if network.unit else states
             network.shift = given.mean(dim=0)
@@ -101,6 +101,20 @@ class GradientWords:
         )
         special = torch.tensor(told["special_tokens_mask"], dtype=torch.bool)
         return torch.tensor(told["input_ids"]), told["offset_mapping"], special
+
+    def _states_of(self, texts: list[str]) -> torch.Tensor:
+        """Pooled states of texts, those of one length together: (n, n_layers, dim)."""
+        rows = [self._ids(text)[0] for text in texts]
+        order = sorted(range(len(rows)), key=lambda at: -len(rows[at]))
+        parts, start = [], 0
+        while start < len(order):
+            length = len(rows[order[start]])
+            alike = [at for at in order[start : start + _AT_ONCE] if len(rows[at]) == length]
+            parts.append(self._states(torch.stack([rows[at] for at in alike])))
+            start += len(alike)
+        back = torch.empty(len(order), dtype=torch.int64)
+        back[torch.tensor(order)] = torch.arange(len(order))
+        return torch.cat(parts)[back]
 
     def _states(self, ids: torch.Tensor) -> torch.Tensor:
         """Pooled states of texts of one length, (n, n_layers, dim)."""
