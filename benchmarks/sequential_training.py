@@ -13,7 +13,10 @@ alternation, in seconds of the processor, scaled to an epoch.
 
 quality: per row of ROWS the settings with the best NDCG@10 on the valid items among its candidates (seed 0, with early
 stopping); then for each seed a fit on train and valid with the epochs found, judged on the test items: the whole
-catalogue less the known ones. Data and splits are those of `published_tables.py`.
+catalogue less the known ones. Data and splits are those of `published_tables.py`. Differences in NDCG@10, paired by
+user, to the model without text and to `transitions` with the settings that `published_tables.py` found; for everybody,
+in thirds of the users by their known events, and in thirds by the rows of the judged item. Holm within a data set over
+the differences for everybody.
 
 Results go to `results/sequential_training.json`, row by row; what is finished is not computed again. The last line is
 `ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
@@ -30,15 +33,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from published_tables import load
+from published_tables import TO, load
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
 
 from recnb import evaluate
-from recnb.evaluation import Protocol
+from recnb.data import Split
+from recnb.evaluation import Evaluation, Protocol
 from recnb.files import write_json
+from recnb.metrics.intervals import holm, paired
 from recnb.models import SASRec, make
 from recnb.models.common.reading.batches import Windows
 from recnb.versions import versions
@@ -224,12 +230,13 @@ def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -
     model = make(spec, **{**best["settings"], "n_epochs": best["n_epochs"]})
     values = kept.setdefault("seeds", {})
     for seed in seeds:
-        if str(seed) in values:
+        if str(seed) in values and users_of(row, seed).is_file():
             continue
         start = time.perf_counter()
         fitted = clone(model).set_params(seed=seed).fit(split.known)
         seconds = time.perf_counter() - start
         ev = evaluate({spec: fitted}, split, PROTOCOL)
+        keep_users(row, seed, ev)
         table = ev.table()
         values[str(seed)] = {
             "fit_seconds": seconds,
@@ -245,16 +252,100 @@ def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -
         save()
 
 
+def users_of(row: str, seed: int) -> Path:
+    return KEPT / "sequential_training" / f"{row}-{seed}.parquet"
+
+
+def keep_users(row: str, seed: int, ev: Evaluation) -> None:
+    """NDCG@10 of every user, for differences to other rows."""
+    each = ev.per_user
+    each = each[(each["metric"] == "ndcg") & (each["k"] == 10)]
+    users_of(row, seed).parent.mkdir(parents=True, exist_ok=True)
+    each[["user_id", "value"]].to_parquet(users_of(row, seed))
+
+
+def kept_users(row: str) -> pd.Series | None:
+    """NDCG@10 by user, the mean over seeds."""
+    files = sorted(users_of(row, 0).parent.glob(f"{row}-[0-9]*.parquet"))
+    if not files:
+        return None
+    return pd.concat(
+        [pd.read_parquet(f).set_index("user_id")["value"] for f in files], axis=1
+    ).mean(axis=1)
+
+
+def counted(name: str, split: Split) -> pd.Series | None:
+    """NDCG@10 by user of `transitions`, its settings from the published tables."""
+    if (found := kept_users(f"{name}-{TO}")) is not None:
+        return found
+    tables = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
+    row = [r for r in tables["records"] if r["data"] == name and r["model"] == TO]
+    if not row:
+        return None
+    fitted = make(TO, **row[0]["settings"]).fit(split.known)
+    keep_users(f"{name}-{TO}", 0, evaluate({TO: fitted}, split, PROTOCOL))
+    return kept_users(f"{name}-{TO}")
+
+
+def thirds(split: Split) -> dict[str, pd.Series]:
+    """By user: which third of the known events, and of the judged item's rows."""
+    ds, known, test = split.dataset, split.known.interactions, split.test.interactions
+    rows = np.bincount(known["item"], minlength=ds.n_items)
+    numbers = {
+        "known events": pd.Series(np.bincount(known["user"], minlength=ds.n_users), ds.user_ids),
+        "rows of the item": pd.Series(
+            rows[test["item"].to_numpy()], ds.user_ids[test["user"].to_numpy()]
+        ),
+    }
+    names = ["lowest third", "middle third", "highest third"]
+    return {
+        what: pd.cut(one.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=names)
+        for what, one in numbers.items()
+    }
+
+
+def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
+    """Differences between the rows of one data set."""
+    split = load(name)
+    of = {row: values for row in rows if (values := kept_users(row)) is not None}
+    pairs = [(row, rows[0]) for row in list(of)[1:] if rows[0] in of]
+    if (counts := counted(name, split)) is not None:
+        of[TO] = counts
+        pairs += [(row, TO) for row in of if row != TO]
+    groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split)}
+    out = []
+    for row, to in pairs:
+        for what, group in groups.items():
+            both = pd.DataFrame({"row": of[row], "to": of[to], "group": group}).dropna()
+            for label, part in both.groupby(both["group"].astype(str)):
+                d = paired(part["row"], part["to"])
+                head = {"data": name, "row": row, "to": to, "by": what, "group": label}
+                mean = float(part["row"].mean())
+                ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
+                out.append({**head, "value": mean, **ends, "n_users": d.n})
+    whole = [one for one in out if not one["by"]]
+    for one, p in zip(whole, holm([one["p"] for one in whole]) if whole else []):
+        one["p_holm"] = float(p)
+    return out
+
+
 def flat(held: dict[str, Any]) -> dict[str, Any]:
     """What is finished, as lists of records: the form of `published_tables.json`."""
     candidates, records = [], []
-    for kept in held.get("quality", {}).values():
+    for row, kept in held.get("quality", {}).items():
         same = {key: kept[key] for key in ("data", "model")}
         candidates += [{**same, **one} for one in kept.get("candidates", [])]
         for seed, found in kept.get("seeds", {}).items():
             more = {key: found[key] for key in ("fit_seconds", "parameters")}
             records += [
-                {**same, "seed": int(seed), "metric": name, **dict(zip(_INTERVAL, value)), **more}
+                {
+                    **same,
+                    "row": row,
+                    "seed": int(seed),
+                    "metric": name,
+                    **dict(zip(_INTERVAL, value)),
+                    **more,
+                }
                 for name, value in found.items()
                 if "@" in name
             ]
@@ -269,6 +360,7 @@ def flat(held: dict[str, Any]) -> dict[str, Any]:
         "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
         "candidates": candidates,
         "records": records,
+        "differences": held.get("differences", []),
     }
 
 
@@ -300,6 +392,12 @@ def main() -> None:
     rows = args.rows.split(",")
     for row in rows:
         quality(row, tuple(map(int, args.seeds.split(","))), held, save)
+    of_data: dict[str, list[str]] = {}
+    for row, (name, *_) in ROWS.items():
+        if row in held["quality"]:
+            of_data.setdefault(name, []).append(row)
+    held["differences"] = [d for name, some in of_data.items() for d in compared(name, some)]
+    save()
     first = held["quality"][rows[0]]
     mean = np.mean([value["ndcg@10"][0] for value in first["seeds"].values()])
     print(f"ratio: {mean / (first['goal'] or mean):.3f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -98,35 +99,39 @@ def need(module: str, what: str) -> ModuleType:
 
 
 def put_off(*modules: str) -> None:
-    """Execute modules when something of them is used, not when other packages import them at their top.
+    """Execute modules when something of them is used, not when other modules import them at their top.
 
-    For a process that must start soon. An empty module stands in for each; at the first use it gives way to the real
-    one. One that is imported already, or is not installed, is left alone.
+    For a process that must start soon. An empty module stands in for each; at its first use it gives way to the real
+    one. What is imported already, or is not installed, is left alone.
 
     Parameters
     ----------
     *modules : str
-        Dotted names; the package above each is imported.
+        Names; the package above one is imported.
 
     Examples
     --------
     >>> put_off("no_such_package.part")
     """
     for name in modules:
-        package, _, child = name.rpartition(".")
         if name in sys.modules or _missing((name,)):
             continue
-        parent = importlib.import_module(package)
+        package, _, child = name.rpartition(".")
         stand_in = ModuleType(name)
-
-        def used(attribute: str, name: str = name, stand_in: ModuleType = stand_in) -> Any:
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
-            return getattr(importlib.import_module(name), attribute)  # waits where another imports
-
-        stand_in.__dict__["__getattr__"] = used
+        stand_in.__dict__["__getattr__"] = partial(_used, stand_in)
+        if package:
+            setattr(importlib.import_module(package), child, stand_in)
         sys.modules[name] = stand_in
-        setattr(parent, child, stand_in)
+
+
+def _used(stand_in: ModuleType, attribute: str) -> Any:
+    """Something of the module that another stands in for."""
+    name = stand_in.__name__
+    if sys.modules.get(name) is stand_in:
+        del sys.modules[name]
+    module = importlib.import_module(name)  # waits where another thread imports it
+    value = stand_in.__dict__[attribute] = getattr(module, attribute)
+    return value
 
 
 def need_myfm(what: str) -> ModuleType:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy import sparse
 
 from recnb.data import Text
@@ -33,8 +35,8 @@ class Artefact:
         `artefact.json`: name, versions, abilities, what was measured, checksums.
     model : Recommender
         Fitted.
-    items : DataFrame
-        Indexed by `item_id`; the row number is the model's item code.
+    table : pyarrow.Table
+        The items, `item_id` and whatever columns; the row number is the model's item code.
     known : csr_matrix of shape (n_users, n_items)
         Pairs that the users have: never listed to them.
     popularity : ndarray of shape (n_items,), float32
@@ -49,7 +51,7 @@ class Artefact:
     folder: Path
     head: dict[str, Any]
     model: Recommender
-    items: pd.DataFrame
+    table: pa.Table
     known: sparse.csr_matrix
     popularity: np.ndarray
     indexes: dict[str, ItemIndex]
@@ -63,6 +65,11 @@ class Artefact:
     @property
     def digest(self) -> str:
         return str(self.head["digest"])
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """The items, indexed by `item_id`."""
+        return self.table.to_pandas().set_index("item_id")
 
     @cached_property
     def text(self) -> Text | None:
@@ -104,12 +111,12 @@ def open_artefact(
     folder = Path(folder)
     head = manifest.checked(folder) if head is None else head
     model = load_model(folder / MODEL, trust)
-    items = _items(folder, model)
-    known, popularity = _known(folder, len(model.user_ids_), len(items))
+    table = _items(folder, model)
+    known, popularity = _known(folder, len(model.user_ids_), table.num_rows)
     if (head["users"], head["items"]) != known.shape:
         raise _broken(folder, "its tables have other sizes than artefact.json says")
     indexes = {
-        name: _index(folder, name, told, len(items)) for name, told in head["indexes"].items()
+        name: _index(folder, name, told, table.num_rows) for name, told in head["indexes"].items()
     }
     encoder: OnnxEncoder | LateEncoder | None = None
     if head.get("encoder") is not None:
@@ -119,20 +126,21 @@ def open_artefact(
         if "text" in indexes and indexes["text"].dim != settings.dim:
             raise _broken(folder, "its encoder and its text index have vectors of other lengths")
     shares = _reference(folder, head["reference"])
-    return Artefact(folder, head, model, items, known, popularity, indexes, encoder, shares)
+    return Artefact(folder, head, model, table, known, popularity, indexes, encoder, shares)
 
 
-def _items(folder: Path, model: Recommender) -> pd.DataFrame:
+def _items(folder: Path, model: Recommender) -> pa.Table:
     try:
-        items = pd.read_parquet(folder / ITEMS)
+        with pq.ParquetFile(folder / ITEMS) as file:
+            table = file.read()
     except Exception as error:  # pyarrow's classes differ by what is broken
         raise _broken(folder, f"{ITEMS} cannot be read ({type(error).__name__})") from None
     ids = getattr(model, "item_ids_", None)
     if ids is None or getattr(model, "user_ids_", None) is None:
         raise _broken(folder, "its model knows no users and items")
-    if "item_id" not in items or items["item_id"].tolist() != list(ids):
+    if "item_id" not in table.column_names or table["item_id"].to_pylist() != list(ids):
         raise _broken(folder, f"{ITEMS} lists other items than the model")
-    return items.set_index("item_id")
+    return table
 
 
 def _known(folder: Path, n_users: int, n_items: int) -> tuple[sparse.csr_matrix, np.ndarray]:

@@ -98,7 +98,7 @@ class Engine:
 
     def __init__(self, artefact: Artefact, journal: Path | None = None) -> None:
         self.artefact, self.model = artefact, artefact.model
-        self.shelf = Shelf(artefact.items, artefact.popularity)
+        self.shelf = Shelf(artefact.table, artefact.popularity)
         self.users = {user: code for code, user in enumerate(self.model.user_ids_.tolist())}
         self.serves_history = hasattr(self.model, "score_histories")
         self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -305,7 +305,7 @@ class Engine:
         """The model with a new item, where it can score one by itself; else None. Slow: on a thread of its own."""
         if not hasattr(self.model, "with_items") or self._n_scored() != len(self.shelf):
             return None
-        columns = self.shelf.items.columns
+        columns = self.shelf.all_columns
         table = pd.DataFrame([{c: item.get(c) for c in columns}], index=[str(item["item_id"])])
         try:
             return self.model.with_items(table.rename_axis("item_id"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
@@ -38,19 +38,20 @@ class Shelf:
 
     Parameters
     ----------
-    items : DataFrame
-        Indexed by `item_id`.
+    table : pyarrow.Table
+        `item_id` and whatever columns.
     popularity : ndarray of shape (n_items,), float32
     """
 
-    def __init__(self, items: pd.DataFrame, popularity: np.ndarray) -> None:
-        self.items, self.popularity = items, popularity
-        self.n_known = len(items)  # items of the model
-        self.ids: list[str] = items.index.tolist()
+    def __init__(self, table: pa.Table, popularity: np.ndarray) -> None:
+        self._table, self.popularity = table, popularity
+        self._new: list[dict[str, Any]] = []  # items that came later
+        self.n_known = table.num_rows  # items of the model
+        self.ids: list[str] = table["item_id"].to_pylist()
         self.codes = {item: code for code, item in enumerate(self.ids)}
-        self.titles = _titles(items)
+        self.titles = _titles(table)
         self.hashes = hash_ids(self.ids)
-        self.available = np.ones(len(items), bool)
+        self.available = np.ones(self.n_known, bool)
         self.standings: list[Standing] = []
         self._masks: dict[tuple[str, str], np.ndarray] = {}
         self._lock = threading.RLock()  # a new item changes several tables at once
@@ -60,9 +61,14 @@ class Shelf:
         return len(self.ids)
 
     @property
+    def all_columns(self) -> list[str]:
+        """Columns of the items, but for their ids."""
+        return [c for c in self._table.column_names if c != "item_id"]
+
+    @property
     def columns(self) -> list[str]:
         """Columns that filters may name."""
-        return [str(c) for c in self.items if c not in ("title", "text")]
+        return [c for c in self.all_columns if c not in ("title", "text")]
 
     def code(self, item: str) -> int:
         """The code of an item; KeyError for a stranger."""
@@ -96,7 +102,7 @@ class Shelf:
         if key not in self._masks:
             if len(self._masks) > 256:  # a hostile caller names values without end
                 self._masks.clear()
-            cells = self.items[column]
+            cells = [*self._table[column].to_pylist(), *(row.get(column) for row in self._new)]
             self._masks[key] = np.array([value in split_value(cell) for cell in cells], bool)
         return self._masks[key]
 
@@ -121,9 +127,7 @@ class Shelf:
             return self._add(item_id, item, standing)
 
     def _add(self, item_id: str, item: dict[str, Any], standing: Standing) -> int:
-        row = {c: item.get(c) for c in self.items.columns}
-        more = pd.DataFrame([row], index=pd.Index([item_id], name="item_id"))
-        self.items = pd.concat([self.items, more.astype(object)])
+        self._new = [*self._new, item]
         self.popularity = np.append(self.popularity, np.float32(0))
         self.hashes = np.append(self.hashes, hash_ids([item_id]))
         self.available = np.append(self.available, True)
@@ -155,8 +159,7 @@ class Shelf:
         return np.column_stack([scores, *new]).astype(np.float32, copy=False)
 
 
-def _titles(items: pd.DataFrame) -> list[str | None]:
-    if "title" not in items:
-        return [None] * len(items)
-    column = items["title"]
-    return [None if gone else str(t) for t, gone in zip(column.tolist(), column.isna())]
+def _titles(table: pa.Table) -> list[str | None]:
+    if "title" not in table.column_names:
+        return [None] * table.num_rows
+    return [None if t is None else str(t) for t in table["title"].to_pylist()]

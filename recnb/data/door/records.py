@@ -21,14 +21,6 @@ from recnb.errors import InputError
 from recnb.optional import has, install_line
 
 _LONGEST = 2000  # characters of a text that is kept where no usual name asks for it
-_NULLABLE = {
-    pa.float32(): pd.Float32Dtype(),
-    pa.float64(): pd.Float64Dtype(),
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-}
 
 
 def parquet(source: Path | bytes, file: str) -> Grid:
@@ -53,7 +45,14 @@ def parquet(source: Path | bytes, file: str) -> Grid:
                     row=pc.index(nan, True).as_py() + 1,
                     mend="write a number, or null where there is none",
                 )
-    return Grid(table.to_pandas(types_mapper=_NULLABLE.get), file)
+    return Grid(table.to_pandas(types_mapper=_nullable), file)
+
+
+def _nullable(kind: pa.DataType) -> Any:
+    """The type of pandas that keeps nulls apart from NaN; None for what needs none."""
+    if pa.types.is_signed_integer(kind) or kind in (pa.float32(), pa.float64()):
+        return pd.api.types.pandas_dtype(kind.to_pandas_dtype().__name__.capitalize())
+    return None
 
 
 def workbook(raw: bytes, file: str) -> tuple[bytes, list[str]]:

@@ -7,9 +7,11 @@ import gc
 import signal
 import socket
 import sys
+import threading
 from concurrent.futures import Future
 from typing import Any
 
+import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,7 +21,7 @@ from recnb.serving.http.service import Service
 
 HEADER_SECONDS = 10.0  # for the head of a request to arrive
 GRACE_SECONDS = 15
-FIRST_SECONDS = 0.1  # for requests that wait already, before the encoders are read
+FIRST_SECONDS = 0.1  # for requests that wait already, before the rest is read
 
 
 class Impatient(HttpToolsProtocol):
@@ -71,9 +73,11 @@ class Server(uvicorn.Server):
         )
         print(self.said, file=sys.stderr, flush=True)
         gc.enable()
-        loop.call_later(FIRST_SECONDS, self._read_encoders)
+        loop.call_later(FIRST_SECONDS, self._get_rest)
 
-    def _read_encoders(self) -> None:
+    def _get_rest(self) -> None:
+        """What lists of known users do not need: encoders, and the library of filters and new items."""
+        threading.Thread(target=lambda: pd.NA, name="import").start()
         for live in self.service.lives.by_name.values():
             encoder = live.artefact.encoder
             if isinstance(encoder, LateEncoder):

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from recnb.errors import InputError
@@ -145,7 +144,9 @@ def fame(popularity: np.ndarray) -> np.ndarray:
     >>> fame(np.array([5, 1, 1, 9])).tolist()
     [0.75, 0.375, 0.375, 1.0]
     """
-    return pd.Series(popularity).rank(pct=True).to_numpy()
+    _, place, counts = np.unique(popularity, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[place] / max(1, len(popularity))
 
 
 def fame_of_users(known: sparse.csr_matrix, of_items: np.ndarray) -> np.ndarray:
