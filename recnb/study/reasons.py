@@ -128,10 +128,10 @@ def had_by(folder: Path, model: Recommender, user: int, data: Dataset | None) ->
     if data is not None:
         rows = data.interactions
         return rows.loc[rows["user"] == user, "item"].unique().astype(np.int64)
-    rows = known_rows(folder)
-    if rows is None:
+    known = known_rows(folder)
+    if known is None:
         return np.zeros(0, np.int64)
-    told = rows.loc[rows["user_id"] == model.user_ids_[user], "item_id"]
+    told = known.loc[known["user_id"] == model.user_ids_[user], "item_id"]
     codes = pd.Index(model.item_ids_).get_indexer(pd.Index(told))
     return np.unique(codes[codes >= 0]).astype(np.int64)
 

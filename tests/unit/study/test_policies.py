@@ -11,9 +11,10 @@ import pytest
 
 from recnb import evaluate, splits
 from recnb.effect.logs import Log
+from recnb.effect.policy import estimate
 from recnb.errors import InputError
 from recnb.models import make
-from recnb.recommender import load_model
+from recnb.recommender import load_model, read_lists
 from recnb.study.policies import read_policy
 from tests.unit.models.conftest import make_dataset
 
@@ -63,3 +64,19 @@ def test_a_user_who_has_had_all_is_told(evaluated):
         read_policy(str(folder), log)
     again = read_policy(str(folder), log, repeats="include")
     assert again.probabilities(np.array([0])).sum() == pytest.approx(1)
+
+
+def test_outcomes_that_say_nothing_are_left_out_unless_asked_for(evaluated):
+    _, _, frame = evaluated
+    log = Log.from_frame(frame.assign(revenue=0.0))
+    even = {"even": read_policy("uniform", log)}
+    assert log.outcomes == ("click", "revenue")
+    assert {r.outcome for r in estimate(log, even).records} == {"click"}
+    assert {r.outcome for r in estimate(log, even, ["revenue"]).records} == {"revenue"}
+
+
+def test_lists_of_several_models_are_told_apart():
+    lists = pd.DataFrame({"user_id": "u", "item_id": ["a", "a"], "rank": 1, "model": ["m", "n"]})
+    with pytest.raises(InputError, match="column 'model': lists of several: m, n; keep the rows"):
+        read_lists(lists)
+    assert len(read_lists(lists.iloc[:1]).table) == 1
