@@ -106,7 +106,8 @@ class Engine:
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
         self._taste = None if taste is None or taste.record.kind == "exact" else taste
-        self.hits = self.misses = self._searches = 0
+        self._searches = 0
+        self._product: tuple[Any, np.ndarray, np.ndarray] | None = None
         self._shadow: deque[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=16)
         self.catch_up()
 
@@ -121,20 +122,26 @@ class Engine:
             return None
         codes, scores = kept
         shelf = self.shelf
-        if ask.where or len(ask.exclude) or not bool(shelf.available.all()):
+        if ask.where or len(ask.exclude) or shelf.any_hidden:
             mask = shelf.mask(ask.where)
             mask[ask.exclude] = False
             keep = mask[codes]
             if int(keep.sum()) < ask.k:
                 return None
             codes, scores = codes[keep], scores[keep]
-        self.hits += 1
         return Listed(codes[: ask.k], scores[: ask.k])
 
     def answer(self, asks: Sequence[Ask]) -> list[Listed]:
-        """Answer a batch: users and histories are scored together."""
+        """Answer a batch: users and histories are scored together, and their best items are found together."""
         rows = self._scores(asks)
-        return [self._listed(ask, row) for ask, row in zip(asks, rows)]
+        scored = [at for at, row in enumerate(rows) if row is not None]
+        deep = [at for at in scored if self._is_kept(asks[at])]
+        best = self._best(asks, rows, deep, DEPTH)
+        best |= self._best(asks, rows, [at for at in scored if at not in best])
+        return [
+            self._listed(ask) if at not in best else self._by_scores(ask, *best[at])
+            for at, ask in enumerate(asks)
+        ]
 
     def popular(self, ask: Ask, why: str | None) -> Listed:
         """What most have, for a person without an answer by the model: from any thread."""
@@ -171,7 +178,7 @@ class Engine:
         ]
         if users:
             distinct, place = np.unique([user for _, user in users], return_inverse=True)
-            scores = self.shelf.with_new(self.model.score(distinct))
+            scores = self.shelf.with_new(self._score(distinct))
             for (at, _), row in zip(users, place):
                 out[at] = scores[row]
         told = [
@@ -186,6 +193,15 @@ class Engine:
             for (at, _), row in zip(told, scores):
                 out[at] = row
         return out
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        """The model's scores; items' factors are kept in the order in which few users are multiplied fastest."""
+        if not hasattr(self.model, "factors"):
+            return self.model.score(users)
+        if self._product is None or self._product[0] is not self.model:
+            left, right = self.model.factors()
+            self._product = self.model, left, np.ascontiguousarray(right.T)
+        return self._product[1][users] @ self._product[2]
 
     def _told(self, ask: Ask) -> np.ndarray:
         """The history as the model's items: a new item speaks through the nearest known one."""
@@ -203,9 +219,8 @@ class Engine:
     def _n_scored(self) -> int:
         return len(self.model.item_ids_)
 
-    def _listed(self, ask: Ask, row: np.ndarray | None) -> Listed:
-        if row is not None:
-            return self._by_scores(ask, row)
+    def _listed(self, ask: Ask) -> Listed:
+        """An answer without scores of all items."""
         if ask.user is not None and ask.history is None and self._taste is not None:
             left = self.model.factors()[0][ask.user]  # type: ignore[attr-defined]
             return self._by_index("taste", "model", ask, left)
@@ -223,19 +238,41 @@ class Engine:
             return "nothing is known of this person"
         return "the artefact reads no text"
 
-    def _by_scores(self, ask: Ask, row: np.ndarray) -> Listed:
-        mask = self.shelf.mask(ask.where)[: len(row)]
-        mask[self._barred(ask)] = False
+    def _is_kept(self, ask: Ask) -> bool:
+        """Whether the answer is of a known user and of no rule: the list is kept, longer than asked for."""
         plain = ask.user is not None and ask.history is None and not ask.where
-        plain = plain and not len(ask.exclude)
-        k = max(ask.k, DEPTH) if plain else ask.k
-        user = _NOBODY if ask.user is None else hash_ids([self.model.user_ids_[ask.user]])
-        masked = np.where(mask, row, -np.inf).astype(np.float32)[None]
-        codes = top_k_rows(masked, min(k, len(row)), user, self.shelf.hashes[: len(row)])[0]
-        codes = codes[codes >= 0]
-        scores = row[codes]
-        self.misses += 1
-        if plain and ask.user is not None:
+        return plain and not len(ask.exclude)
+
+    def _best(
+        self,
+        asks: Sequence[Ask],
+        rows: Sequence[np.ndarray | None],
+        places: Sequence[int],
+        depth: int = 1,
+    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """The best items by scores and these, by place of the question; `depth` items, or more where asked for."""
+        if not places:
+            return {}
+        scores = np.stack([rows[at] for at in places]).astype(np.float32, copy=False)  # type: ignore[arg-type]
+        n = scores.shape[1]
+        for line, at in zip(scores, places):
+            if asks[at].where or self.shelf.any_hidden:
+                line[~self.shelf.mask(asks[at].where)[:n]] = -np.inf
+            line[self._barred(asks[at])] = -np.inf
+        users = np.concatenate([self._user_hash(asks[at].user) for at in places])
+        k = min(n, max(depth, *(asks[at].k for at in places)))
+        codes = top_k_rows(scores, k, users, self.shelf.hashes[:n])
+        out = {}
+        for at, line, best in zip(places, scores, codes):
+            best = best[best >= 0]
+            out[at] = best, line[best]
+        return out
+
+    def _user_hash(self, user: int | None) -> np.ndarray:
+        return _NOBODY if user is None else hash_ids([self.model.user_ids_[user]])
+
+    def _by_scores(self, ask: Ask, codes: np.ndarray, scores: np.ndarray) -> Listed:
+        if self._is_kept(ask) and ask.user is not None:
             if len(self._lists) >= CACHED:
                 self._lists.pop(next(iter(self._lists)))
             self._lists[ask.user] = codes, scores
