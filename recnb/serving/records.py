@@ -63,7 +63,11 @@ class AuditLog:
         try:
             line = b"\n" * self._cut + orjson.dumps(entry) + b"\n"
             whole = self._file.write(line) == len(line)
-        except (OSError, ValueError, TypeError):  # a full disk, a closed file, half a surrogate pair
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+        ):  # a full disk, a closed file, half a surrogate pair
             self.lost += 1
             return
         self.lost += not whole

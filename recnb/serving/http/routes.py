@@ -12,6 +12,8 @@ from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 import recnb
 from recnb.errors import InputError
@@ -28,14 +30,16 @@ Where = Annotated[
 ]
 
 
+class Direct(Route):
+    """A GET that reads its own query: FastAPI's way through five parameters took half of a request's processor time."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == self.path:
+            return Match.FULL, {"endpoint": self.endpoint, "route": self}
+        return Match.NONE, {}
+
+
 def add_lists(app: FastAPI, service: Service) -> None:
-    # read here and not by FastAPI, whose way through five parameters was 40 % of a request's processor time
-    @app.get(
-        "/recommend",
-        response_model=schemas.Answer,
-        tags=["lists"],
-        openapi_extra={"parameters": schemas.Asked.parameters()},
-    )
     async def recommend(request: Request) -> Response:
         """A list for a user. A stranger gets what most have, and the answer says so."""
         asked = schemas.Asked.of(request.scope["query_string"])
@@ -49,6 +53,14 @@ def add_lists(app: FastAPI, service: Service) -> None:
             reasons=asked.reasons,
         )
         return Json(await service.answer(question, request))
+
+    app.router.routes.append(Direct("/recommend", recommend))
+    app.get(  # for the interface's page, and for other methods
+        "/recommend",
+        response_model=schemas.Answer,
+        tags=["lists"],
+        openapi_extra={"parameters": schemas.Asked.parameters()},
+    )(recommend)
 
     @app.post("/recommend", response_model=schemas.Answer, tags=["lists"])
     async def recommend_for(request: Request, question: schemas.Question) -> Response:

@@ -68,9 +68,7 @@ class Monitor:
         self.lists = Children(
             counter("lists", "Lists answered, by model and what ranked them.", "model", "by")
         )
-        self.cached = Children(
-            counter("cached_lists", "Lists that came from the cache.", "model")
-        )
+        self.cached = Children(counter("cached_lists", "Lists that came from the cache.", "model"))
         self.shown = Children(counter("shown_items", "Items shown.", "model"))
         self.popular = Children(
             counter(
