@@ -70,13 +70,14 @@ def price(after: np.ndarray, before: np.ndarray) -> dict[str, float]:
     }
 
 
-def trained_on_attacks(split: Split, name: str, model: Recommender) -> list[dict[str, Any]]:
-    """Keywords against a model that was trained with a fifth of the items carrying them."""
+def trained_on_attacks(
+    split: Split, name: str, model: Recommender, plain: Recommender
+) -> list[dict[str, Any]]:
+    """Keywords against a model that was trained with a fifth of the items carrying them; `plain` was not."""
     known, edit = split.known, stuffing(split.known, PLAN.edits)
     rng = np.random.default_rng(PLAN.seed)
     users = np.sort(rng.choice(known.n_users, min(PLAN.users, known.n_users), replace=False))
     targets = pick_targets(known, PLAN.targets, PLAN.seed).tolist()
-    plain = clone(model).fit(known)
     tough = with_items(split, hardened(known, edit, 0.2, PLAN.seed).items)
     fitted = clone(model).fit(tough.known)
     cost = price(ndcg(fitted, tough), ndcg(plain, split))
@@ -123,7 +124,8 @@ def measured(data: str, name: str) -> list[dict[str, Any]]:
     ds = load(plain)
     split = splits.user_time(ds.sample_users(int(n), seed=0) if n else ds)
     model = make(name)
-    part = attacked(split, split.known, name, model, PLAN)
+    fitted = clone(model).fit(split.known)
+    part = attacked(split, split.known, name, model, PLAN, fitted)
     records = [{**r, "kind": "attack"} for r in part["records"]]
     for d in part["defences"]:
         head = {
@@ -136,7 +138,7 @@ def measured(data: str, name: str) -> list[dict[str, Any]]:
         head |= {"difference_low": d["low"], "difference_high": d["high"], "n_users": d["n_users"]}
         records += [{**head, **gain} for gain in d["gains"]]
     if name in HARDENED:
-        records += trained_on_attacks(split, name, model)
+        records += trained_on_attacks(split, name, model, fitted)
     if name == "tfidf":
         records += rounds_of(split, name, model)
     return [{"data": data, **r, "digest": split.digest} for r in records]

@@ -8,6 +8,12 @@ Gini of attention, share of attention that is not by merit (`unearned`), popular
 (MovieLens), and the gap in NDCG between groups of users (MovieLens: gender; activity). `frontier`: NDCG against
 `unearned` where a bonus moves items up that have had less than their due.
 
+*Suppliers* (Amazon Office by brand, `user_time`; Book-Crossing by publisher, 3,000 drawn users, no clock and so a
+random split; grocery by manufacturer, `user_time`, with what was bought before, as buying again counts there): Gini of
+the suppliers' attention, and the share of it that would have to move for all to have the same (`unequal`) or a share by
+the likes of their items (`unearned`), intervals over users; and the attention of three classes of suppliers. Items
+without a supplier take no part.
+
 *World* (generated news, nothing in it is real): eight days, a text model and a popularity model alone and together;
 what each shows (true clicks a visit, Gini, variety within a list, distance between users); and on the last evening the
 true clicks of the text model when it learns from what it has shown itself, from what popularity has shown, and from
@@ -34,6 +40,7 @@ from in_parts import measure_missing
 
 from recnb import load, splits, top_k
 from recnb.behaviour.mix import item_categories
+from recnb.data import Split
 from recnb.effect.bandit import SlatePolicy
 from recnb.effect.fairness import (
     exposure_table,
@@ -42,6 +49,7 @@ from recnb.effect.fairness import (
     item_exposure,
     live_days,
     ndcg_of,
+    supplier_exposure,
     true_clicks,
     unearned,
     with_interval,
@@ -56,22 +64,73 @@ from recnb.world.exposure import examination
 MODELS = ("popularity", "itemknn", "ease", "tfidf", "text_frozen")
 K, CARDS = 10, 5
 CLASSES = ("head: most liked tenth", "middle", "tail: rest")
+SUPPLIERS = {
+    "amazon-office-2018@1500": "brand",
+    "bookcrossing-small@3000": "publisher",
+    "grocery@800": "manufacturer",
+}
+
+
+def split_of(data: str) -> Split:
+    """A data set by name, `@n` keeps n drawn users, split by time where it has an order."""
+    plain, _, n = data.partition("@")
+    ds = load(plain)
+    ds = ds.sample_users(int(n), seed=0) if n else ds
+    ordered = {"timestamp", "position"} & set(ds.interactions)
+    return splits.user_time(ds) if ordered else splits.random(ds)
+
+
+def classes_of(merit: np.ndarray) -> np.ndarray:
+    """The most liked tenth, the next two fifths, the rest."""
+    order = np.argsort(-merit, kind="stable")
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order)) / len(order) * 10
+    return np.array(CLASSES, dtype=object)[(place >= 1) * 1 + (place >= 5) * 1]
+
+
+def suppliers(data: str, name: str) -> list[dict[str, Any]]:
+    """One model on one data set: who supplies what is shown."""
+    split = split_of(data)
+    known, column = split.known, SUPPLIERS[data]
+    model = make(name).fit(known)
+    again = data.startswith("grocery")
+    lists = top_k(model, k=K, exclude=None if again else known)
+    merit = np.bincount(known.positives().indices, minlength=known.n_items).astype(float)
+    named = known.items[column].astype("string").fillna("").str.strip().to_numpy(dtype=object)
+    head = {
+        "data": data,
+        "model": name,
+        "by": column,
+        "digest": split.digest,
+        "n_users": len(lists),
+    }
+    rows = supplier_exposure(lists, named, merit).to_dict("records")
+    out = [
+        {**head, "metric": f"suppliers, {r['measure']}", **{str(k): v for k, v in r.items()}}
+        for r in rows
+    ]
+    here = named != ""
+    lists = np.where((lists >= 0) & here[lists], lists, -1)
+    codes, _ = pd.factorize(named)
+    of_supplier = np.bincount(codes[here], weights=merit[here], minlength=codes.max() + 1)
+    listed = np.flatnonzero(np.bincount(codes[here], minlength=codes.max() + 1))
+    classes = np.full(codes.max() + 1, "", dtype=object)
+    classes[listed] = classes_of(of_supplier[listed])
+    table = exposure_table(lists, classes[codes], np.where(here, merit, 0.0))
+    for row in table[table["group"] != ""].to_dict("records"):
+        shares = {str(k): v for k, v in row.items()}
+        out.append({**head, "metric": "suppliers, exposure", "value": row["exposure"], **shares})
+    return out
 
 
 def real(data: str, name: str) -> list[dict[str, Any]]:
     """One model on one data set."""
-    plain, _, n = data.partition("@")
-    ds = load(plain)
-    ds = ds.sample_users(int(n), seed=0) if n else ds
-    split = splits.user_time(ds)
+    split = split_of(data)
     known, liked, relevant = split.known, split.known.positives(), split.test.positives()
     model = make(name).fit(known)
     lists = top_k(model, k=K, exclude=known)
-    merit = np.bincount(liked.indices, minlength=ds.n_items).astype(float)
-    order = np.argsort(-merit, kind="stable")
-    place = np.empty(len(order), int)
-    place[order] = np.arange(len(order)) / len(order) * 10
-    classes = np.array(CLASSES, dtype=object)[(place >= 1) * 1 + (place >= 5) * 1]
+    merit = np.bincount(liked.indices, minlength=known.n_items).astype(float)
+    classes = classes_of(merit)
     head = {"data": data, "model": name, "digest": split.digest}
     rows = exposure_table(lists, classes, merit).to_dict("records")
     out = [
@@ -227,12 +286,15 @@ def slates(seed: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", default="ml-100k,amazon-office-2018@1500")
+    parser.add_argument("--suppliers", default=",".join(SUPPLIERS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("results") / "fairness.json")
     asked = parser.parse_args()
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {}
     for data in filter(None, asked.sets.split(",")):
         parts |= {f"{data} {name}": partial(real, data, name) for name in MODELS}
+    for data in filter(None, asked.suppliers.split(",")):
+        parts |= {f"suppliers {data} {name}": partial(suppliers, data, name) for name in MODELS}
     for seed in range(asked.seeds):
         parts |= {f"loop {seed}": partial(loop, seed), f"slates {seed}": partial(slates, seed)}
     show(measure_missing(asked.output, parts))

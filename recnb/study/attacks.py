@@ -132,15 +132,20 @@ def run_attacks(
 
 
 def attacked(
-    split: Split, known: Dataset, name: str, model: Recommender, plan: AttackPlan
+    split: Split,
+    known: Dataset,
+    name: str,
+    model: Recommender,
+    plan: AttackPlan,
+    fitted: Recommender | None = None,
 ) -> dict[str, Any]:
-    """Records of one model."""
+    """Records of one model; `fitted` is it where it has been fitted on `known` before."""
     rng = np.random.default_rng(plan.seed)
     users = np.sort(rng.choice(known.n_users, min(plan.users, known.n_users), replace=False))
     targets = pick_targets(known, plan.targets, plan.seed)
     records: list[dict[str, Any]] = []
     defences: list[dict[str, Any]] = []
-    fitted = clone(model).fit(known)
+    fitted = clone(model).fit(known) if fitted is None else fitted
     reads = fitted.reads()
     if hasattr(fitted, "with_items") and reads.ids != "pairs":
         asks_pairs = hasattr(fitted, "score_candidates")

@@ -8,6 +8,7 @@ from recnb.effect.fairness.exposure import (
     inequality,
     item_exposure,
     shares_of,
+    supplier_exposure,
     unearned,
     with_interval,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "live_days",
     "ndcg_of",
     "shares_of",
+    "supplier_exposure",
     "true_clicks",
     "unearned",
     "with_interval",

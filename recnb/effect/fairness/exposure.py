@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import sparse
 
 from recnb.errors import InputError
-from recnb.metrics.intervals import bootstrap, resamples
+from recnb.metrics.intervals import bca_ends, bootstrap, resamples
 
 Floats = np.ndarray
+_BLOCK = 1024  # users at once
 
 
 def attention(k: int) -> Floats:
@@ -142,6 +144,90 @@ def exposure_table(
             "low": low, "high": high, "to_merit": exposure / over, "to_merit_low": low / over,
             "to_merit_high": high / over,
         }
+    )  # fmt: skip
+
+
+def supplier_exposure(
+    lists: np.ndarray,
+    suppliers: ArrayLike,
+    merit: Floats,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """How far attention is from an equal share for each supplier, and from a share by merit; intervals over users.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_users, k), int
+        -1 at empty places.
+    suppliers : array-like of shape (n_items,)
+        Brand, publisher, maker. Items without one (empty or missing) take no part, nor do their places.
+    merit : ndarray of shape (n_items,)
+        At least 0; a supplier's is the sum over its items.
+    draws, seed, level
+        As in :func:`recnb.metrics.bootstrap`.
+
+    Returns
+    -------
+    DataFrame, one row per measure
+        `measure, value, low, high, n_suppliers, named`. Measures: "gini" (:func:`inequality` of the suppliers'
+        attention), "unequal" and "unearned" (the share of it that would have to move for all to have the same, or a
+        share by merit: :func:`unearned`). `named`: the share of all attention that falls on items with a supplier.
+
+    Raises
+    ------
+    InputError
+        No listed item has a supplier, or none has merit.
+
+    Notes
+    -----
+    A resample of users is noisier than the users, and noise is inequality, so ends are corrected for bias
+    (:func:`recnb.metrics.intervals.bca_ends`).
+
+    References
+    ----------
+    Singh and Joachims, KDD 2018, section 4 (groups: parity of exposure, exposure by merit). Biega et al., SIGIR 2018.
+
+    Examples
+    --------
+    >>> lists = np.array([[0], [0], [1], [2]] * 10)
+    >>> table = supplier_exposure(lists, ["a", "a", "b"], np.array([1.0, 2.0, 1.0]))
+    >>> table.set_index("measure")["value"].to_dict()
+    {'gini': 0.25, 'unequal': 0.25, 'unearned': 0.0}
+    """
+    named = pd.Series(np.asarray(suppliers, dtype=object)).astype("string").str.strip()
+    codes, names = pd.factorize(named.where(named.str.len() > 0), sort=True)
+    held = codes >= 0
+    deserved = np.bincount(codes[held], weights=np.asarray(merit)[held], minlength=len(names))
+    if not deserved.sum() or (deserved < 0).any():
+        raise InputError("merit is negative or 0 for all", mend="give likes, or relevance")
+    filled = lists >= 0
+    worth = np.broadcast_to(attention(lists.shape[1]), lists.shape)[filled]
+    user = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)[filled]
+    supplier = codes[lists[filled]]
+    seen = supplier >= 0
+    if not seen.any():
+        raise InputError("no listed item has a supplier", mend="name the column of suppliers")
+    cells = (worth[seen], (user[seen], supplier[seen]))
+    by_user = sparse.csr_matrix(cells, shape=(len(lists), len(names)))
+
+    def measured(totals: Floats) -> Floats:
+        shares = totals / totals.sum(axis=1, keepdims=True)
+        equal, earned = 1 / len(names), deserved / deserved.sum()
+        apart = [np.abs(shares - due).sum(axis=1) / 2 for due in (equal, earned)]
+        return np.column_stack([[inequality(row) for row in shares], *apart])
+
+    total = np.asarray(by_user.sum(axis=0))
+    value = measured(total)[0]
+    drawn = np.vstack([measured(counts @ by_user) for counts in resamples(len(lists), draws, seed)])
+    blocks = (by_user[at : at + _BLOCK].toarray() for at in range(0, len(lists), _BLOCK))
+    without = np.vstack([measured(total - rows) for rows in blocks])
+    ends = [bca_ends(*column, level) for column in zip(drawn.T, value, without.T)]
+    low, high = np.transpose(ends)
+    return pd.DataFrame(
+        {"measure": ["gini", "unequal", "unearned"], "value": value, "low": low, "high": high,
+         "n_suppliers": len(names), "named": worth[seen].sum() / worth.sum()}
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from recnb.effect.fairness import (
     live_days,
     ndcg_of,
     shares_of,
+    supplier_exposure,
     true_clicks,
     unearned,
     with_interval,
@@ -65,6 +66,38 @@ def test_groups_of_items_with_intervals():
         table.loc["none", "to_merit"]
     )
     assert with_interval(np.array([0.0, 1.0, np.nan] * 20))["n_users"] == 40
+
+
+def test_suppliers_by_hand():
+    """The last item has no supplier: its place and its likes take no part."""
+    merit = np.array([4.0, 2.0, 2.0, 1.0, 9.0])
+    lists = np.array([[0, 1], [0, 2], [3, 4], [0, -1]] * 5)
+    table = supplier_exposure(lists, ["a", "b", " b", "c", ""], merit).set_index("measure")
+    second = 1 / np.log2(3)
+    shares = np.array([3, 2 * second, 1]) / (4 + 2 * second)
+    due = np.array([4, 4, 1]) / 9
+    assert table.loc["gini", "value"] == pytest.approx(inequality(shares))
+    assert table.loc["unequal", "value"] == pytest.approx(np.abs(shares - 1 / 3).sum() / 2)
+    assert table.loc["unearned", "value"] == pytest.approx(np.abs(shares - due).sum() / 2)
+    assert (table["n_suppliers"] == 3).all() and (table["low"] < table["value"]).all()
+    assert table["named"].iloc[0] == pytest.approx((4 + 2 * second) / (4 + 3 * second))
+    missing = supplier_exposure(lists, ["a", "b", "b", "c", np.nan], merit).set_index("measure")
+    assert missing["value"].to_dict() == table["value"].to_dict()
+    with pytest.raises(InputError, match="no listed item has a supplier"):
+        supplier_exposure(np.full((6, 1), 4), ["a", "b", "b", "c", None], merit)
+    with pytest.raises(InputError, match="merit"):
+        supplier_exposure(lists, ["a", "b", "b", "c", ""], np.zeros(5))
+
+
+def test_the_intervals_of_suppliers_cover():
+    """Three fifths of the attention would have to move, and about nineteen intervals in twenty say so."""
+    shares, merit = np.repeat([0.04, 0.01], [20, 20]), np.repeat([0.01, 0.04], [20, 20])
+    truth, covered = unearned(shares, merit), 0
+    for seed in range(20):
+        lists = np.random.default_rng(seed).choice(40, (150, 1), p=shares)
+        row = supplier_exposure(lists, np.arange(40), merit).set_index("measure").loc["unearned"]
+        covered += row["low"] <= truth <= row["high"]
+    assert covered >= 16
 
 
 def test_the_controller_gives_what_is_due():

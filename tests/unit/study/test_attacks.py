@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from recnb import splits
-from recnb.models import make
+from recnb.models import TfIdf, make
 from recnb.study.attacks import AttackPlan, attacked
 from tests.unit.encoders.decoder import tiny
 from tests.unit.models.conftest import make_dataset
+
+
+def test_a_model_that_was_fitted_is_not_fitted_again(monkeypatch):
+    """But for the texts that are cleaned at the door."""
+    split = splits.user_time(make_dataset())
+    model, plan = TfIdf(), AttackPlan(edits=4, targets=6, users=10, fed=0)
+    fitted = TfIdf().fit(split.known)
+    alone = attacked(split, split.known, "tfidf", model, plan)
+    fits, plain = [], TfIdf.fit
+    monkeypatch.setattr(TfIdf, "fit", lambda self, *data: fits.append(1) or plain(self, *data))
+    again = attacked(split, split.known, "tfidf", model, plan, fitted)
+    assert len(fits) == 1 and again == alone and alone["records"][0]["places"] != 0
 
 
 def test_an_order_reaches_a_judge_that_is_told_titles(tmp_path, monkeypatch):
