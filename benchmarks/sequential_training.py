@@ -205,14 +205,14 @@ def speed(n_steps: int) -> dict[str, Any]:
 # ----------------------------------------------------------------------- quality
 
 
-def quality(row: str, seeds: tuple[int, ...], held: dict[str, Any], save: Any) -> None:
-    """One row: candidates on the valid items, then every seed on the test items."""
+def quality(row: str, seeds: tuple[int, ...], most: int, held: dict[str, Any], save: Any) -> None:
+    """One row: its first candidates on the valid items, then every seed on the test items."""
     name, spec, candidates, goal = ROWS[row]
     split = load(name)
     kept = held.setdefault("quality", {}).setdefault(row, {"data": name, "model": spec})
     kept |= {"dataset_digest": split.dataset.digest, "split": split.digest, "goal": goal}
     tried = kept.setdefault("candidates", [])
-    for settings in candidates[len(tried) :]:
+    for settings in candidates[len(tried) : most]:
         start = time.perf_counter()
         model = make(spec, seed=0, **settings).fit(split.train, split.valid)
         best = max(epoch["value"] for epoch in model.learning_)
@@ -372,6 +372,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("speed", "quality"), default="speed")
     parser.add_argument("--rows", default="beauty,movies,movies_text,movies_both")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--candidates", type=int, default=2, help="settings tried, at most")
     parser.add_argument("--steps", type=int, default=22, help="of each loop, two of them not timed")
     parser.add_argument("--output", default="results")
     args = parser.parse_args()
@@ -391,7 +392,7 @@ def main() -> None:
         return
     rows = args.rows.split(",")
     for row in rows:
-        quality(row, tuple(map(int, args.seeds.split(","))), held, save)
+        quality(row, tuple(map(int, args.seeds.split(","))), args.candidates, held, save)
     of_data: dict[str, list[str]] = {}
     for row, (name, *_) in ROWS.items():
         if row in held["quality"]:

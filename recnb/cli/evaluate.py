@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from recnb.cli.reading import (
     Items,
     Matrix,
     Unrated,
+    command_line,
     read,
 )
 from recnb.models.table import DEFAULTS, TABLE
@@ -132,7 +132,9 @@ def evaluate(
         ),
     ] = None,
     fresh: Annotated[bool, Option("--fresh", help="Forget finished work of earlier runs.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="No progress, no notes (the report has them).")
+    ] = False,
 ) -> None:
     """Fit models on one split, judge them with intervals, compare them, and write a report.
 
@@ -199,15 +201,16 @@ def evaluate(
             notes += (
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",
             )
-        for note in notes:
+        for note in notes if not quiet else ():
             console.print(f"note: {note}", soft_wrap=True, markup=False)
-        command = " ".join(["recnb", *sys.argv[1:]])
+        command = command_line()
         study = Study(chosen, every, protocol, seed_list, trials, command, notes)
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
 
         def said(line: str) -> None:
-            console.print(line, soft_wrap=True)
+            if not quiet:
+                console.print(line, soft_wrap=True)
 
         if workers is None:
             ev = run(study, output, save_models, steps, said)

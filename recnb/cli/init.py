@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +20,7 @@ from recnb.cli.reading import (
     Items,
     Matrix,
     Unrated,
+    command_line,
     read,
 )
 
@@ -128,7 +127,7 @@ def init(
         ds.save(part)
         text = _READ.format(
             name=ds.name,
-            command=shlex.join(["recnb", *sys.argv[1:]]),
+            command=command_line(),
             source=source,
             beside=f" and `{items}`" if items else "",
             rows=len(ds.interactions),

@@ -97,6 +97,11 @@ def _pairs(text: str, flag: str) -> dict[str, str]:
     return out
 
 
+def command_line() -> str:
+    """The command that is running, quoted so that a shell runs it again as it was."""
+    return shlex.join(["recnb", *sys.argv[1:]])
+
+
 def _command(flag: str) -> str:
     """The command that is running, with a flag more; of the same flag the newer wins."""
     comment, _, flag = flag.rpartition(") ") if flag.startswith("(") else ("", "", flag)

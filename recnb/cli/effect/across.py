@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -64,6 +63,7 @@ def across(
     """
     from recnb import load
     from recnb.cli.evaluate import numbers
+    from recnb.cli.reading import command_line
     from recnb.cli.terminal import Steps, console
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
@@ -87,7 +87,7 @@ def across(
             parse_models(models or MODELS),
             plan,
             output,
-            " ".join(["recnb", *sys.argv[1:]]),
+            command_line(),
             fresh,
             steps,
             lambda line: console.print(line, soft_wrap=True, markup=False),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recnb.cli.reading import Columns, Data, Feedback, Items, read
+from recnb.cli.reading import Columns, Data, Feedback, Items, command_line, read
 
 Option = typer.Option
 
@@ -66,7 +65,7 @@ def attack(
             judged,
             plan,
             output,
-            " ".join(["recnb", *sys.argv[1:]]),
+            command_line(),
             fresh,
             steps,
             lambda line: console.print(line, soft_wrap=True),

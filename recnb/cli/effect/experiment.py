@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,6 +90,7 @@ def experiment(
 
         recnb experiment results.csv --ratio ctr=clicks/shown --metrics ctr,orders --guardrail seconds:lower:0.01
     """
+    from recnb.cli.reading import command_line
     from recnb.cli.terminal import console
     from recnb.effect.experiment import Reading, analyse, read_experiment
     from recnb.files import write_json
@@ -112,7 +112,7 @@ def experiment(
         console.print(f"note: {note}", soft_wrap=True)
     plans = _plans(read, result, lift, users_a_day) if lift is not None else []
     folder = made_folder(output)
-    command = " ".join(["recnb", *sys.argv[1:]])
+    command = command_line()
     write_json(folder / "experiment.json", {**result.to_dict(), "plans": plans})
     write_json(
         folder / "run.json",

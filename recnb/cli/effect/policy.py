@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +84,7 @@ def policy(
 
         recnb policy logs.csv --policies even=uniform --policies new=report/models/ease-0 --as softmax:0.5
     """
+    from recnb.cli.reading import command_line
     from recnb.cli.terminal import Steps, console
     from recnb.effect.logs import read_log
     from recnb.effect.policy import Settings
@@ -116,7 +116,7 @@ def policy(
             rewards,
             settings,
             {name: f"{made} {repeats} {_identity(source)}" for name, source in named.items()},
-            " ".join(["recnb", *sys.argv[1:]]),
+            command_line(),
             fresh,
             steps,
             lambda line: console.print(line, soft_wrap=True),

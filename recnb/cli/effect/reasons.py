@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -45,13 +44,13 @@ def reasons(
 
         recnb reasons report/models/ease-0 --user 42
     """
-    from recnb.cli.reading import read
+    from recnb.cli.reading import command_line, read
     from recnb.cli.terminal import Steps, out
     from recnb.study.reasons import run_reasons
 
     with Steps(quiet) as steps:
         ds = None if data is None else read(data)
-        command = " ".join(["recnb", *sys.argv[1:]])
+        command = command_line()
         found = run_reasons(model, user, output, ds, k, shown, words, command, steps)
     for reason in found:
         out.print(f"{reason.rank}. {reason.sentence}", soft_wrap=True, markup=False)

@@ -281,6 +281,11 @@ def test_two_stages_by_name(folder: Path):
     args = ("evaluate", "mine", "-k", "3", "--output", "out7", "-q", "--models")
     done = recnb(*args, "popularity,ease,popularity>[n=5]ease", cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "quiet"
+    command = json.loads((folder / "out7" / "run.json").read_text())["command"]
+    pasted = f"recnb() {{ printf '%s\\n' \"$@\"; }}; {command}"
+    words = subprocess.run(["bash", "-c", pasted], capture_output=True, text=True, cwd=folder)
+    assert words.stdout.splitlines() == [*args, "popularity,ease,popularity>[n=5]ease"]
     ev = Evaluation.load(folder / "out7")
     assert set(ev.ceilings["model"]) == {"popularity>[n=5]ease"} and (ev.ceilings["n"] == 5).all()
     (record,) = (r for r in ev.records if r.kind == "Rerank")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from recnb.errors import InputError
 from recnb.models.common.item_tables import attribute_columns, split_value
-from recnb.models.language.control.rules import Condition, Rule, joined
+from recnb.models.language.control.rules import Condition, Rule, holds_numbers, joined
 from recnb.models.language.control.wish import Clause, Wish
 
 NEAR = 0.8  # of difflib's ratio from which a word is another one misspelt
@@ -52,7 +52,8 @@ class Vocabulary:
     Parameters
     ----------
     items : DataFrame
-        Its attributes count: columns beside title and text whose values repeat.
+        Its attributes count: columns beside title and text whose values repeat; and columns of numbers, written as
+        text too.
 
     Examples
     --------
@@ -71,13 +72,16 @@ class Vocabulary:
     def __init__(self, items: pd.DataFrame) -> None:
         plain = [c for c in items if str(c) not in ("title", "text")]
         found = attribute_columns(items) if _any_repeats(items, plain) else []
-        self.numeric = [c for c in found if pd.api.types.is_numeric_dtype(items[c])]
-        years = [c for c in self.numeric if "year" in str(c).lower()]
-        self.year = min(years, key=len, default=None)
+        numeric = [c for c in found if pd.api.types.is_numeric_dtype(items[c])]
+        # a file's column of whole numbers is text: they may be codes, and values are named as they stand
+        written = [str(c) for c in plain if str(c) not in numeric and holds_numbers(items[c])]
+        self.numeric = [*numeric, *written]
+        self.named_year = [str(c) for c in plain if "year" in str(c).lower()]
+        self.year = min((c for c in self.numeric if c in self.named_year), key=len, default=None)
         self.values: dict[tuple[str, ...], dict[str, list[str]]] = {}
-        self.fillers = _FILLERS | {w for c in found for w in _words(str(c))}
+        self.fillers = _FILLERS | {w for c in [*found, *written] for w in _words(str(c))}
         for column in found:
-            if column not in self.numeric:
+            if column not in numeric:
                 for value in sorted({p for cell in items[column] for p in split_value(cell)}):
                     words = tuple(_words(value))
                     self.values.setdefault(words, {}).setdefault(column, []).append(value)
@@ -109,7 +113,7 @@ class Vocabulary:
             named, how = self._bounded(clause) or self._named(clause)
             return [named] if named else [], how
         if self.year is None:
-            return [], " (the items have no year)"
+            return [], f" ({self._no_year()})"
         out = [Condition((self.year,), (), *bounds, clause.wanted)]
         if all(word in self.fillers for word in _words(rest)):
             return out, ""
@@ -119,6 +123,11 @@ class Vocabulary:
         if not clause.wanted:  # "no horror before 1990" bars neither all horror nor all before 1990
             return [], ""
         return [*out, named], how
+
+    def _no_year(self) -> str:
+        if not self.named_year:
+            return "the items have no column with 'year' in its name"
+        return f"their column {self.named_year[0]} holds no numbers"
 
     def _bounded(self, clause: Clause) -> tuple[Condition, str] | None:
         """A column's name and a number: "price under 20"."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,29 @@ import pandas as pd
 
 from recnb.errors import InputError
 from recnb.models.common.item_tables import split_value
+
+_NUMBERS = 0.9  # of the filled cells of a column of text from which it is one of numbers
+_CURRENCY = r"^\s*[$€£¥]\s*|\s*[$€£¥]\s*$"
+
+
+def number_cells(column: pd.Series) -> np.ndarray:
+    """A column as numbers: (n,), float64, NaN where a cell holds none. Text counts, and a currency sign goes.
+
+    Examples
+    --------
+    >>> number_cells(pd.Series(["1989", "€ 12", "", None, "old"])).tolist()
+    [1989.0, 12.0, nan, nan, nan]
+    """
+    if not pd.api.types.is_numeric_dtype(column):
+        column = column.map(lambda cell: re.sub(_CURRENCY, "", cell) if isinstance(cell, str) else cell)  # fmt: skip
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def holds_numbers(column: pd.Series) -> bool:
+    """Whether nine tenths of a column's filled cells are numbers, as text too: a file says 1989 in letters."""
+    filled = np.array([not isinstance(cell, str) or bool(cell.strip()) for cell in column], bool)
+    filled &= column.notna().to_numpy(bool)
+    return bool(filled.any()) and np.isfinite(number_cells(column)[filled]).mean() >= _NUMBERS
 
 
 @dataclass(frozen=True)
@@ -56,7 +80,7 @@ class Condition:
         if self.values:
             wanted = set(self.values)
             return np.array([not wanted.isdisjoint(split_value(v)) for v in column], dtype=bool)
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        numbers = number_cells(column)
         low, high = self.low, self.high
         with np.errstate(invalid="ignore"):
             return (numbers >= (-np.inf if low is None else low)) & (

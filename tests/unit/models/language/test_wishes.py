@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from recnb import top_k
+from recnb import load, top_k
 from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.errors import InputError
@@ -90,6 +90,28 @@ def test_a_filter_reads_years_and_values(ds, wish, titles):
 
 
 @pytest.mark.parametrize(
+    ("wish", "titles"),
+    [
+        ("only before 1980", ["Alien", "Jaws"]),
+        ("horror from the 90s", ["Scream"]),
+        ("price under 2.5", ["Alien", "The Shining"]),
+        ("price is over 10.5", ["Scream", "The Lion King"]),
+        ("1996", ["Scream"]),
+    ],
+)
+def test_a_filter_reads_numbers_of_a_file_of_ones_own(ds, tmp_path, wish, titles):
+    table = ds.items.reset_index().assign(price=[f"{n} €" for n in range(1, 13)])
+    table.to_csv(tmp_path / "items.csv", index=False)
+    rows = pd.DataFrame({"user_id": ["a"] * 12, "item_id": ds.item_ids, "timestamp": range(12)})
+    rows.to_csv(tmp_path / "interactions.csv", index=False)
+    shop = load(tmp_path)
+    assert not pd.api.types.is_numeric_dtype(shop.items["year"]), "whole numbers may be codes"
+    model = steer(EASE().fit(shop), wish, shop, "filter")
+    assert model.steers_, model.said_
+    assert shop.items["title"][model.fits_ == 1].tolist() == titles
+
+
+@pytest.mark.parametrize(
     "wish", ["surprise me", "something lighter", "the weather is nice", "!!!", "black and white"]
 )
 def test_a_filter_says_what_it_did_not_understand(ds, base, wish):
@@ -108,7 +130,10 @@ def test_a_clause_of_200_words_is_quoted_in_short(ds):
 
 def test_a_table_without_years_says_so(ds):
     items = ds.items.drop(columns="year")
-    assert "no year" in Vocabulary(items).read("only before 1990").said[0]
+    said = "no column with 'year' in its name"
+    assert said in Vocabulary(items).read("only before 1990").said[0]
+    unsaid = items.assign(year=["old", "new"] * 6)
+    assert "column year holds no numbers" in Vocabulary(unsaid).read("before 1990").said[0]
     assert not Vocabulary(items[["title"]]).read("no horror").rule
     assert years("the 1980s") == ((1980, 1989), "") and years("1990 reasons")[0] is None
 
