@@ -17,10 +17,10 @@ from recnb.hashing import hash_ids
 from recnb.recommender.blocks import top_k_rows
 from recnb.serving.artefact import Artefact
 from recnb.serving.journal import Journal
+from recnb.serving.kept import KeptLists, UserScores
 from recnb.serving.shelf import NEIGHBOURS, Shelf, Standing
 
 DEPTH = 200  # items of a user's list that are kept: later filters and longer lists take from it
-CACHED = 50_000  # users
 SHADOWED = 100  # one of so many searches of an index is compared with the exact product
 SHADOW_SECONDS = 0.02  # of the scoring thread that such comparisons may take at a time
 REASONS = 50  # latest items of a history that may be a reason
@@ -56,6 +56,12 @@ class Ask:
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     exclude: np.ndarray = field(default_factory=lambda: _EMPTY)
     reasons: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is about a known user and sets no rules: such lists are kept."""
+        known = self.user is not None and self.history is None
+        return known and not self.where and not len(self.exclude)
 
 
 @dataclass(frozen=True)
@@ -101,12 +107,13 @@ class Engine:
         self.shelf = Shelf(artefact.table, artefact.popularity)
         self.users = {user: code for code, user in enumerate(self.model.user_ids_.tolist())}
         self.serves_history = hasattr(self.model, "score_histories")
-        self._lists: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._lists = KeptLists()
         self.journal = Journal(journal)
         taste = artefact.indexes.get("taste")
         # the exact product over all items is what score() is: no other path for it
         self._taste = None if taste is None or taste.record.kind == "exact" else taste
-        self.hits = self.misses = self._searches = 0
+        self._searches = 0
+        self._scores_of = UserScores(self.model)
         self._shadow: deque[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = deque(maxlen=16)
         self.catch_up()
 
@@ -116,25 +123,29 @@ class Engine:
         """The answer, where the user's list is kept and no rule needs more than it: from any thread, at once."""
         if ask.user is None or ask.history is not None or ask.reasons:
             return None
-        kept = self._lists.get(ask.user)
-        if kept is None or ask.k > len(kept[0]):
+        kept = self._lists.get(ask.user, ask.k)
+        if kept is None:
             return None
         codes, scores = kept
-        shelf = self.shelf
-        if ask.where or len(ask.exclude) or not bool(shelf.available.all()):
-            mask = shelf.mask(ask.where)
+        if ask.where or len(ask.exclude) or self.shelf.any_hidden:
+            mask = self.shelf.mask(ask.where)
             mask[ask.exclude] = False
             keep = mask[codes]
             if int(keep.sum()) < ask.k:
                 return None
             codes, scores = codes[keep], scores[keep]
-        self.hits += 1
         return Listed(codes[: ask.k], scores[: ask.k])
 
     def answer(self, asks: Sequence[Ask]) -> list[Listed]:
-        """Answer a batch: users and histories are scored together."""
+        """Answer a batch: users and histories are scored together, and their best items are found together."""
         rows = self._scores(asks)
-        return [self._listed(ask, row) for ask, row in zip(asks, rows)]
+        scored = [at for at, row in enumerate(rows) if row is not None]
+        best = self._best(asks, rows, [at for at in scored if asks[at].plain], DEPTH)
+        best |= self._best(asks, rows, [at for at in scored if at not in best], 1)
+        return [
+            self._listed(ask) if at not in best else self._by_scores(ask, *best[at])
+            for at, ask in enumerate(asks)
+        ]
 
     def popular(self, ask: Ask, why: str | None) -> Listed:
         """What most have, for a person without an answer by the model: from any thread."""
@@ -171,7 +182,7 @@ class Engine:
         ]
         if users:
             distinct, place = np.unique([user for _, user in users], return_inverse=True)
-            scores = self.shelf.with_new(self.model.score(distinct))
+            scores = self.shelf.with_new(self._scores_of(distinct))
             for (at, _), row in zip(users, place):
                 out[at] = scores[row]
         told = [
@@ -203,9 +214,8 @@ class Engine:
     def _n_scored(self) -> int:
         return len(self.model.item_ids_)
 
-    def _listed(self, ask: Ask, row: np.ndarray | None) -> Listed:
-        if row is not None:
-            return self._by_scores(ask, row)
+    def _listed(self, ask: Ask) -> Listed:
+        """An answer without scores of all items."""
         if ask.user is not None and ask.history is None and self._taste is not None:
             left = self.model.factors()[0][ask.user]  # type: ignore[attr-defined]
             return self._by_index("taste", "model", ask, left)
@@ -223,22 +233,29 @@ class Engine:
             return "nothing is known of this person"
         return "the artefact reads no text"
 
-    def _by_scores(self, ask: Ask, row: np.ndarray) -> Listed:
-        mask = self.shelf.mask(ask.where)[: len(row)]
-        mask[self._barred(ask)] = False
-        plain = ask.user is not None and ask.history is None and not ask.where
-        plain = plain and not len(ask.exclude)
-        k = max(ask.k, DEPTH) if plain else ask.k
-        user = _NOBODY if ask.user is None else hash_ids([self.model.user_ids_[ask.user]])
-        masked = np.where(mask, row, -np.inf).astype(np.float32)[None]
-        codes = top_k_rows(masked, min(k, len(row)), user, self.shelf.hashes[: len(row)])[0]
-        codes = codes[codes >= 0]
-        scores = row[codes]
-        self.misses += 1
-        if plain and ask.user is not None:
-            if len(self._lists) >= CACHED:
-                self._lists.pop(next(iter(self._lists)))
-            self._lists[ask.user] = codes, scores
+    def _best(
+        self, asks: Sequence[Ask], rows: Sequence[np.ndarray | None], places: Sequence[int], k: int
+    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """The `k` best items of some questions, or more where asked for, and their scores; by place."""
+        if not places:
+            return {}
+        scores = np.stack([row for at in places if (row := rows[at]) is not None])
+        scores, n = scores.astype(np.float32, copy=False), scores.shape[1]
+        for line, at in zip(scores, places):
+            if asks[at].where or self.shelf.any_hidden:
+                line[~self.shelf.mask(asks[at].where)[:n]] = -np.inf
+            line[self._barred(asks[at])] = -np.inf
+        users = [asks[at].user for at in places]
+        ids = self.model.user_ids_
+        hashes = [_NOBODY if user is None else hash_ids([ids[user]]) for user in users]
+        k = min(n, max(k, *(asks[at].k for at in places)))
+        best = top_k_rows(scores, k, np.concatenate(hashes), self.shelf.hashes[:n])
+        lists = [codes[codes >= 0] for codes in best]
+        return {at: (codes, line[codes]) for at, codes, line in zip(places, lists, scores)}
+
+    def _by_scores(self, ask: Ask, codes: np.ndarray, scores: np.ndarray) -> Listed:
+        if ask.plain and ask.user is not None:
+            self._lists.put(ask.user, codes, scores)
         if not len(codes):
             return self.popular(ask, None)
         codes, scores = codes[: ask.k], scores[: ask.k]
@@ -338,9 +355,9 @@ class Engine:
             self._taste.add((standing.weights @ self._taste.vectors(standing.codes))[None])
         self.artefact.indexes["text"].add(vector[None])
         if model is not None and len(model.item_ids_) == len(self.shelf) + 1:
-            self.model = model
+            self.model, self._scores_of = model, UserScores(model)
         code = self.shelf.add(item, standing)
-        self._lists = {}
+        self._lists = KeptLists()
         return code
 
     def set_available(self, item: str, available: bool) -> None:

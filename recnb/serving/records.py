@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+import orjson
 import pandas as pd
 
 from recnb.behaviour.masking import mask
@@ -22,6 +23,7 @@ from recnb.errors import InputError
 log = logging.getLogger(__name__)
 EVENTS = ("click", "conversion", "revenue", "satisfaction")
 _PENDING = 20_000  # slates that wait for the disk; more are dropped and counted
+_GATHER = 0.02  # seconds that a slate waits for others: each transaction waits for the disk
 _SLATE = "INSERT OR IGNORE INTO slates VALUES (?,?,?,?,?,?)"
 # what was never shown is not written: an event that is acknowledged is a row of the log
 _EVENT = """
@@ -48,12 +50,9 @@ class AuditLog:
     """
 
     def __init__(self, path: Path | None, secret: bytes) -> None:
-        self._file: TextIO | None = None
-        if path is not None:
-            self._file = path.open(
-                "a", encoding="utf-8", buffering=1
-            )  # open as long as the service
-        self._secret, self.lost = secret, 0
+        # open as long as the service; without a buffer, in which a line that the disk refused would stay
+        self._file = None if path is None else path.open("ab", buffering=0)
+        self._secret, self.lost, self._cut = secret, 0, False
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Append an entry; its `error` is masked, as it may quote what came. A full disk loses the line, counted."""
@@ -62,9 +61,17 @@ class AuditLog:
         if entry.get("error"):
             entry = {**entry, "error": mask(str(entry["error"]), None)}
         try:
-            self._file.write(json.dumps(entry) + "\n")
-        except (OSError, ValueError):
+            line = b"\n" * self._cut + orjson.dumps(entry) + b"\n"
+            whole = self._file.write(line) == len(line)
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+        ):  # a full disk, a closed file, half a surrogate pair
             self.lost += 1
+            return
+        self.lost += not whole
+        self._cut = not whole
 
     def pseudonym(self, user: str) -> str:
         """The name under which a user is written down."""
@@ -120,8 +127,8 @@ class FeedbackLog:
         if self._queue.qsize() + len(self._unwritten) > _PENDING:
             self.lost += 1
             return
-        row = (slate, user, time.time(), model, json.dumps(items), json.dumps(propensities))
-        self._queue.put((_SLATE, row, None))
+        lists = (orjson.dumps(values).decode() for values in (items, propensities))
+        self._queue.put((_SLATE, (slate, user, time.time(), model, *lists), None))
 
     def event(self, slate: str, item: str, event: str, value: float) -> Future[None]:
         """Something that followed; done when it is on the disk, or failed: with NotShown where no list showed it."""
@@ -144,9 +151,7 @@ class FeedbackLog:
     def _run(self) -> None:
         connection = self._open()
         while True:
-            rows = [self._queue.get()]
-            while not self._queue.empty() and len(rows) < 1000:
-                rows.append(self._queue.get())
+            rows = self._gathered()
             work = [*self._unwritten, *(row for row in rows if row is not None)]
             try:
                 self._commit(connection, work)
@@ -156,6 +161,20 @@ class FeedbackLog:
                 self.lost += len(self._unwritten)
                 connection.close()
                 return
+
+    def _gathered(self) -> list[Any]:
+        """What is written next: slates wait for company, an event or the end is written at once."""
+        rows, end = [self._queue.get()], time.monotonic() + _GATHER
+        while len(rows) < 1000:
+            urgent = rows[-1] is None or rows[-1][2] is not None
+            left = end - time.monotonic()
+            try:
+                rows.append(self._queue.get(not urgent and left > 0, max(left, 0.0)))
+            except queue.Empty:
+                break
+            if urgent:
+                end = 0.0
+        return rows
 
     def _commit(self, connection: sqlite3.Connection, work: list[Any]) -> None:
         connection.execute("BEGIN")

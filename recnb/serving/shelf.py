@@ -51,7 +51,7 @@ class Shelf:
         self.codes = {item: code for code, item in enumerate(self.ids)}
         self.titles = _titles(table)
         self.hashes = hash_ids(self.ids)
-        self.available = np.ones(self.n_known, bool)
+        self.available, self.any_hidden = np.ones(self.n_known, bool), False
         self.standings: list[Standing] = []
         self._masks: dict[tuple[str, str], np.ndarray] = {}
         self._lock = threading.RLock()  # a new item changes several tables at once
@@ -119,6 +119,7 @@ class Shelf:
         """Whether an item may be shown."""
         with self._lock:
             self.available[code] = available
+            self.any_hidden = not bool(self.available.all())
 
     def add(self, item: dict[str, Any], standing: Standing) -> int:
         """A new item behind the others; returns its code."""

@@ -85,6 +85,7 @@ class ALS(Factors):
     uses_history = True
     packages = ("implicit",)
     seeded = True
+    _gram: tuple[np.ndarray, np.ndarray] | None = None  # of the item factors beside it
 
     def __init__(
         self,
@@ -160,7 +161,10 @@ class ALS(Factors):
     def _solved(self, rows: sparse.csr_matrix) -> np.ndarray:
         """User vectors of rows of liked items."""
         penalty = self._penalties(rows, self.mean_weight_)
-        solved = solve_rows(rows, self.item_factors_[:, :-1], self.alpha, penalty)
+        right = self.item_factors_[:, :-1]
+        if self._gram is None or self._gram[0] is not self.item_factors_:
+            self._gram = self.item_factors_, right.T @ right  # dearer than the users of a request
+        solved = solve_rows(rows, right, self.alpha, penalty, self._gram[1])
         return np.column_stack([solved, np.ones(len(solved), np.float32)])
 
     @classmethod
@@ -247,7 +251,11 @@ class BPR(Factors):
 
 
 def solve_rows(
-    x: sparse.csr_matrix, right: np.ndarray, alpha: float, penalty: np.ndarray
+    x: sparse.csr_matrix,
+    right: np.ndarray,
+    alpha: float,
+    penalty: np.ndarray,
+    gram: np.ndarray | None = None,
 ) -> np.ndarray:
     """The vectors of the rows of `x` that fit best, given those of its columns.
 
@@ -258,13 +266,15 @@ def solve_rows(
     right : ndarray of shape (m, d), float32
     alpha : float
     penalty : ndarray of shape (n,)
+    gram : ndarray of shape (d, d), optional
+        ``right.T @ right``, where it is kept.
 
     Returns
     -------
     ndarray of shape (n, d), float32
         ``inv(Y'Y + Y'(C - I)Y + penalty I) Y'C 1``; zero for an empty row.
     """
-    gram = right.T @ right
+    gram = right.T @ right if gram is None else gram
     eye = np.eye(right.shape[1], dtype=np.float32)
     out = np.zeros((x.shape[0], right.shape[1]), np.float32)
     for row in np.flatnonzero(np.diff(x.indptr)):

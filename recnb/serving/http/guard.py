@@ -148,8 +148,8 @@ class Guard:
         self, scope: Message, status: int, key: Key | None, request_id: str, seconds: float
     ) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        self.monitor.requests.labels(route, str(status)).inc()
-        self.monitor.seconds.labels("request").observe(seconds)
+        self.monitor.requests[route, str(status)].inc()
+        self.monitor.whole.observe(seconds)
         state = scope.get("state", {})
         entry = {
             "time": round(time.time(), 3),
@@ -165,7 +165,6 @@ class Guard:
         if state.get("user") is not None:
             entry["user"] = self.audit.pseudonym(state["user"])
         self.audit.write(entry)
-        self.monitor.lost.labels("audit").set(self.audit.lost)
 
 
 def _bounded(receive: Receive, headers: dict[bytes, bytes], late: list[Refused]) -> Receive:

@@ -12,6 +12,8 @@ from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 import recnb
 from recnb.errors import InputError
@@ -28,27 +30,37 @@ Where = Annotated[
 ]
 
 
+class Direct(Route):
+    """A GET that reads its own query: FastAPI's way through five parameters took half of a request's processor time."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == self.path:
+            return Match.FULL, {"endpoint": self.endpoint, "route": self}
+        return Match.NONE, {}
+
+
 def add_lists(app: FastAPI, service: Service) -> None:
-    @app.get("/recommend", response_model=schemas.Answer, tags=["lists"])
-    async def recommend(
-        request: Request,
-        user: schemas.Id,
-        k: schemas.K = 10,
-        model: schemas.Id | None = None,
-        where: Where = [],  # noqa: B006
-        reasons: bool = False,
-    ) -> Response:
+    async def recommend(request: Request) -> Response:
         """A list for a user. A stranger gets what most have, and the answer says so."""
+        asked = schemas.Asked.of(request.scope["query_string"])
         question = schemas.Question(
-            user=user,
+            user=asked.user,
             history=None,
             text=None,
-            k=k,
-            model=model,
-            where=_where(where),
-            reasons=reasons,
+            k=asked.k,
+            model=asked.model,
+            where=_where(asked.where),
+            reasons=asked.reasons,
         )
         return Json(await service.answer(question, request))
+
+    app.router.routes.append(Direct("/recommend", recommend))
+    app.get(  # for the interface's page, and for other methods
+        "/recommend",
+        response_model=schemas.Answer,
+        tags=["lists"],
+        openapi_extra={"parameters": schemas.Asked.parameters()},
+    )(recommend)
 
     @app.post("/recommend", response_model=schemas.Answer, tags=["lists"])
     async def recommend_for(request: Request, question: schemas.Question) -> Response:
@@ -155,6 +167,7 @@ def add_facts(app: FastAPI, service: Service) -> None:
             await live.measure()
             service.monitor.queue.labels("score").set(live.scoring.waiting)
             service.monitor.queue.labels("encode").set(live.encoding.waiting)
+        service.monitor.lost.labels("audit").set(service.audit.lost)
         if service.feedback is not None:
             service.monitor.lost.labels("feedback").set(service.feedback.lost)
         return Response(service.monitor.text(), media_type="text/plain; version=0.0.4")

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from fastapi.exceptions import RequestValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 ID, TEXT, CELL = 256, 2000, 5000  # characters
 HISTORY, WANTED, VALUES, BATCH = 500, 200, 20, 100  # entries
@@ -22,6 +31,49 @@ class Strict(BaseModel):
     """A body without fields that nobody reads."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Asked(BaseModel):
+    """A question about a known user, as the parameters of an address."""
+
+    user: Id
+    k: K = 10
+    model: Id | None = None
+    where: Annotated[
+        list[Annotated[str, StringConstraints(max_length=2 * ID)]],
+        Field(max_length=20, description="COLUMN:VALUE; repeat it for more."),
+    ] = []
+    reasons: bool = False
+
+    @classmethod
+    def parameters(cls) -> list[dict[str, Any]]:
+        """The fields as OpenAPI lists them."""
+        told = cls.model_json_schema()
+        return [
+            {"name": name, "in": "query", "required": name in told["required"], "schema": schema}
+            | ({"description": schema["description"]} if "description" in schema else {})
+            for name, schema in told["properties"].items()
+        ]
+
+    @classmethod
+    def of(cls, query: bytes) -> Asked:
+        """The question of a query string.
+
+        Raises
+        ------
+        RequestValidationError
+        """
+        values: dict[str, Any] = {}
+        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+            if name == "where":
+                values.setdefault(name, []).append(value)
+            else:
+                values[name] = value
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            said = [{**one, "loc": ("query", *one["loc"])} for one in error.errors()]
+            raise RequestValidationError(said) from None
 
 
 class Question(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +43,7 @@ class Shares:
 
     def __init__(self, edges: np.ndarray, shares: np.ndarray) -> None:
         self.edges, self.shares = edges, shares
+        self._edges = edges.tolist()  # one value at a time is found sooner in a list
 
     @classmethod
     def of(cls, values: np.ndarray, bins: int = BINS) -> Shares:
@@ -73,7 +75,7 @@ class Shares:
 
     def bin(self, value: float) -> int:
         """The bin of a value."""
-        return int(np.searchsorted(self.edges, value, side="right"))
+        return bisect_right(self._edges, value)
 
     def distance(self, counts: np.ndarray) -> float:
         """Population stability index between counts in the bins and this distribution, 0 where they are alike.
@@ -114,7 +116,7 @@ class Drift:
     def __init__(self, reference: Mapping[str, Shares], window: int = WINDOW) -> None:
         self.reference = dict(reference)
         self._values: dict[str, deque[int]] = {n: deque(maxlen=window) for n in self.reference}
-        self._counts = {n: np.zeros(len(s.shares), np.int64) for n, s in self.reference.items()}
+        self._counts = {n: [0] * len(s.shares) for n, s in self.reference.items()}
         self._lock = threading.Lock()
 
     def see(self, signal: str, value: float) -> None:
@@ -132,7 +134,7 @@ class Drift:
     def distances(self) -> dict[str, float]:
         """The index of each signal that has 500 values or more."""
         with self._lock:
-            counts = {n: c.copy() for n, c in self._counts.items() if c.sum() >= ENOUGH}
+            counts = {n: np.array(c) for n, c in self._counts.items() if sum(c) >= ENOUGH}
         return {name: self.reference[name].distance(c) for name, c in counts.items()}
 
 

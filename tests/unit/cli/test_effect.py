@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -318,11 +319,15 @@ def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     code, out, err = run(line, tmp_path, monkeypatch, capsys)
     assert code == 0, err
     assert "bandwagon" in out and "tfidf by keywords" in out
-    made = json.loads((tmp_path / "attack" / "attacks.json").read_text())
+    assert "too few" in out and "nan" not in out  # two targets have no interval
+    text = (tmp_path / "attack" / "attacks.json").read_text()
+    made = json.loads(text)
+    assert "NaN" not in text
     assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn", "popularity"}
     assert made["defences"][0]["ndcg"] > 0
     page = (tmp_path / "attack" / "report.html").read_text()
     assert "Can a seller game" in page and "keywords, look-alike" in page
+    assert "too few targets" in page and "nan" not in re.sub("<[^>]*>", "", page)
     _, again, err = run(line, tmp_path, monkeypatch, capsys)
     assert again == out and "attacked before" in err + again
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recnb.recommender import top_k
-from recnb.serving import manifest, open_artefact
+from recnb.serving import Ask, Engine, manifest, open_artefact
 from recnb.serving.records import read_feedback
 
 
@@ -60,6 +60,30 @@ def test_a_history_that_is_sent_along(client, ease):
     assert [item["because"] for item in told["items"]] == [
         history[row] for row in weights.argmax(axis=0)
     ]
+
+
+@pytest.mark.parametrize("name", ["ease", "als"])
+def test_a_batch_answers_as_each_question_alone(artefact_of, name):
+    artefact = open_artefact(artefact_of(name), late=True)
+    genre = artefact.items["category"].mode()[0]
+    asks = [
+        Ask(3, user=4),
+        Ask(8, user=11, exclude=np.arange(20)),
+        Ask(5, user=4, where={"category": [genre]}),
+        Ask(7, history=np.array([3, 50, 7])),
+        Ask(250, history=np.array([9])),
+        Ask(2, user=30),
+        Ask(6, similar=12),
+    ]
+    together = Engine(artefact).answer(asks)
+    for ask, listed in zip(asks, together):
+        (alone,) = Engine(artefact).answer([ask])
+        assert listed.codes.tolist() == alone.codes.tolist() and listed.by == "model"
+        np.testing.assert_allclose(listed.scores, alone.scores, rtol=1e-5)
+    scores, known = artefact.model.score(np.array([11]))[0], artefact.known[11].indices
+    scores[np.union1d(known, np.arange(20))] = -np.inf
+    assert together[1].codes.tolist() == np.argsort(-scores, kind="stable")[:8].tolist()
+    assert [len(listed.codes) for listed in together] == [3, 8, 5, 7, 199, 2, 6]
 
 
 def test_a_stranger_gets_what_most_have_and_is_told(client, ease):
