@@ -138,8 +138,9 @@ def evaluate(
 ) -> None:
     """Fit models on one split, judge them with intervals, compare them, and write a report.
 
-    A run that was stopped is repeated with the same line: what was finished is not computed again, and the earlier
-    output stays whole until the new one is complete.
+    A run that was stopped is repeated with the same line: models that were judged, trials and judged pairs are not
+    computed again (a training that was stopped begins again), and the earlier output stays whole until the new one is
+    complete.
 
     Examples:
 

@@ -20,10 +20,12 @@ from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.models.common.composed import Composed
 from recnb.models.table import DEFAULTS
-from recnb.progress import Progress, listening
+from recnb.progress import Progress, listening, note
 from recnb.recommender import Recommender
+from recnb.recommender.kept import keeping
 from recnb.report import write_report
 from recnb.study.ahead import Workers, judge_ahead, search_ahead
+from recnb.study.forecast import forecast
 from recnb.study.search import search
 from recnb.study.source import sources
 from recnb.study.store import DiskStore
@@ -114,7 +116,11 @@ def run(
             if not model.fitted:  # a lack is told before hours of search and fitting
                 model.check_installed()
                 model.check_data(study.split.known)
-    with listening(progress, said):
+    with listening(progress, said), keeping(store.pairs):
+        for line in forecast(
+            study.models, study.split, study.protocol, study.seeds, study.trials, store
+        ):
+            note(line)
         models, searches = _searched(study, store, progress, workers)
         if workers is not None:
             seeds = study.seeds

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.data.text import Text
@@ -20,6 +21,7 @@ from recnb.models.language.prompt import Cut, Prompts
 from recnb.models.language.templates import Template, open_template
 from recnb.recommender import LanguageModel, Reads
 from recnb.recommender.candidates import CandidateScorer
+from recnb.recommender.rehearsal import Rehearsal
 
 UNTITLED = "(untitled)"
 TITLE_WORDS = 24  # of a title at most: shops put a whole description there
@@ -60,6 +62,7 @@ class LanguageJudge(CandidateScorer):
     kind = "answer"  # of its templates
     usual_candidates = 40  # each takes tens of milliseconds on a CPU
     usual_users = 40
+    pairs_kept = 160  # some seconds on a CPU
 
     decoder: str
     template: str
@@ -120,6 +123,16 @@ class LanguageJudge(CandidateScorer):
         self.n_parameters_ = int(self._decoder.parameters)
         self._learn(train, valid)
 
+    def rehearsed(self, train: Dataset, valid: Dataset | None) -> Rehearsal:
+        """Its pace, of 42 pairs; it is fitted as it is, without tuning."""
+        frozen = {"method": "frozen"} if "method" in self.get_params() else {}
+        probe = clone(self).set_params(**frozen)
+        probe.fit(train)
+        _ = probe._decoder.network
+        user = int(np.diff(probe.start_).argmax())
+        items = np.unique(np.linspace(0, train.n_items - 1, 32).astype(int))
+        return Rehearsal((), probe._pace(np.array([user]), items[None]))
+
     def _titles(self, items: pd.DataFrame) -> list[str]:
         template = self.text or _usual(items)
         return [s.rstrip(".") or UNTITLED for s in sentences(template, self.columns_, items)]
@@ -178,6 +191,9 @@ class LanguageJudge(CandidateScorer):
                 mend="pass a history over the items of the training data",
             )
         return Histories.of(history)
+
+    def _asked_with(self) -> Any:
+        return repr(self._prompts.template)
 
     def _score_candidates(
         self, users: np.ndarray, items: np.ndarray, history: Dataset | None

@@ -14,7 +14,7 @@ from recnb.errors import InputError
 from recnb.models.common.histories import Told
 from recnb.models.common.settings import flat, group_of, one_of
 from recnb.models.language.calibration import MEASURED, Calibration, Platt
-from recnb.models.language.joint.asked import Asked
+from recnb.models.language.joint.asked import Asked, told_of
 from recnb.models.language.joint.model import JointReader
 from recnb.models.language.joint.settings import JointSettings
 from recnb.training.regularisation.settings import Regularisation
@@ -160,6 +160,7 @@ class TextPair(JointReader):
         self.errors_ = np.full(len(MEASURED), np.nan)
         if asked is None or self._rated or self.calibration is not None:
             return
+        told_of(type(self).__name__, asked)
         scores = np.concatenate(self._scores_of(self.network, asked.told, asked.items))
         wanted = np.concatenate(asked.labels) == 1
         users = np.repeat(asked.users, [len(items) for items in asked.items])
