@@ -27,7 +27,7 @@ def attack(
         int, Option(help="Targets for which a model is trained again with invented users.")
     ] = 10,
     k: Annotated[int, Option("-k", help="Length of the lists.")] = 10,
-    seed: Annotated[int, Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the draws.")] = 0,
     feedback: Feedback = None,
     items: Items = None,
     columns: Columns = None,

@@ -68,7 +68,7 @@ def policy(
     ] = None,
     draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 1000,
     interval: Annotated[str, Option(help="studentised or percentile.")] = "studentised",
-    seed: Annotated[int, Option(help="Of folds and draws.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of folds and draws.")] = 0,
     output: Annotated[Path, Option(help="Folder for the report and the data behind it.")] = Path(
         "policy"
     ),
