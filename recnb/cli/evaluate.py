@@ -152,6 +152,7 @@ def evaluate(
 
     from recnb.cli.splitting import make_split
     from recnb.cli.terminal import Steps, console, show
+    from recnb.data.text import title_notes
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
     from recnb.study.run import Study, choose_models, run
@@ -198,6 +199,8 @@ def evaluate(
                 "a name of --lists is also a model", mend="give the lists another name"
             )
         notes = (*ds.notes, *chosen.notes, *left_out)
+        if any(model.needs_text for model in judged.values()):
+            notes += title_notes(ds.items)
         if split is None:
             notes += (
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",

@@ -17,7 +17,7 @@ from recnb.data import Dataset, splits
 from recnb.data.text import Text
 from recnb.models.common.histories import Histories, Told
 from recnb.models.language.calibration import MEASURED, Calibration, Platt
-from recnb.models.language.judge import LanguageJudge
+from recnb.models.language.judge import LanguageJudge, described
 from recnb.models.language.questions import Question, count, from_later, from_rows
 from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
 from recnb.progress import listening, say_time, tell
@@ -30,13 +30,13 @@ _EACH = 5  # validation rows of a person: rows of one person are alike
 _FEW = 4  # histories judged before the time of the others is said
 
 
+@described
 class LMYes(LanguageJudge):
     """What a decoder answers when asked whether a person will like an item: the odds of yes against no.
 
     Parameters
     ----------
-    decoder, template, text, thing, instruction, n_history, max_tokens, dtype, device
-        As in :class:`~recnb.models.language.judge.LanguageJudge`.
+    {settings}
     less_prior : float
         Times the log-odds of the same question without a history, subtracted: the model's liking for a title by
         itself.
@@ -79,6 +79,12 @@ class LMYes(LanguageJudge):
     ----------
     K. Bao et al., TALLRec, RecSys 2023, section 3. Z. Zhao et al., Calibrate before use, ICML 2021, section 4
     (`less_prior`).
+
+    Examples
+    --------
+    >>> model = LMYes(thing="book", n_history=5).fit(split.train, split.valid)  # doctest: +SKIP
+    >>> model.probability(np.array([0]), np.array([[3, 8]]))  # of user 0 and two books  # doctest: +SKIP
+    array([[0.61, 0.44]])
     """
 
     kind = "answer"

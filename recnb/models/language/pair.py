@@ -84,6 +84,12 @@ class TextPair(JointReader):
     See Also
     --------
     recnb.models.Rerank : ``ease>pair``, where it judges few candidates.
+
+    Examples
+    --------
+    >>> model = TextPair(max_history=5, n_epochs=2).fit(split.train, split.valid)  # doctest: +SKIP
+    >>> model.score_candidates(np.array([0]), np.array([[3, 8]])).shape  # doctest: +SKIP
+    (1, 2)
     """
 
     @classmethod

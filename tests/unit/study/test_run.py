@@ -18,7 +18,12 @@ from recnb.models.table import DEFAULTS
 from recnb.recommender import CandidateScorer
 from recnb.study.run import Study, choose_models, run
 from recnb.study.store import DiskStore
+from tests.unit.encoders.test_loading import hub
 
+SHOP = (
+    pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyxyx")}),
+    pd.DataFrame({"item_id": ["x", "y"], "title": ["One", "Two"]}),
+)
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
 
 
@@ -145,9 +150,7 @@ def test_a_wording_is_opened_before_any_fit(monkeypatch):
     fits = []
     monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
     models = parse_models("ease,ease>lm_yes[template=nothing]")
-    rows = pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyxyx")})
-    items = pd.DataFrame({"item_id": ["x", "y"], "title": ["One", "Two"]})
-    split = splits.random(Dataset.from_frames(rows, items))
+    split = splits.random(Dataset.from_frames(*SHOP))
     with pytest.raises(InputError, match="no template 'nothing'"):
         evaluate(models, split, Protocol())
     assert not fits
@@ -192,6 +195,19 @@ def test_a_killed_run_judges_no_pair_twice(tmp_path, monkeypatch):
     assert sum(Judge.judged) == n, "none twice, none left out"
     assert any("an earlier run has judged" in line for line in said)
     pd.testing.assert_frame_equal(again.table(), whole.table())
+
+
+@pytest.mark.parametrize("setting", ["lm_yes[decoder=no/such-model]", "pair[encoder=./nowhere]"])
+def test_a_language_model_is_looked_for_before_any_fit(tmp_path, monkeypatch, setting):
+    hub(monkeypatch, cached=None, online=None)
+    fits = []
+    monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
+    split = splits.random(Dataset.from_frames(*SHOP))
+    study = Study(split, parse_models(f"ease,ease>{setting}"), Protocol())
+    with pytest.raises(InputError) as error:
+        run(study, tmp_path / "out")
+    assert not fits and str(error.value).startswith(f"ease>{setting}: ")
+    assert "smollm2-135m-instruct" in str(error.value)
 
 
 class Backwards:

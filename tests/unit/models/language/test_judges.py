@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from recnb.data import splits
+from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.evaluation.protocol import Task
@@ -157,12 +161,29 @@ def test_a_judge_names_its_decoder(real):
 def test_an_item_without_a_title_is_untitled(tiny):
     ds = make_films()
     table = ds.items.assign(title=[*FILMS[:10], None, None])
-    from dataclasses import replace
-
     model = LMLikelihood(decoder=tiny, device="cpu").fit(replace(ds, items=table))
     assert model.titles_[10] == "(untitled)"
     scores = model.score_candidates(np.array([0]), ALL)[0]
     assert np.isfinite(scores).all() and scores[10] == scores[11]
+
+
+def test_long_titles_are_cut_and_counted(tiny):
+    ds = make_films()
+    table = ds.items.assign(title=["word " * 3_000, *FILMS[1:]])
+    model = LMYes(decoder=tiny, device="cpu").fit(replace(ds, items=table))
+    assert model.titles_[0].split() == ["word"] * 24
+    assert model.cut.titles == 1 and str(model.cut).endswith("1 titles were cut")
+    grown = model.with_items(pd.DataFrame({"item_id": ["n"], "title": ["long " * 25]}))
+    assert grown.cut.titles == 2
+    whole = LMYes(decoder=tiny, device="cpu", text=Text("title", max_words=5_000))
+    assert whole.fit(replace(ds, items=table.iloc[:])).cut.titles == 0
+
+
+@pytest.mark.parametrize("cls", [LMYes, LMList, LMLikelihood])
+def test_a_judge_says_what_its_settings_are(cls):
+    for name in cls().get_params():
+        assert re.search(rf"\b{name}\b", cls.__doc__), name
+    assert "{settings}" not in cls.__doc__ and "n_history : int" in cls.__doc__
 
 
 def test_calibration_comes_from_the_validation_part(fitted, halves):
@@ -335,7 +356,7 @@ def test_the_time_of_all_parts_is_said_before_a_pair_is_judged(films, tiny, tmp_
     ("settings", "said"),
     [
         ({"template": "plan"}, "no template 'plan'"),
-        ({"n_history": -1}, "n_history=-1"),
+        ({"n_history": 0}, "n_history=0"),
         ({"method": "prefix"}, "method='prefix' tunes no judge"),
     ],
 )
