@@ -72,6 +72,10 @@ ROWS: dict[str, tuple[str, str, list[dict[str, Any]], float | None]] = {
     "beauty_both": (
         "amazon-beauty-2014", "sasrec[items=both]", [{**_BEAUTY, "lr": 2e-3}], None,
     ),
+    "toys": ("amazon-toys-2014", "sasrec", [{**_BEAUTY, "lr": 2e-3}], 0.0432),
+    "toys_text": ("amazon-toys-2014", "sasrec[items=text]", [{**_BEAUTY, "lr": 2e-3}], None),
+    "sports": ("amazon-sports-2014", "sasrec", [{**_BEAUTY, "lr": 2e-3}], 0.0225),
+    "sports_text": ("amazon-sports-2014", "sasrec[items=text]", [{**_BEAUTY, "lr": 2e-3}], None),
     "beauty_gru4rec": ("amazon-beauty-2014", "gru4rec", [{**_BEAUTY, "lr": 2e-3}], None),
     "beauty_hstu": ("amazon-beauty-2014", "hstu", [{**_BEAUTY, "lr": 2e-3}], None),
 }  # fmt: skip
