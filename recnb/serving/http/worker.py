@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from recnb.serving.http.service import Settings
 
 # Others import these at their top; only new items and filters use one of them, pandas. Half of all imports.
-LATER = ("scipy.stats", "numpy.f2py", "numpy.testing", "pandas")
-
+LATER = ("scipy.stats", "numpy.f2py", "numpy.testing", "pandas", "pyarrow.compute")
 SWITCH_SECONDS = 0.0005  # after which a thread must give way; 5 ms by default
 
 

@@ -34,7 +34,7 @@ async def ask():
 asyncio.run(ask())
 print(sent[0]["status"], b'"by":"model"' in sent[1]["body"], "sklearn.base" in sys.modules)
 later = {"torch", "transformers", "onnxruntime", "tokenizers", "pandas.core", "scipy.stats._stats_py", "scipy.optimize",
-    "numpy.f2py.f2py2e", "pyarrow.dataset", "sklearn.tree"}
+    "numpy.f2py.f2py2e", "pyarrow.dataset", "pyarrow._compute", "sklearn.tree"}
 print(sorted(later & set(sys.modules)))
 """
 
