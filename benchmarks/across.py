@@ -72,7 +72,7 @@ SETS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--draws", default="0,1", help="by which new items and users are drawn")
+    parser.add_argument("--draws", default="0,1,2,3", help="by which new items and users are drawn")
     parser.add_argument("--work", type=Path, default=Path("across"), help="where cells are kept")
     parser.add_argument("--output", type=Path, default=Path("results") / "across.json")
     args = parser.parse_args()

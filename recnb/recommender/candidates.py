@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.progress import say_time, tell
+from recnb.progress import note, say_time, tell
 from recnb.recommender.contract import Recommender
+from recnb.recommender.kept import Kept
+from recnb.recommender.rehearsal import Pace, Rehearsal
 
 _FEW = 512  # pairs that are judged without measuring first
 _PROBES = (2, 8, 32)  # candidates of the probes; the first one warms up
@@ -32,11 +36,14 @@ class CandidateScorer(Recommender):
     ----------
     pairs_per_block : int
         Pairs given to :meth:`_score_candidates` at once.
+    pairs_kept : int
+        The same where a run keeps what was judged: so many are lost when it is killed; never less than a user's.
     usual_candidates, usual_users : int
         As a second stage: candidates of a user, and validation users who decide its weight, unless asked otherwise.
     """
 
     pairs_per_block = 4096
+    pairs_kept = 1024
     usual_candidates = 100
     usual_users = 100
 
@@ -71,18 +78,50 @@ class CandidateScorer(Recommender):
             Shapes or codes that do not fit, a score that is NaN or infinite.
         """
         users, items = checked_candidates(self, users, items)
-        self._say_time(users, items, history)
+        kept = Kept(self, lambda: (self._asked_with(), history and history.digest))
+        blocks = list(_blocks(items, self._block_size(items.shape[1], bool(kept))))
+        new = np.ones(len(users), bool)
+        for rows, columns in blocks if kept else ():
+            new[rows] = not kept.has(users[rows], items[rows, columns])
+        self._say_kept(items, new)
+        if new.any():
+            self._say_time(users[new], items[new], history)
         out = np.full(items.shape, -np.inf, np.float32)
         total, done = int((items >= 0).sum()), 0
-        for rows, columns in _blocks(items, self.pairs_per_block):
+        for rows, columns in blocks:
+            if total > _FEW:
+                tell(f"{type(self).__name__}: pairs judged", done, total)
             block = items[rows, columns]
-            scores = np.asarray(self._score_candidates(users[rows], block, history))
-            self._check(scores, block)
+            judge = partial(self._judged_block, users[rows], block, history)
+            scores = kept.scores(judge, users[rows], block)
             out[rows, columns] = np.where(block >= 0, scores, -np.inf)
             done += int((block >= 0).sum())
-            if total > _FEW:
-                tell(f"{type(self).__name__}: pairs judged", min(done, total - 1), total)
         return out
+
+    def rehearsed(self, train: Dataset, valid: Dataset | None) -> Rehearsal | None:
+        """What fitting takes at most and how fast it judges, measured on little; None where that is not known."""
+        return None
+
+    def _asked_with(self) -> Any:
+        """What decides scores beside settings, what was learned and the history: files that settings name."""
+        return None
+
+    def _block_size(self, width: int, kept: bool) -> int:
+        """Pairs of a block; what is kept is cut between users alone."""
+        most = self.pairs_per_block
+        return min(most, max(self.pairs_kept, width)) if kept else most
+
+    def _judged_block(
+        self, users: np.ndarray, items: np.ndarray, history: Dataset | None
+    ) -> np.ndarray:
+        scores = np.asarray(self._score_candidates(users, items, history))
+        self._check(scores, items)
+        return scores
+
+    def _say_kept(self, items: np.ndarray, new: np.ndarray) -> None:
+        n, total = int((items[~new] >= 0).sum()), int((items >= 0).sum())
+        if n:
+            note(f"{type(self).__name__}: an earlier run has judged {n:,} of {total:,} pairs")
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         """Scores of all items: every pair is judged, at its cost."""
@@ -143,7 +182,7 @@ class CandidateScorer(Recommender):
             seconds,
         )
 
-    def _pace(self, users: np.ndarray, items: np.ndarray, history: Dataset | None) -> Pace:
+    def _pace(self, users: np.ndarray, items: np.ndarray, history: Dataset | None = None) -> Pace:
         """The measured pace, taken once: a fitted model does not change its speed."""
         if "_measured_pace" not in vars(self):
             widest = int((items >= 0).sum(axis=1).argmax())
@@ -156,33 +195,6 @@ class CandidateScorer(Recommender):
                 times.append((some.shape[1], time.perf_counter() - start))
             self._measured_pace = Pace.of(times[1:])
         return self._measured_pace
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds that a user takes, and that each candidate takes.
-
-    Examples
-    --------
-    >>> Pace.of([(8, 1.8), (32, 4.2)]).seconds(100)
-    11.0
-    """
-
-    user: float
-    candidate: float
-
-    @classmethod
-    def of(cls, times: list[tuple[int, float]]) -> Pace:
-        """From two measurements (candidates, seconds); what they share is the user's."""
-        (few, first), (many, second) = times
-        each = max(second - first, 0.0) / (many - few) if many > few else 0.0
-        if not each:
-            each = second / max(many, 1)
-        return cls(max(first - few * each, 0.0), each)
-
-    def seconds(self, candidates: float) -> float:
-        """Of one user with so many candidates."""
-        return round(self.user + candidates * self.candidate, 9)
 
 
 @dataclass

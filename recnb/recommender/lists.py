@@ -98,6 +98,15 @@ def read_lists(source: str | Path | pd.DataFrame) -> Lists:
     frame = source if isinstance(source, pd.DataFrame) else read_table(source)
     require(frame, ("user_id", "item_id"), file)
     out = pd.DataFrame({c: ids(frame[c], file, c) for c in ("user_id", "item_id")})
+    for column in ("model", "seed", "candidates"):  # what recnb evaluate writes
+        several = list(frame[column].dropna().unique()) if column in frame else []
+        if len(several) > 1:
+            raise InputError(
+                f"lists of several: {', '.join(map(str, several[:4]))}",
+                file=file,
+                column=column,
+                mend="keep the rows of one",
+            )
     by = next((c for c in ("rank", "score") if c in frame), None)
     if by is None:
         raise InputError("neither 'rank' nor 'score' is here", file=file, mend="add one")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from recnb.errors import InputError
@@ -13,10 +13,18 @@ IDS = ("none", "counts", "pairs")
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A pretrained language model: the name under which results cite it, and its parameters where they are known."""
+    """A pretrained language model: the name under which results cite it, and its parameters where they are known.
+
+    `located` says that it was found in a folder of this machine; it is no part of what is cited.
+    """
 
     name: str
     parameters: int | None = None
+    located: bool = field(default=False, compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is cited, for json."""
+        return {"name": self.name, "parameters": self.parameters}
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ class Reads:
         return {
             **asdict(self),
             "modalities": list(self.modalities),
-            "language_models": [asdict(m) for m in self.language_models],
+            "language_models": [m.to_dict() for m in self.language_models],
         }
 
     @classmethod

@@ -60,7 +60,15 @@ def _head(path: Path) -> dict[str, Any]:
     try:
         head = json.loads((path / "model.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError("no model.json here", file=str(path), mend="name a saved model") from None
+        inside = sorted(
+            path.glob("models/*/model.json")
+        )  # of a report: recnb evaluate --save-models
+        mend = (
+            f"name one of its models, such as {inside[0].parent}"
+            if inside
+            else "name a saved model"
+        )
+        raise InputError("no model.json here", file=str(path), mend=mend) from None
     except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, f"model.json is broken ({error})") from None
     kinds = {"schema": int, "class": str, "values": dict, "models": list}

@@ -208,8 +208,9 @@ def costs_table(ev: Evaluation) -> Table:
     heads = ["Model", "Fitting", "Scoring", "Memory", "Trainable", "Parameters", "Device"]
     caption = (
         "Costs, means over seeds. Scoring: all judged users, the whole catalogue; of two stages also what each takes "
-        "for a user. Memory: how far the process grew. Parameters: numbers that the fitted model holds; a frozen "
-        "encoder beside it is not among them."
+        "for a user. Memory: how far the process grew; what an earlier model loaded, such as a library, is "
+        "not counted again. Parameters: numbers that the model holds, a language model that it works with among them; "
+        "where the vectors of a frozen encoder are all that is kept (text_frozen, text_joint), it is not."
     )
     return Table(caption, list(heads), body)
 

@@ -187,7 +187,8 @@ def _records(gains: pd.DataFrame, name: str, language: bool, how: str) -> list[d
 
 
 def _named(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(k): v for k, v in row.items()}
+    """Plain values; what is not known is None."""
+    return {str(k): None if isinstance(v, float) and v != v else v for k, v in row.items()}
 
 
 def _door(
@@ -224,7 +225,7 @@ def _door(
         "low": d.low,
         "high": d.high,
         "n_users": len(plain),
-        "gains": summary(gains).to_dict("records"),
+        "gains": [_named(row) for row in summary(gains).to_dict("records")],
     }
 
 

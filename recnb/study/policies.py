@@ -34,6 +34,7 @@ from recnb.files import whole_folder, write_json
 from recnb.progress import Progress
 from recnb.recommender import load_model, read_lists
 from recnb.report.effect import write_policies
+from recnb.study.beside import known_pairs, repeats_beside
 from recnb.study.run import made_folder
 from recnb.versions import versions
 
@@ -41,7 +42,9 @@ _WORK = ".finished"
 REWARDS = ("items", "scores")
 
 
-def read_policy(source: str, log: Log, kind: str = "softmax", **settings: float) -> Policy:
+def read_policy(
+    source: str, log: Log, kind: str = "softmax", repeats: str | None = None, **settings: float
+) -> Policy:
     """A policy from what the command line names.
 
     Parameters
@@ -49,19 +52,34 @@ def read_policy(source: str, log: Log, kind: str = "softmax", **settings: float)
     source : str
         "uniform"; a folder of a saved model; a table with `probability`; or lists with `rank` or `score`.
     log : Log
+    repeats : {"exclude", "include"}, optional
+        Whether a saved model shows what a user had had, by the evaluation that stands beside it. None: as there; where
+        there is none, it does.
     kind, **settings
         Of a model's policy, as in :class:`recnb.effect.policy.ScorePolicy`; `epsilon` also of lists.
 
     Raises
     ------
     InputError
-        There is no such folder or file, or it is none of these.
+        There is no such folder or file, or it is none of these; or known items are to be left out and no evaluation
+        says which they are.
     """
+    if repeats not in (None, "exclude", "include"):
+        raise InputError(f"--repeats {repeats}", mend="exclude or include")
     if source == "uniform":
         return UniformPolicy(len(log.item_ids))
     path = Path(source)
     if path.is_dir():
-        return model_policy(load_model(path), log, kind, **settings)
+        model, had = load_model(path), None
+        if (repeats or repeats_beside(path) or "include") == "exclude":
+            had = known_pairs(path, model)
+            if had is None:
+                raise InputError(
+                    "no evaluation stands beside the model, so nobody knows what its users have had",
+                    file=source,
+                    mend="name a model that recnb evaluate --save-models kept, or --repeats include",
+                )
+        return model_policy(model, log, kind, had, **settings)
     if not path.is_file():
         raise InputError(
             "no such folder or file",

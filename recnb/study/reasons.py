@@ -17,6 +17,7 @@ from recnb.files import write_json
 from recnb.progress import Progress
 from recnb.recommender import Recommender, load_model
 from recnb.report.effect.reasons import write_reasons
+from recnb.study.beside import known_rows
 from recnb.study.run import made_folder
 from recnb.versions import versions
 
@@ -127,12 +128,11 @@ def had_by(folder: Path, model: Recommender, user: int, data: Dataset | None) ->
     if data is not None:
         rows = data.interactions
         return rows.loc[rows["user"] == user, "item"].unique().astype(np.int64)
-    beside = folder.resolve().parent.parent / "split.parquet"
-    if not beside.is_file():
+    known = known_rows(folder)
+    if known is None:
         return np.zeros(0, np.int64)
-    told = pd.read_parquet(beside, columns=["user_id", "item_id", "part"])
-    told = told[(told["user_id"] == model.user_ids_[user]) & told["part"].isin(("train", "valid"))]
-    codes = pd.Index(model.item_ids_).get_indexer(pd.Index(told["item_id"]))
+    told = known.loc[known["user_id"] == model.user_ids_[user], "item_id"]
+    codes = pd.Index(model.item_ids_).get_indexer(pd.Index(told))
     return np.unique(codes[codes >= 0]).astype(np.int64)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sklearn.base import clone
 
 from recnb.data import Dataset, Split, Text
+from recnb.encoders.loading import check_at_hand
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
 from recnb.evaluation.files import write_json, write_parquet
@@ -20,10 +21,12 @@ from recnb.evaluation.judge import Judgeable
 from recnb.models import make, parse_models
 from recnb.models.common.composed import Composed
 from recnb.models.table import DEFAULTS
-from recnb.progress import Progress, listening
+from recnb.progress import Progress, listening, note
 from recnb.recommender import Recommender
+from recnb.recommender.kept import keeping
 from recnb.report import write_report
 from recnb.study.ahead import Workers, judge_ahead, search_ahead
+from recnb.study.forecast import forecast
 from recnb.study.search import search
 from recnb.study.source import sources
 from recnb.study.store import DiskStore
@@ -108,13 +111,18 @@ def run(
     output = made_folder(Path(output))
     models_folder = output / "models" if save_models else None
     store = DiskStore(output / _WORK, study.split, study.protocol, models_folder)
-    for model in study.models.values():
+    for name, model in study.models.items():
         if isinstance(model, Recommender):
             sources(model)  # read now: a file that is edited during the run is not what runs
             if not model.fitted:  # a lack is told before hours of search and fitting
                 model.check_installed()
                 model.check_data(study.split.known)
-    with listening(progress, said):
+                _check_language_models(name, model)
+    with listening(progress, said), keeping(store.pairs):
+        for line in forecast(
+            study.models, study.split, study.protocol, study.seeds, study.trials, store
+        ):
+            note(line)
         models, searches = _searched(study, store, progress, workers)
         if workers is not None:
             seeds = study.seeds
@@ -137,6 +145,19 @@ def run(
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
+
+
+def _check_language_models(name: str, model: Recommender) -> None:
+    """Raise, with the model's name, where a language model is not to be had."""
+    if sources(model):  # what a foreign class names may be anywhere; its parts are asked
+        for part in model.given() if isinstance(model, Composed) else ():
+            _check_language_models(name, part)
+        return
+    for language in model.reads().language_models:
+        try:
+            check_at_hand(language)
+        except InputError as error:
+            raise InputError(f"{name}: {error.problem}", file=error.file, mend=error.mend) from None
 
 
 def made_folder(path: Path) -> Path:

@@ -15,7 +15,7 @@ from recnb.evaluation import Protocol
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged, plain_settings
 from recnb.evaluation.record import Record
-from recnb.files import whole_folder, write_json
+from recnb.files import whole, whole_folder, write_json
 from recnb.recommender import Lists, Recommender
 from recnb.study.source import sources
 
@@ -53,6 +53,7 @@ class DiskStore:
         self.reasons: dict[str, dict[str, str]] = {}
         self.split = split
         self._made: set[Path] = set()  # folders of this run
+        self.pairs = KeptPairs(self.folder / "pairs", self.context)
 
     def key(self, name: str, model: Any, seed: int) -> str:
         """Identity of a piece of work, 20 hex digits."""
@@ -128,6 +129,7 @@ class DiskStore:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             write_json(part / "judged.json", head, default=_plain)
         self._made.add(folder)
+        self.pairs.forget()  # the judgement holds what they were for
 
     def _reasons(self, judged: Judged) -> dict[str, str]:
         """Why the first seed lists what it lists, for the examples of the report."""
@@ -151,6 +153,49 @@ class DiskStore:
     def _saved(self, name: str, seed: int) -> Path:
         assert self.models is not None
         return self.models / f"{safe_name(name)}-{seed}"
+
+
+class KeptPairs:
+    """Scores of pairs that models have judged, a file a block, until the judgement is kept as a whole.
+
+    Parameters
+    ----------
+    folder : Path
+    context : Any
+        What decides scores beside the model and the pairs.
+    """
+
+    def __init__(self, folder: Path, context: Any) -> None:
+        self.folder, self.context = folder, context
+        self._used: set[Path] = set()  # since the last judgement
+
+    def _file(self, model: Recommender, key: str) -> Path:
+        text = json.dumps([key, sources(model), self.context], default=repr)
+        return self.folder / f"{sha256(text.encode()).hexdigest()[:32]}.npy"
+
+    def get(self, model: Recommender, key: str) -> np.ndarray | None:
+        """Scores that were kept, or None."""
+        file = self._file(model, key)
+        try:
+            scores = np.load(file, allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        self._used.add(file)
+        return scores
+
+    def put(self, model: Recommender, key: str, scores: np.ndarray) -> None:
+        """Keep scores, whole or not at all."""
+        file = self._file(model, key)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with whole(file) as part, open(part, "wb") as stream:
+            np.save(stream, scores, allow_pickle=False)
+        self._used.add(file)
+
+    def forget(self) -> None:
+        """Remove what was kept or found since the last call."""
+        for file in self._used:
+            file.unlink(missing_ok=True)
+        self._used.clear()
 
 
 def safe_name(name: str) -> str:

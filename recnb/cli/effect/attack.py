@@ -27,7 +27,7 @@ def attack(
         int, Option(help="Targets for which a model is trained again with invented users.")
     ] = 10,
     k: Annotated[int, Option("-k", help="Length of the lists.")] = 10,
-    seed: Annotated[int, Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the draws.")] = 0,
     feedback: Feedback = None,
     items: Items = None,
     columns: Columns = None,
@@ -90,7 +90,7 @@ def _show(result: dict, output: Path) -> None:
     for r in result["records"]:
         table.add_row(
             escape(f"{r['model']}, {r['attack']}"), f"{r['cost']}", f"{r['places']:+.1f}",
-            f"{r['low']:+.1f}..{r['high']:+.1f}", f"{r['per_edit']:+.2f}", f"{r['top_before']:.1%}",
+            _ends(r["low"], r["high"]), f"{r['per_edit']:+.2f}", f"{r['top_before']:.1%}",
             f"{r['top_after']:.1%}",
         )  # fmt: skip
     out.print(table)
@@ -103,3 +103,8 @@ def _show(result: dict, output: Path) -> None:
         )
     out.print(answer(result), soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    """An interval, where there are targets enough."""
+    return "too few" if low is None or high is None else f"{low:+.1f}..{high:+.1f}"

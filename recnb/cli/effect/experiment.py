@@ -203,9 +203,11 @@ def _show(result: ExperimentResult, output: Path) -> None:
         title=f"{result.name}, {int(result.counts.sum()):,} users", title_justify="left",
         box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
-    table.add_column("metric, arm", overflow="fold")
-    for heading in ("control", "arm", "change", "95 % interval", "p (Holm)", "verdict"):
+    longest = max(len(f"{row['metric']}, {row['arm']}") for row in result.rows)
+    table.add_column("metric, arm", overflow="fold", min_width=min(longest, 20))
+    for heading in ("control", "arm", "change", "95 % interval", "p (Holm)"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict")
     for row in result.rows:
         holm = "" if row["p_holm"] is None else f"{row['p_holm']:.4f}"
         ends = f"{row['relative_low']:+.1%}..{row['relative_high']:+.1%}"

@@ -37,6 +37,14 @@ def policy(
             "items; epsilon:CHANCE mixes any item in.",
         ),
     ] = "softmax:1",
+    repeats: Annotated[
+        str | None,
+        Option(
+            help="Whether a saved model shows again what a user had had: exclude or include. Default: as in the "
+            "evaluation that saved it; include where there is none.",
+            show_default=False,
+        ),
+    ] = None,
     outcomes: Annotated[
         str | None, Option(help="With commas. Default: all that are logged.", show_default=False)
     ] = None,
@@ -60,7 +68,7 @@ def policy(
     ] = None,
     draws: Annotated[int, Option(help="Bootstrap draws, at least 1000.")] = 1000,
     interval: Annotated[str, Option(help="studentised or percentile.")] = "studentised",
-    seed: Annotated[int, Option(help="Of folds and draws.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of folds and draws.")] = 0,
     output: Annotated[Path, Option(help="Folder for the report and the data behind it.")] = Path(
         "policy"
     ),
@@ -96,7 +104,10 @@ def policy(
         log = read_log(logs, items)
         for note in log.notes:
             console.print(f"note: {note}", soft_wrap=True)
-        judged = {name: read_policy(source, log, kind, **chosen) for name, source in named.items()}
+        judged = {
+            name: read_policy(source, log, kind, repeats, **chosen)
+            for name, source in named.items()
+        }
         result = run_policies(
             log,
             judged,
@@ -104,7 +115,7 @@ def policy(
             tuple(o.strip() for o in outcomes.split(",")) if outcomes else None,
             rewards,
             settings,
-            {name: f"{made} {_identity(source)}" for name, source in named.items()},
+            {name: f"{made} {repeats} {_identity(source)}" for name, source in named.items()},
             command_line(),
             fresh,
             steps,
@@ -142,11 +153,18 @@ def _kind(made: str) -> tuple[str, dict[str, float]]:
 
 
 def _identity(source: str) -> str:
-    """Hash of what a policy is made from."""
+    """Hash of what a policy is made from: of a model also what an evaluation left beside it."""
     from hashlib import sha256
 
     path = Path(source)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        report = path.resolve().parent.parent
+        files = [
+            *sorted(p for p in path.rglob("*") if p.is_file()),
+            report / "split.parquet",
+            report / "run.json",
+        ]
     digest = sha256()
     for file in files:
         if file.is_file():

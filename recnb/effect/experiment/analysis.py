@@ -77,6 +77,10 @@ class Reading:
     level: float = 0.95
     planned_users: int | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise InputError(f"level={self.level}", mend="give a share between 0 and 1")
+
 
 @dataclass(frozen=True, eq=False)
 class ExperimentResult:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.checks import cells
+from recnb.effect.numbers import check_size
 from recnb.errors import InputError
 
 BEFORE = "before_"
@@ -142,6 +143,7 @@ def _numbers(series: pd.Series, file: str, column: str) -> np.ndarray | None:
             row=int(gap.argmax()) + 1,
             mend="write 0 where nothing happened; a user without outcome is a user with 0",
         )
+    check_size(values, file, column)
     return values
 
 

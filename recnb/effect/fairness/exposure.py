@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
+from scipy.stats import norm
 
 from recnb.errors import InputError
-from recnb.metrics.intervals import bca_ends, bootstrap, resamples
+from recnb.metrics.intervals import LEAST_USERS, bootstrap, resamples
 
 Floats = np.ndarray
 _BLOCK = 1024  # users at once
@@ -151,8 +152,6 @@ def supplier_exposure(
     lists: np.ndarray,
     suppliers: ArrayLike,
     merit: Floats,
-    draws: int = 1000,
-    seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """How far attention is from an equal share for each supplier, and from a share by merit; intervals over users.
@@ -165,15 +164,15 @@ def supplier_exposure(
         Brand, publisher, maker. Items without one (empty or missing) take no part, nor do their places.
     merit : ndarray of shape (n_items,)
         At least 0; a supplier's is the sum over its items.
-    draws, seed, level
-        As in :func:`recnb.metrics.bootstrap`.
+    level : float in (0, 1), default 0.95
 
     Returns
     -------
     DataFrame, one row per measure
-        `measure, value, low, high, n_suppliers, named`. Measures: "gini" (:func:`inequality` of the suppliers'
-        attention), "unequal" and "unearned" (the share of it that would have to move for all to have the same, or a
-        share by merit: :func:`unearned`). `named`: the share of all attention that falls on items with a supplier.
+        `measure, value, low, high, n_suppliers, named`. Measures: "unequal" and "unearned", the share of the suppliers'
+        attention that would have to move for all to have the same, or a share by merit (:func:`unearned`), their ends
+        NaN with fewer than :data:`recnb.metrics.intervals.LEAST_USERS` users; "gini" (:func:`inequality`), without an
+        interval. `named`: the share of all attention that falls on items with a supplier.
 
     Raises
     ------
@@ -182,8 +181,9 @@ def supplier_exposure(
 
     Notes
     -----
-    A resample of users is noisier than the users, and noise is inequality, so ends are corrected for bias
-    (:func:`recnb.metrics.intervals.bca_ends`).
+    Ends by the jackknife over users (Efron and Tibshirani 1993, section 11.5). A bootstrap would not do: its resamples
+    are noisier than the users, and noise counts as inequality. For the same reason values of few users are high, a
+    little for the shares and more for the Gini of many suppliers: compare models on the same users.
 
     References
     ----------
@@ -194,7 +194,7 @@ def supplier_exposure(
     >>> lists = np.array([[0], [0], [1], [2]] * 10)
     >>> table = supplier_exposure(lists, ["a", "a", "b"], np.array([1.0, 2.0, 1.0]))
     >>> table.set_index("measure")["value"].to_dict()
-    {'gini': 0.25, 'unequal': 0.25, 'unearned': 0.0}
+    {'unequal': 0.25, 'unearned': 0.0, 'gini': 0.25}
     """
     named = pd.Series(np.asarray(suppliers, dtype=object)).astype("string").str.strip()
     codes, names = pd.factorize(named.where(named.str.len() > 0), sort=True)
@@ -212,22 +212,21 @@ def supplier_exposure(
     cells = (worth[seen], (user[seen], supplier[seen]))
     by_user = sparse.csr_matrix(cells, shape=(len(lists), len(names)))
 
-    def measured(totals: Floats) -> Floats:
+    def apart(totals: Floats) -> Floats:
+        """Shares that would have to move, (n, 2): to be equal, to be by merit."""
         shares = totals / totals.sum(axis=1, keepdims=True)
-        equal, earned = 1 / len(names), deserved / deserved.sum()
-        apart = [np.abs(shares - due).sum(axis=1) / 2 for due in (equal, earned)]
-        return np.column_stack([[inequality(row) for row in shares], *apart])
+        due = (1 / len(names), deserved / deserved.sum())
+        return np.column_stack([np.abs(shares - one).sum(axis=1) / 2 for one in due])
 
-    total = np.asarray(by_user.sum(axis=0))
-    value = measured(total)[0]
-    drawn = np.vstack([measured(counts @ by_user) for counts in resamples(len(lists), draws, seed)])
-    blocks = (by_user[at : at + _BLOCK].toarray() for at in range(0, len(lists), _BLOCK))
-    without = np.vstack([measured(total - rows) for rows in blocks])
-    ends = [bca_ends(*column, level) for column in zip(drawn.T, value, without.T)]
-    low, high = np.transpose(ends)
+    total, n = np.asarray(by_user.sum(axis=0)), len(lists)
+    blocks = (by_user[at : at + _BLOCK].toarray() for at in range(0, n, _BLOCK))
+    without = np.vstack([apart(total - rows) for rows in blocks])
+    error = np.sqrt((n - 1) * without.var(axis=0)) if n >= LEAST_USERS else np.full(2, np.nan)
+    reach = np.append(norm.ppf((1 + level) / 2) * error, np.nan)
+    value = np.append(apart(total)[0], inequality(total[0]))
     return pd.DataFrame(
-        {"measure": ["gini", "unequal", "unearned"], "value": value, "low": low, "high": high,
-         "n_suppliers": len(names), "named": worth[seen].sum() / worth.sum()}
+        {"measure": ["unequal", "unearned", "gini"], "value": value, "low": value - reach,
+         "high": value + reach, "n_suppliers": len(names), "named": worth[seen].sum() / worth.sum()}
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recnb.data.checks import cells
+from recnb.effect.numbers import check_size
 from recnb.errors import InputError
 
 BINARY = ("click", "conversion")
@@ -102,6 +103,7 @@ def _numbers(series: pd.Series, file: str, name: str) -> np.ndarray | None:
         raise InputError(
             f"empty in {gap.sum():,} rows", file=file, column=name, row=_first(gap), mend=mend
         )
+    check_size(values, file, name)
     return values
 
 

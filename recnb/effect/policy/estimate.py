@@ -123,7 +123,7 @@ def estimate(
     records: list[Record] = []
     drawn: dict[tuple[str, str, str], Floats] = {}
     verdicts: dict[tuple[str, str], dict[str, Any]] = {}
-    for outcome in outcomes or log.outcomes:
+    for outcome in outcomes or _telling(log):
         r = log.outcome(outcome)
         counted = _resampled(log, {"mean": (r, np.ones(log.n))}, settings)
         _keep(records, drawn, LOGGED, outcome, ["mean"], counted, log.n)
@@ -153,6 +153,12 @@ def estimate(
         },
         settings=settings.to_dict(),
     )
+
+
+def _telling(log: Log) -> tuple[str, ...]:
+    """Outcomes that are not 0 in every row; all where none is."""
+    some = tuple(name for name in log.outcomes if log.outcome(name).any())
+    return some or log.outcomes
 
 
 def row_pairs(

@@ -171,7 +171,13 @@ def evenly_top(scores: Floats, k: int) -> Floats:
     return (above + tied * share) / wanted
 
 
-def model_policy(model: Recommender, log: Log, kind: str = "softmax", **settings) -> ScorePolicy:
+def model_policy(
+    model: Recommender,
+    log: Log,
+    kind: str = "softmax",
+    had: sparse.csr_array | None = None,
+    **settings,
+) -> ScorePolicy:
     """The policy of a fitted model, over the contexts (users) and items of a log.
 
     Parameters
@@ -179,13 +185,16 @@ def model_policy(model: Recommender, log: Log, kind: str = "softmax", **settings
     model : Recommender
         Items that it does not know get no chance.
     log : Log
+    had : csr_array of shape (n_users, n_items), bool, optional
+        Over the model's users and items: what a user has had and is not shown.
     kind, **settings
         As in :class:`ScorePolicy`.
 
     Raises
     ------
     InputError
-        The model is not fitted, a context of the log is no user of it, or it knows none of the items.
+        The model is not fitted, a context of the log is no user of it, it knows none of the items, or nothing is left
+        for a user.
     """
     if not hasattr(model, "item_ids_"):
         raise InputError(f"{type(model).__name__} is not fitted", mend="call fit first")
@@ -200,10 +209,20 @@ def model_policy(model: Recommender, log: Log, kind: str = "softmax", **settings
     if (items < 0).all():
         raise InputError(f"the model knows no item of {log.name}", mend="use the ids of the log")
     known = np.flatnonzero(items >= 0)
+    barred = None if had is None else had[users][:, items[known]]
+    if barred is not None and (np.diff(barred.indptr) == len(known)).any():
+        first = log.context_ids[int((np.diff(barred.indptr) == len(known)).argmax())]
+        raise InputError(
+            f"user '{first}' of {log.name} has had every item that the model could show",
+            mend="let items come again (--repeats include), or drop the user's rows from the log",
+        )
 
     def score(contexts: np.ndarray) -> Floats:
         out = np.full((len(contexts), len(items)), -np.inf)
-        out[:, known] = model.score(users[contexts])[:, items[known]]
+        scores = model.score(users[contexts])[:, items[known]]
+        if barred is not None:
+            scores = np.where(barred[contexts].toarray(), -np.inf, scores)
+        out[:, known] = scores
         return out
 
     return ScorePolicy(score, kind, **settings)

@@ -165,7 +165,7 @@ def folds_of(unit: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     if n_units < n_folds:
         raise InputError(
             f"{n_units} users or rows cannot be cut into {n_folds} folds",
-            mend="give more rows, or fewer folds",
+            mend=f"give a log of {n_folds} or more",
         )
     dealt = np.arange(n_units) % n_folds
     np.random.default_rng([seed, 2]).shuffle(dealt)

@@ -48,7 +48,7 @@ def cited_decoder(name: str | os.PathLike[str] = DEFAULT_DECODER) -> LanguageMod
     name = os.fspath(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return LanguageModel(folder.resolve().name, count_parameters(folder))
+        return LanguageModel(folder.resolve().name, count_parameters(folder), located=True)
     return LanguageModel(name, DEFAULT_PARAMETERS if name == DEFAULT_DECODER else None)
 
 

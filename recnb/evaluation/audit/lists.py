@@ -52,8 +52,8 @@ def few_hits(with_hit: dict[str, int], n_users: int) -> list[Finding]:
         return []
     best = max(with_hit, key=lambda name: with_hit[name])
     evidence = (
-        f"of {n_users:,} users at most {with_hit[best]} have a hit ({best}): bootstrap intervals over values that are "
-        "nearly all 0 cover less than they promise"
+        f"of {n_users:,} users at most {with_hit[best]} have a hit ({best}): bootstrap intervals over so few "
+        "values that are not 0 cover less than they promise"
     )
     mend = "take a larger test part or a larger k, or --interval bca for values; read no interval narrowly"
     return [

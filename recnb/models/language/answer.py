@@ -5,19 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from recnb.data import Dataset, splits
 from recnb.data.text import Text
-from recnb.models.common.histories import Told
+from recnb.models.common.histories import Histories, Told
 from recnb.models.language.calibration import MEASURED, Calibration, Platt
-from recnb.models.language.judge import LanguageJudge
-from recnb.models.language.questions import Question, from_later, from_rows
+from recnb.models.language.judge import LanguageJudge, described
+from recnb.models.language.questions import Question, count, from_later, from_rows
 from recnb.models.language.tuned.recipe import METHODS_OF_ANSWERS, Recipe
-from recnb.progress import say_time
+from recnb.progress import listening, say_time, tell
+from recnb.recommender.kept import Kept
+from recnb.recommender.rehearsal import Rehearsal
 from recnb.tuning.methods import PEFT
 
 FROZEN = "frozen"
@@ -25,13 +30,13 @@ _EACH = 5  # validation rows of a person: rows of one person are alike
 _FEW = 4  # histories judged before the time of the others is said
 
 
+@described
 class LMYes(LanguageJudge):
     """What a decoder answers when asked whether a person will like an item: the odds of yes against no.
 
     Parameters
     ----------
-    decoder, template, text, thing, instruction, n_history, max_tokens, dtype, device
-        As in :class:`~recnb.models.language.judge.LanguageJudge`.
+    {settings}
     less_prior : float
         Times the log-odds of the same question without a history, subtracted: the model's liking for a title by
         itself.
@@ -74,6 +79,12 @@ class LMYes(LanguageJudge):
     ----------
     K. Bao et al., TALLRec, RecSys 2023, section 3. Z. Zhao et al., Calibrate before use, ICML 2021, section 4
     (`less_prior`).
+
+    Examples
+    --------
+    >>> model = LMYes(thing="book", n_history=5).fit(split.train, split.valid)  # doctest: +SKIP
+    >>> model.probability(np.array([0]), np.array([[3, 8]]))  # of user 0 and two books  # doctest: +SKIP
+    array([[0.61, 0.44]])
     """
 
     kind = "answer"
@@ -149,13 +160,7 @@ class LMYes(LanguageJudge):
         if self.seeded:
             self._recipe().check()
         self._decoder.tokens.answers(self._prompts.template.answers)  # it can write them
-        asked: list[Question] = []
-        if valid is not None and (self.platt is None or self.seeded):
-            history, later = splits.fold_in(train, valid)
-            known = self.histories(None if history is train else history)
-            asked = from_later(
-                known, later, self.n_history, self.valid_rows, seed=self.seed, each=_EACH
-            )
+        asked = self._answered(train, valid)
         if self.seeded:
             self._tune(train, asked)
         slope, shift = self.platt or (1.0, 0.0)
@@ -167,6 +172,45 @@ class LMYes(LanguageJudge):
                 "shift": found.platt.shift,
                 **{part: getattr(found, part) for part in MEASURED},
             }
+
+    def _answered(self, train: Dataset, valid: Dataset | None) -> list[Question]:
+        """The validation rows that choose the epoch and calibrate."""
+        if valid is None or (self.platt is not None and not self.seeded):
+            return []
+        history, later = splits.fold_in(train, valid)
+        known = Histories.of(history)
+        return from_later(known, later, self.n_history, self.valid_rows, seed=self.seed, each=_EACH)
+
+    def rehearsed(self, train: Dataset, valid: Dataset | None) -> Rehearsal:
+        """The rows that calibrate it, and a tuning, of which a few steps are made."""
+        pace = super().rehearsed(train, valid).pace
+        asked = self._answered(train, valid)
+        once = sum(pace.seconds(len(q.items)) for q in asked)
+        parts = []
+        if self.seeded:
+            parts.append(
+                (f"tuning twice, at most {self.n_epochs} epochs each", self._tuning_takes(train))
+            )
+        if asked:
+            passes = 1 + (self.n_epochs if self.seeded else 0)
+            parts.append((f"{count(asked):,} validation rows that calibrate it", passes * once))
+        return Rehearsal(tuple(parts), pace)
+
+    def _tuning_takes(self, train: Dataset) -> float:
+        """Seconds of both tunings at most, by a short one."""
+        histories = Histories.of(train)
+
+        def rows(most: int | None) -> int:
+            asked = from_rows(histories, train, self.n_history, self.group, most, seed=self.seed)
+            return count(asked)
+
+        few = 2 * self.pairs_per_step
+        short = {"rows": few, "n_epochs": 1, "patience": None, "checkpoint": None, "platt": (1, 0)}
+        start = time.perf_counter()
+        with listening(lambda *_: None, lambda _: None):
+            clone(self).set_params(**short).fit(train)
+        each = (time.perf_counter() - start) / max(rows(few), 1)
+        return 2 * self.n_epochs * rows(self.rows) * each
 
     def _tune(self, train: Dataset, asked: list[Question]) -> None:
         from recnb.models.language.tuned.network import fit_answers, with_network
@@ -244,16 +288,23 @@ class LMYes(LanguageJudge):
 
     def _judged_in_sight(self, told: Sequence[Told], items: np.ndarray) -> np.ndarray:
         """As :meth:`judge`; a few histories first, and then how long the rest will take, where it is long."""
-        few = min(_FEW, len(told))
+        kept = Kept(self, self._asked_with)
+        step = -(-self.pairs_kept // items.shape[1]) if kept else len(told)
+        ends = [0, min(_FEW, len(told)), *range(_FEW + step, len(told), step), len(told)]
         _ = self._decoder.network  # opening it is no part of the pace
-        start = time.perf_counter()
-        head = self.judge(told[:few], items[:few])
-        to_come = (time.perf_counter() - start) * (len(told) - few) / few
-        if few == len(told):
-            return head
-        n = int((items[few:] >= 0).sum())
-        say_time(f"{type(self).__name__}: {n:,} validation rows calibrate it", to_come)
-        return np.concatenate([head, self.judge(told[few:], items[few:])])
+        out: list[np.ndarray] = []
+        for start, stop in pairwise(sorted(set(ends))):
+            asked = [(t.items, t.liked) for t in told[start:stop]], items[start:stop]
+            known = kept.has(*asked)
+            begun = time.perf_counter()
+            tell(f"{type(self).__name__}: histories that calibrate it", start, len(told))
+            judge = partial(self.judge, told[start:stop], items[start:stop])
+            out.append(kept.scores(judge, *asked))
+            if not start and not known and stop < len(told):
+                n = int((items[stop:] >= 0).sum())
+                to_come = (time.perf_counter() - begun) * (len(told) - stop) / stop
+                say_time(f"{type(self).__name__}: {n:,} validation rows calibrate it", to_come)
+        return np.concatenate(out)
 
     def calibrated(self, questions: Sequence[Question]) -> Calibration:
         """Platt's numbers from questions whose answers are known, and how much they mend."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import logging
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.data.text import Text
@@ -20,11 +24,42 @@ from recnb.models.language.prompt import Cut, Prompts
 from recnb.models.language.templates import Template, open_template
 from recnb.recommender import LanguageModel, Reads
 from recnb.recommender.candidates import CandidateScorer
+from recnb.recommender.rehearsal import Rehearsal
+
+log = logging.getLogger(__name__)
+J = TypeVar("J")
 
 UNTITLED = "(untitled)"
 TITLE_WORDS = 24  # of a title at most: shops put a whole description there
 
 
+SETTINGS = """decoder : str
+        "smollm2-135m-instruct", which a package brings, or any causal language model: a folder, or a name of the hub.
+    template : str
+        The wording: a name of :func:`recnb.models.language.templates.template_names`, or the path of a file.
+    text : Text, optional
+        What an item is called; by default the first 24 words of its title, or of all texts where there is no title.
+    thing : str
+        What an item is, as the wording says it: "film", "book".
+    instruction : str
+        Put in front of the question.
+    n_history : int
+        The last so many rows of a user are told, at least 1.
+    max_tokens : int, optional
+        The longest prompt; by default the decoder's context.
+    dtype : {"float32", "bfloat16", "int8", "auto"}
+        Of the decoder's weights.
+    device : str
+        "auto", "cpu", "cuda"."""
+
+
+def described(cls: type[J]) -> type[J]:
+    """A judge whose docstring says what every judge's settings are."""
+    cls.__doc__ = str(cls.__doc__).replace("{settings}", SETTINGS)
+    return cls
+
+
+@described
 class LanguageJudge(CandidateScorer):
     """A decoder that is told a history in words and asked about candidates.
 
@@ -32,27 +67,12 @@ class LanguageJudge(CandidateScorer):
 
     Parameters
     ----------
-    decoder : str
-        As :class:`recnb.encoders.decoder.Decoder` takes it.
-    template : str
-        The wording: a name of :func:`recnb.models.language.templates.template_names`, or the path of a file.
-    text : Text, optional
-        What an item is called; by default its title, or all texts where there is no title.
-    thing : str
-        What an item is: "film", "book".
-    instruction : str
-        Put in front of the question.
-    n_history : int
-        The last so many rows of a user are told.
-    max_tokens : int, optional
-        The longest prompt; by default the decoder's context.
-    dtype, device : str
-        As the decoder takes them.
+    {settings}
 
     Notes
     -----
     Items whose titles are alike share a score. Items without a title are "(untitled)". A history that does not fit in
-    the prompt loses its oldest lines; :attr:`cut` counts them.
+    the prompt loses its oldest lines, and of a title the first 24 words are read; :attr:`cut` counts both.
     """
 
     needs_text = True
@@ -60,6 +80,7 @@ class LanguageJudge(CandidateScorer):
     kind = "answer"  # of its templates
     usual_candidates = 40  # each takes tens of milliseconds on a CPU
     usual_users = 40
+    pairs_kept = 160  # some seconds on a CPU
 
     decoder: str
     template: str
@@ -102,8 +123,8 @@ class LanguageJudge(CandidateScorer):
         """Besides texts of the items, the wording must be there."""
         super().check_data(train)
         open_template(self.template, self.kind)
-        if self.n_history < 0:
-            raise InputError(f"n_history={self.n_history}", mend="0 or more")
+        if self.n_history < 1:
+            raise InputError(f"n_history={self.n_history}", mend="tell at least 1 row of a user")
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         for name in ("_opened", "_prompts"):
@@ -112,6 +133,10 @@ class LanguageJudge(CandidateScorer):
         template = self.text or _usual(train.items)
         self.columns_ = template.chosen(train.items)
         self._keep_titles(self._titles(train.items))
+        self.cut_titles_ = self._titles_cut(train.items)
+        if self.cut_titles_:
+            most = template.max_words
+            log.info("%d of %d titles are cut to %d words", self.cut_titles_, train.n_items, most)
         histories = Histories.of(train)
         self.start_, self.rows_, self.liked_ = histories.start, histories.items, histories.liked
         self.explicit_ = histories.explicit
@@ -120,9 +145,25 @@ class LanguageJudge(CandidateScorer):
         self.n_parameters_ = int(self._decoder.parameters)
         self._learn(train, valid)
 
+    def rehearsed(self, train: Dataset, valid: Dataset | None) -> Rehearsal:
+        """Its pace, of 42 pairs; it is fitted as it is, without tuning."""
+        frozen = {"method": "frozen"} if "method" in self.get_params() else {}
+        probe = clone(self).set_params(**frozen)
+        probe.fit(train)
+        _ = probe._decoder.network
+        user = int(np.diff(probe.start_).argmax())
+        items = np.unique(np.linspace(0, train.n_items - 1, 32).astype(int))
+        return Rehearsal((), probe._pace(np.array([user]), items[None]))
+
     def _titles(self, items: pd.DataFrame) -> list[str]:
         template = self.text or _usual(items)
         return [s.rstrip(".") or UNTITLED for s in sentences(template, self.columns_, items)]
+
+    def _titles_cut(self, items: pd.DataFrame) -> int:
+        """Of how many items not the whole title is read."""
+        template = self.text or _usual(items)
+        whole = Text(*self.columns_, max_words=sys.maxsize, labels=template.labels)(items)
+        return sum(len(text.split()) > template.max_words for text in whole)
 
     def _keep_titles(self, titles: Sequence[str]) -> None:
         self.titles_ = np.array(titles, dtype=object)
@@ -141,13 +182,14 @@ class LanguageJudge(CandidateScorer):
         for name in ("_prompts", "_prior"):
             out.__dict__.pop(name, None)
         out._keep_titles([*self.titles_, *self._titles(table)])
+        out.cut_titles_ = self.cut_titles_ + self._titles_cut(table)
         out.item_ids_ = grown_ids(self.item_ids_, table)
         return out
 
     @property
     def cut(self) -> Cut:
-        """Histories told since the fit, and how many of them were cut to the decoder's context."""
-        return self._prompts.cut
+        """Histories told since the fit, how many of them were cut to the decoder's context, and cut titles."""
+        return replace(self._prompts.cut, titles=self.cut_titles_)
 
     @property
     def _decoder(self) -> Any:
@@ -178,6 +220,9 @@ class LanguageJudge(CandidateScorer):
                 mend="pass a history over the items of the training data",
             )
         return Histories.of(history)
+
+    def _asked_with(self) -> Any:
+        return repr(self._prompts.template)
 
     def _score_candidates(
         self, users: np.ndarray, items: np.ndarray, history: Dataset | None

@@ -9,18 +9,18 @@ import numpy as np
 from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.models.common.histories import Told
-from recnb.models.language.judge import LanguageJudge
+from recnb.models.language.judge import LanguageJudge, described
 
 PER = ("token", "title")
 
 
+@described
 class LMLikelihood(LanguageJudge):
     """How much likelier a decoder finds a title once it knows the history.
 
     Parameters
     ----------
-    decoder, template, text, thing, instruction, n_history, max_tokens, dtype, device
-        As in :class:`~recnb.models.language.judge.LanguageJudge`.
+    {settings}
     less_prior : float
         Times log p(title) without a history, subtracted: 1 is the pointwise mutual information of history and title,
         0 the likelihood alone, under which titles win that are frequent in what the decoder has read.

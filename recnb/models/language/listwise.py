@@ -10,17 +10,17 @@ from recnb.data.text import Text
 from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
 from recnb.models.common.histories import Told
-from recnb.models.language.judge import LanguageJudge
+from recnb.models.language.judge import LanguageJudge, described
 from recnb.models.language.prompt import LETTERS
 
 
+@described
 class LMList(LanguageJudge):
     """A decoder that sees several candidates at once and writes their order, averaged over orders of the prompt.
 
     Parameters
     ----------
-    decoder, template, text, thing, instruction, n_history, max_tokens, dtype, device
-        As in :class:`~recnb.models.language.judge.LanguageJudge`.
+    {settings}
     window : int
         Candidates of one prompt, 2 to 26; more are cut into windows, others in every order.
     orders : int
@@ -38,6 +38,12 @@ class LMList(LanguageJudge):
     ----------
     Y. Hou et al., Large language models are zero-shot rankers for recommender systems, ECIR 2024, section 3.
     R. Tang et al., Found in the middle: permutation self-consistency, NAACL 2024 (the mean over orders).
+
+    Examples
+    --------
+    >>> model = LMList(thing="film", orders=2).fit(train)  # doctest: +SKIP
+    >>> model.score_candidates(np.array([0]), np.array([[3, 8, 5]]))  # first, last, last in turn  # doctest: +SKIP
+    array([[1.  , 0.25, 0.25]], dtype=float32)
     """
 
     kind = "order"

@@ -14,7 +14,7 @@ from recnb.errors import InputError
 from recnb.models.common.histories import Told
 from recnb.models.common.settings import flat, group_of, one_of
 from recnb.models.language.calibration import MEASURED, Calibration, Platt
-from recnb.models.language.joint.asked import Asked
+from recnb.models.language.joint.asked import Asked, told_of
 from recnb.models.language.joint.model import JointReader
 from recnb.models.language.joint.settings import JointSettings
 from recnb.training.regularisation.settings import Regularisation
@@ -84,6 +84,12 @@ class TextPair(JointReader):
     See Also
     --------
     recnb.models.Rerank : ``ease>pair``, where it judges few candidates.
+
+    Examples
+    --------
+    >>> model = TextPair(max_history=5, n_epochs=2).fit(split.train, split.valid)  # doctest: +SKIP
+    >>> model.score_candidates(np.array([0]), np.array([[3, 8]])).shape  # doctest: +SKIP
+    (1, 2)
     """
 
     @classmethod
@@ -160,6 +166,7 @@ class TextPair(JointReader):
         self.errors_ = np.full(len(MEASURED), np.nan)
         if asked is None or self._rated or self.calibration is not None:
             return
+        told_of(type(self).__name__, asked)
         scores = np.concatenate(self._scores_of(self.network, asked.told, asked.items))
         wanted = np.concatenate(asked.labels) == 1
         users = np.repeat(asked.users, [len(items) for items in asked.items])

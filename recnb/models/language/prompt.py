@@ -22,16 +22,21 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass
 class Cut:
-    """How many histories were told, how many of them in part only, and how many of their oldest lines were cut."""
+    """How many histories were told, how many of them in part only, and how many of their oldest lines were cut.
+
+    `titles` counts the items whose title is longer than what is read of it.
+    """
 
     histories: int = 0
     shortened: int = 0
     lines: int = 0
+    titles: int = 0
 
     def __str__(self) -> str:
-        return (
+        told = (
             f"{self.shortened} of {self.histories} histories were cut, by {self.lines} lines in all"
         )
+        return f"{told}; {self.titles} titles were cut" if self.titles else told
 
 
 class Prompts:

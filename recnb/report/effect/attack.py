@@ -61,7 +61,7 @@ _DOOR = (
 
 def answer(result: dict[str, Any]) -> str:
     """The attacks in a line."""
-    gained = [r for r in _worst(result["records"]) if r["low"] > 0]
+    gained = [r for r in _worst(result["records"]) if _clear(r)]
     if not gained:
         return "No attack of this size is shown to gain an item places."
     worst = max(gained, key=lambda r: r["top_after"] - r["top_before"])
@@ -69,6 +69,17 @@ def answer(result: dict[str, Any]) -> str:
         f"Yes: {worst['model']} by {worst['attack']}, from {worst['top_before']:.1%} to "
         f"{worst['top_after']:.1%} of the lists."
     )
+
+
+def _clear(r: dict[str, Any]) -> bool:
+    return r["low"] is not None and r["low"] > 0
+
+
+def _ends(r: dict[str, Any], digits: int = 1) -> str:
+    """The interval over the targets, where there are enough of them."""
+    if r["low"] is None:
+        return "too few targets"
+    return f"{signed(r['low'], digits)} to {signed(r['high'], digits)}"
 
 
 def _worst(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -81,10 +92,9 @@ def _worst(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _said(r: dict[str, Any]) -> str:
-    ends = f"{fixed(r['low'], 0)} to {fixed(r['high'], 0)}"
-    shown = "gains" if r["low"] > 0 else "is not shown to gain; the mean is"
+    shown = "gains" if _clear(r) else "is not shown to gain; the mean is"
     return (
-        f"{r['model']}: {r['attack']} {shown} {signed(r['places'], 0)} places ({ends}), "
+        f"{r['model']}: {r['attack']} {shown} {signed(r['places'], 0)} places ({_ends(r, 0)}), "
         f"{signed(r['per_edit'], 2)} an edit."
     )
 
@@ -96,7 +106,7 @@ def _gains(records: list[dict[str, Any]]) -> Table:
             r["how"],
             f"{r['cost']}",
             data(r["places"], signed(r["places"], 1)),
-            f"{signed(r['low'], 1)} to {signed(r['high'], 1)}",
+            _ends(r),
             signed(r["per_edit"], 2),
             f"{r['top_before']:.1%}",
             f"{r['top_after']:.1%}",
@@ -123,7 +133,7 @@ def _defences(defences: list[dict[str, Any]]) -> Table:
                 [
                     f"{d['model']}, {gain['attack']}",
                     data(gain["places"], signed(gain["places"], 1)),
-                    f"{signed(gain['low'], 1)} to {signed(gain['high'], 1)}",
+                    _ends(gain),
                     f"{gain['top_after']:.1%}",
                     fixed(d["ndcg"], 4),
                     price,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -52,6 +53,10 @@ MALFORMED_LOGS = {
     "revenue infinite": (
         log(["u,a,.5,inf", "v,b,.5,0"], "user_id,item_id,propensity,revenue"),
         "no finite number",
+    ),
+    "revenue beyond counting": (
+        log(["u,a,.5,1e300", "v,b,.5,0"], "user_id,item_id,propensity,revenue"),
+        "column 'revenue', row 1: 1e+300 is too large",
     ),
     "place 0": (
         log(["u,a,.5,1,0", "v,b,.5,0,1"], "user_id,item_id,propensity,click,position"),
@@ -134,6 +139,7 @@ MALFORMED_TESTS = {
     "metric missing in a row": (table([*GOOD_ROWS, "y,a,"]), "clicks', row 5"),
     "metric partly a word": (table([*GOOD_ROWS, "y,a,many"]), "'many' is no finite number"),
     "metric infinite": (table([*GOOD_ROWS, "y,a,inf"]), "no finite number"),
+    "metric beyond counting": (table([*GOOD_ROWS, "y,a,-1e300"]), "row 5: -1e+300 is too large"),
     "user twice": (table([*GOOD_ROWS, "u,a,1"]), "user 'u' stands twice"),
     "outcome before assignment": (
         table(["u,a,1,100,50", "w,a,0,100,50", "v,b,2,40,50", "x,b,3,100,50"], TIMED),
@@ -182,6 +188,12 @@ def test_malformed_experiments_end_in_one_line(case, tmp_path, monkeypatch, caps
         ("experiment test.csv --shares a=.5,b=.6", "add up to 1"),
         ("experiment test.csv --shares a=.5", "give one for each"),
         ("experiment test.csv --lift 0", "a lift of 0"),
+        ("experiment test.csv --level 1.5", "level=1.5; give a share between 0 and 1"),
+        (f"policy log.csv {ON} --seed -1", "'--seed': Input should be greater"),
+        (
+            f"policy log.csv {ON}",
+            "2 users or rows cannot be cut into 5 folds; give a log of 5 or more",
+        ),
     ],
 )
 def test_wrong_arguments(line, said, tmp_path, monkeypatch, capsys):
@@ -318,11 +330,15 @@ def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     code, out, err = run(line, tmp_path, monkeypatch, capsys)
     assert code == 0, err
     assert "bandwagon" in out and "tfidf by keywords" in out
-    made = json.loads((tmp_path / "attack" / "attacks.json").read_text())
+    assert "too few" in out and "nan" not in out  # two targets have no interval
+    text = (tmp_path / "attack" / "attacks.json").read_text()
+    made = json.loads(text)
+    assert "NaN" not in text
     assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn", "popularity"}
     assert made["defences"][0]["ndcg"] > 0
     page = (tmp_path / "attack" / "report.html").read_text()
     assert "Can a seller game" in page and "keywords, look-alike" in page
+    assert "too few targets" in page and "nan" not in re.sub("<[^>]*>", "", page)
     _, again, err = run(line, tmp_path, monkeypatch, capsys)
     assert again == out and "attacked before" in err + again
 

@@ -81,3 +81,23 @@ def test_init_from_a_wrong_file_leaves_nothing(tmp_path, monkeypatch, capsys):
     code, text = call(monkeypatch, capsys, "recnb init own --from r.csv")
     assert code == 2 and "'high'" in text
     assert [p.name for p in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_titles_that_models_cannot_tell_apart_are_counted_at_the_door(
+    tmp_path, monkeypatch, capsys
+):
+    rows = [(f"u{u}", f"i{i}", time) for u, i, _, time in ROWS]
+    names = [("Tea",), *[(f"Rice {n % 7}",) for n in range(15)], *[("",)] * 2, ("Oil",), ("Salt",)]
+    (tmp_path / "shop").mkdir()
+    write(tmp_path / "shop" / "interactions.csv", rows, "user_id,item_id,timestamp")
+    items = [(f"i{n}", name) for n, (name,) in enumerate(names)]
+    write(tmp_path / "shop" / "items.csv", items, "item_id,title")
+    monkeypatch.chdir(tmp_path)
+    code, said = call(monkeypatch, capsys, "recnb evaluate shop --models tfidf --output out")
+    assert code == 0, said
+    assert 'note: 15 of 20 items share their title with another ("Rice 0": 3)' in said
+    assert "note: 2 of 20 items have no title" in said
+    page = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert any("have no title" in note for note in page["notes"])
+    code, said = call(monkeypatch, capsys, "recnb evaluate shop --models ease --output out2")
+    assert code == 0 and "title" not in said

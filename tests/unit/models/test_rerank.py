@@ -305,3 +305,12 @@ def test_a_costly_second_model_says_how_many_it_is_usually_asked(ds):
     assert Rerank(EASE(), Slow(), n=6).n_candidates == 6
     assert Rerank(EASE(), TfIdf()).n_candidates == 100
     assert make("ease>lm_yes").n_candidates == 40
+
+
+def test_a_weight_that_few_people_chose_says_so(ds):
+    split = splits.user_time(ds)
+    few = Rerank(Popularity(), Tastes(), n=3, users=4).fit(split.train, split.valid)
+    assert few.n_asked_ == 4
+    assert "4 validation users chose the weight" in few.remarks()[-1]
+    given = Rerank(Popularity(), Tastes(), n=3, weight=0.5).fit(split.train, split.valid)
+    assert not given.remarks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,17 @@ import pytest
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.evaluation import Protocol, evaluate
-from recnb.models import EASE, make, parse_models
+from recnb.models import EASE, Rerank, make, parse_models
 from recnb.models.table import DEFAULTS
+from recnb.recommender import CandidateScorer
 from recnb.study.run import Study, choose_models, run
 from recnb.study.store import DiskStore
+from tests.unit.encoders.test_loading import hub
 
+SHOP = (
+    pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyxyx")}),
+    pd.DataFrame({"item_id": ["x", "y"], "title": ["One", "Two"]}),
+)
 ROWS = pd.DataFrame({"user_id": list("aab"), "item_id": list("xyx")})
 
 
@@ -143,12 +150,64 @@ def test_a_wording_is_opened_before_any_fit(monkeypatch):
     fits = []
     monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
     models = parse_models("ease,ease>lm_yes[template=nothing]")
-    rows = pd.DataFrame({"user_id": list("aabbccdd"), "item_id": list("xyxyyxyx")})
-    items = pd.DataFrame({"item_id": ["x", "y"], "title": ["One", "Two"]})
-    split = splits.random(Dataset.from_frames(rows, items))
+    split = splits.random(Dataset.from_frames(*SHOP))
     with pytest.raises(InputError, match="no template 'nothing'"):
         evaluate(models, split, Protocol())
     assert not fits
+
+
+class Judge(CandidateScorer):
+    """The score of item i for user u is sin(7 u + 3 i); counts what it judged, and dies when told to."""
+
+    pairs_kept = 8
+    judged: ClassVar[list[int]] = []
+    dies_after: ClassVar[int] = 10**9
+
+    def _fit(self, train, valid):
+        self.fitted_ = True
+
+    def _score_candidates(self, users, items, history):
+        if len(self.judged) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.judged.append(int((items >= 0).sum()))
+        return np.sin(7.0 * users[:, None] + 3.0 * items)
+
+
+def test_a_killed_run_judges_no_pair_twice(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    pairs = {(f"u{u}", f"i{i}") for u in range(30) for i in rng.choice(25, 8, replace=False)}
+    rows = pd.DataFrame(sorted(pairs), columns=["user_id", "item_id"])
+    split = splits.random(Dataset.from_frames(rows))
+    study = Study(split, {"two": Rerank(EASE(), Judge(), n=4)}, Protocol(draws=1000))
+    monkeypatch.setattr(Judge, "judged", [])
+    whole = run(study, tmp_path / "whole", page=False)
+    n = sum(Judge.judged)
+    assert not list((tmp_path / "whole" / ".finished" / "pairs").iterdir()), "kept as a whole"
+    Judge.judged.clear()
+    monkeypatch.setattr(Judge, "dies_after", 9)
+    for _ in range(2):  # in the weight's search, and again
+        with pytest.raises(KeyboardInterrupt):
+            run(study, tmp_path / "out", page=False)
+        monkeypatch.setattr(Judge, "dies_after", 18)
+    monkeypatch.setattr(Judge, "dies_after", 10**9)
+    said: list[str] = []
+    again = run(study, tmp_path / "out", said=said.append, page=False)
+    assert sum(Judge.judged) == n, "none twice, none left out"
+    assert any("an earlier run has judged" in line for line in said)
+    pd.testing.assert_frame_equal(again.table(), whole.table())
+
+
+@pytest.mark.parametrize("setting", ["lm_yes[decoder=no/such-model]", "pair[encoder=./nowhere]"])
+def test_a_language_model_is_looked_for_before_any_fit(tmp_path, monkeypatch, setting):
+    hub(monkeypatch, cached=None, online=None)
+    fits = []
+    monkeypatch.setattr(EASE, "_fit", lambda self, *parts: fits.append(1))
+    split = splits.random(Dataset.from_frames(*SHOP))
+    study = Study(split, parse_models(f"ease,ease>{setting}"), Protocol())
+    with pytest.raises(InputError) as error:
+        run(study, tmp_path / "out")
+    assert not fits and str(error.value).startswith(f"ease>{setting}: ")
+    assert "smollm2-135m-instruct" in str(error.value)
 
 
 class Backwards:

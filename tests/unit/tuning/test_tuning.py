@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -452,3 +453,18 @@ def test_quantised_weights_are_not_trained_or_merged() -> None:
         small(method="full", quantise="int8").fit(world())
     with pytest.raises(InputError, match="one of int8, nf4"):
         small(method="lora", quantise="int3", n_epochs=1).fit(world())
+
+
+def test_a_kernel_that_nothing_uses_is_no_news(caplog):
+    from importlib.util import find_spec
+
+    heard = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    line = "Failed to load CPU gemm_4bit_forward from kernels-community: %s. Please"
+    heard.warning(line, "No module named 'kernels'")
+    heard.warning("another one")
+    assert [record.getMessage() for record in caplog.records] == ["another one"]
+    package = find_spec("bitsandbytes")
+    if package is None or package.origin is None:
+        pytest.skip("bitsandbytes is not installed")
+    told = Path(package.origin).parent / "backends" / "cpu" / "ops.py"
+    assert line in told.read_text(encoding="utf-8"), "it is said in other words now"

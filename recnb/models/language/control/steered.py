@@ -50,7 +50,7 @@ class Steered(Composed):
     Attributes
     ----------
     said_ : list of str
-        What was understood of the wish.
+        What was understood of the wish; first, where it was cut, how much of it is read.
     steers_ : bool
         Whether it says anything about the items; else lists are those of the base.
     cut_ : int
@@ -123,7 +123,8 @@ class Steered(Composed):
         found = way_of(self.way).fit_of(wish, ds.items, popularity) if wish else Fit(None)
         self.steers_, self.hard_ = found.values is not None, found.hard
         self.fits_ = np.zeros(ds.n_items) if found.values is None else found.values
-        self.said_, self.cut_ = list(found.said), wish.cut
+        self.said_ = [*([wish.cut_line] if wish.cut else []), *found.said]
+        self.cut_ = wish.cut
 
     def _choose(self, train: Dataset, valid: Dataset) -> float:
         validation = Validation.of(train, valid, _USERS)

@@ -95,9 +95,15 @@ class Wish:
                 break
             kept.append(word)
         cut = len(words) - len(kept)
+        wish = cls(" ".join(kept), len(words), cut)
         if cut:
-            note(f"the wish has {len(words):,} words: the first {len(kept):,} are read")
-        return cls(" ".join(kept), len(words), cut)
+            note(wish.cut_line)
+        return wish
+
+    @property
+    def cut_line(self) -> str:
+        """What is said of a wish that is not read to its end."""
+        return f"the wish has {self.words:,} words: the first {self.words - self.cut:,} are read"
 
     def __bool__(self) -> bool:
         return bool(self.text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models.common.histories import Histories, Told
 from recnb.models.language.joint.drawing import Draws, ratings_of, shown
+from recnb.progress import say_time, tell
 
 USERS, WANTED, OTHERS = 200, 4, 20
 
@@ -36,6 +39,11 @@ class Asked:
     told: list[Told] = field(default_factory=list)
     items: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def n_pairs(self) -> int:
+        """Candidates in all."""
+        return sum(map(len, self.items))
 
     @classmethod
     def of(
@@ -96,6 +104,45 @@ class Asked:
             return -float(np.sqrt(np.mean(away**2)))
         areas = [area(row, labels == 1) for row, labels in zip(scores, self.labels)]
         return float(np.mean([a for a in areas if a is not None] or [0.5]))
+
+    def heard(
+        self,
+        name: str,
+        scores_of: Callable[[Any, Sequence[Told], Sequence[np.ndarray]], Sequence[np.ndarray]],
+        scale: tuple[float, float] | None,
+        more: int,
+    ) -> Callable[[Any], float]:
+        """The value of a network, as training asks for it after every epoch; what the others will take is said once.
+
+        Parameters
+        ----------
+        name : str
+            Of the model.
+        scores_of : callable
+            ``scores_of(network, told, items)``.
+        scale
+            As in :meth:`value`.
+        more : int
+            Passes after the first one at most, that which calibrates among them.
+        """
+        takes: list[float] = []
+
+        def value(network: Any) -> float:
+            told_of(name, self)
+            start = time.perf_counter()
+            reached = self.value(scores_of(network, self.told, self.items), scale)
+            takes.append(time.perf_counter() - start)
+            if len(takes) == 1:
+                what = f"{name}: {self.n_pairs:,} validation pairs, at most {more} times more"
+                say_time(what, more * takes[0])
+            return reached
+
+        return value
+
+
+def told_of(name: str, asked: Asked) -> None:
+    """Tell whoever listens that the validation pairs are being judged."""
+    tell(f"{name}: {asked.n_pairs:,} validation pairs", 0, 1)
 
 
 def area(scores: np.ndarray, wanted: np.ndarray) -> float | None:

@@ -24,6 +24,7 @@ from recnb.models.language.joint.drawing import Draws, ratings_of, shown
 from recnb.models.language.joint.settings import JOINT_METHODS, JointSettings
 from recnb.recommender import LanguageModel, Reads
 from recnb.recommender.candidates import CandidateScorer
+from recnb.recommender.rehearsal import Rehearsal
 from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import PEFT
 
@@ -137,8 +138,9 @@ class JointReader(CandidateScorer):
         network = self._build()
         value, asked = None, None
         if valid is not None:
-            asked = self._asked(train, valid, draws)
-            value = self._value(asked)
+            asked = Asked.of(train, valid, draws, self._rated, self.max_history)
+            scale = self.scale_ if self._rated else None
+            value = asked.heard(type(self).__name__, self._scores_of, scale, self.n_epochs)
         self._layout(network).prepare(draws.all_of(self.n_epochs, self.max_history))
         self._train(network, draws, train, value)
         self._network = network
@@ -240,16 +242,13 @@ class JointReader(CandidateScorer):
         batch["labels"] = torch.from_numpy(labels)
         return batch
 
-    # -- the validation part
+    # -- how long it will take
 
-    def _asked(self, train: Dataset, valid: Dataset, draws: Draws) -> Asked:
-        """What the validation part asks: few candidates for few users, the same after every epoch."""
-        return Asked.of(train, valid, draws, self._rated, self.max_history)
+    def rehearsed(self, train: Dataset, valid: Dataset | None) -> Rehearsal:
+        """Both trainings and their validation passes at most, by three steps, and the pace of scoring."""
+        from recnb.models.language.joint.rehearsed import rehearsed
 
-    def _value(self, asked: Asked) -> Callable[[Any], float]:
-        """What the best epoch is chosen by: minus the squared error, or the mean area under the curve."""
-        scale = self.scale_ if self._rated else None
-        return lambda network: asked.value(self._scores_of(network, asked.told, asked.items), scale)
+        return rehearsed(self, train, valid)
 
     # -- scoring
 

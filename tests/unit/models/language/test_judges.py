@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from recnb.data import splits
+from recnb.data.text import Text
 from recnb.errors import InputError
+from recnb.evaluation import Protocol
+from recnb.evaluation.protocol import Task
 from recnb.models import EASE, Rerank, make
 from recnb.models.common.histories import Told
+from recnb.models.common.validation import Validation
 from recnb.models.language.answer import LMYes
 from recnb.models.language.calibration import Calibration, Platt
 from recnb.models.language.likelihood import LMLikelihood
 from recnb.models.language.listwise import LMList
 from recnb.models.language.questions import from_later, from_rows
 from recnb.recommender import load_model
+from recnb.recommender.kept import keeping
+from recnb.study.run import Study, run
 
 from .conftest import FILMS, make_films
 
@@ -151,12 +161,29 @@ def test_a_judge_names_its_decoder(real):
 def test_an_item_without_a_title_is_untitled(tiny):
     ds = make_films()
     table = ds.items.assign(title=[*FILMS[:10], None, None])
-    from dataclasses import replace
-
     model = LMLikelihood(decoder=tiny, device="cpu").fit(replace(ds, items=table))
     assert model.titles_[10] == "(untitled)"
     scores = model.score_candidates(np.array([0]), ALL)[0]
     assert np.isfinite(scores).all() and scores[10] == scores[11]
+
+
+def test_long_titles_are_cut_and_counted(tiny):
+    ds = make_films()
+    table = ds.items.assign(title=["word " * 3_000, *FILMS[1:]])
+    model = LMYes(decoder=tiny, device="cpu").fit(replace(ds, items=table))
+    assert model.titles_[0].split() == ["word"] * 24
+    assert model.cut.titles == 1 and str(model.cut).endswith("1 titles were cut")
+    grown = model.with_items(pd.DataFrame({"item_id": ["n"], "title": ["long " * 25]}))
+    assert grown.cut.titles == 2
+    whole = LMYes(decoder=tiny, device="cpu", text=Text("title", max_words=5_000))
+    assert whole.fit(replace(ds, items=table.iloc[:])).cut.titles == 0
+
+
+@pytest.mark.parametrize("cls", [LMYes, LMList, LMLikelihood])
+def test_a_judge_says_what_its_settings_are(cls):
+    for name in cls().get_params():
+        assert re.search(rf"\b{name}\b", cls.__doc__), name
+    assert "{settings}" not in cls.__doc__ and "n_history : int" in cls.__doc__
 
 
 def test_calibration_comes_from_the_validation_part(fitted, halves):
@@ -267,11 +294,69 @@ def test_it_stands_second(tiny, halves):
     assert not np.array_equal(scores.argsort(axis=1), first.argsort(axis=1))
 
 
+class Memory(dict):
+    """Keeps scores of pairs."""
+
+    def get(self, model, key):
+        return dict.get(self, key)
+
+    def put(self, model, key, scores):
+        self[key] = scores
+
+
+def test_a_killed_calibration_goes_on(fitted, tiny, halves, monkeypatch):
+    kept, asked, judged = Memory(), [], LMYes.judge
+
+    def counted(self, told, items):
+        asked.append(len(told))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return judged(self, told, items)
+
+    monkeypatch.setattr(LMYes, "judge", counted)
+    with keeping(kept):
+        with pytest.raises(KeyboardInterrupt):
+            judge("lm_yes", tiny).fit(*halves)
+        again = judge("lm_yes", tiny).fit(*halves)
+        assert asked == [4, 4, 4] and len(kept) == 2, "the first four histories are not asked again"
+        assert again.calibration_ == pytest.approx(fitted["lm_yes"].calibration_, abs=1e-4)
+        again = LMYes(**{**again.get_params(), "thing": "book"}).fit(*halves)
+    assert asked == [4] * 5, "in other words they are"
+
+
+def test_the_time_of_all_parts_is_said_before_a_pair_is_judged(films, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("recnb.study.forecast.LONG", 0.0)
+    pairs, heard, odds = [], [], LMYes._odds
+
+    def counted(self, told, codes):
+        pairs.append(sum(map(len, codes)))
+        return odds(self, told, codes)
+
+    monkeypatch.setattr(LMYes, "_odds", counted)
+    models = {"ease": EASE(), "ease>lm_yes": Rerank(EASE(), judge("lm_yes", tiny), n=3)}
+    split = splits.user_time(films, test=0.25, valid=0.25)
+    study = Study(split, models, Protocol(k=2))
+    run(study, tmp_path / "out", said=lambda line: heard.append((line, sum(pairs))), page=False)
+    line, before = heard[0]
+    assert line.startswith("ease>lm_yes: about") and before <= 2 + 8 + 12
+    n_weigh = len(Validation.of(split.train, split.valid).users)
+    n_test = len(Task(split, study.protocol).users)
+    for part in (
+        "16 validation rows that calibrate it: ",
+        f"{3 * n_weigh} pairs of {n_weigh} people who choose its weight: ",
+        f"{3 * n_test} pairs of {n_test} people of the test: ",
+    ):
+        assert part in line
+    heard.clear()
+    run(study, tmp_path / "out", said=lambda line: heard.append((line, 0)), page=False)
+    assert not [line for line, _ in heard if "about" in line], "what is finished takes no time"
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"template": "plan"}, "no template 'plan'"),
-        ({"n_history": -1}, "n_history=-1"),
+        ({"n_history": 0}, "n_history=0"),
         ({"method": "prefix"}, "method='prefix' tunes no judge"),
     ],
 )

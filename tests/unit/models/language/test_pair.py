@@ -16,6 +16,7 @@ from recnb.evaluation import Protocol, evaluate  # noqa: E402
 from recnb.models import make  # noqa: E402
 from recnb.models.common.histories import Histories  # noqa: E402
 from recnb.models.language.joint import model as joint  # noqa: E402
+from recnb.models.language.joint.asked import Asked  # noqa: E402
 from recnb.models.language.joint.asked import area as area_of  # noqa: E402
 from recnb.models.language.joint.drawing import Draws, ratings_of  # noqa: E402
 from recnb.models.language.pair import TextPair  # noqa: E402
@@ -231,6 +232,27 @@ def test_a_killed_training_goes_on_with_equal_bits(tmp_path, monkeypatch):
     assert len(again.learning_) == 3
 
 
+def test_how_long_it_will_take_is_known_before_it_is_fitted():
+    train, valid = _halves(world())
+    model = small(n_epochs=6, users_per_epoch=20)
+    found = model.rehearsed(train, valid)
+    (training, twice), (passes, judging) = found.parts
+    assert training == "training twice, at most 30 steps each"  # 5 steps of 4 users
+    assert passes == "720 validation pairs after each epoch"  # of 30 users, 24 each
+    assert twice > 0 and judging == pytest.approx(7 * 30 * found.pace.seconds(24))
+    assert found.pace.candidate > 0 and not model.fitted
+
+
+def test_validation_passes_are_told_and_their_time_is_said(monkeypatch):
+    monkeypatch.setattr("recnb.progress.LONG", 0.0)
+    told, said = [], []
+    with listening(lambda what, *_: told.append(what), said.append):
+        small(n_epochs=2).fit(*_halves(world()))
+    heard = [what for what in told if "validation pairs" in what]
+    assert len(heard) == 3, "after both epochs, and to calibrate"
+    assert [line for line in said if f"{heard[0]}, at most 2 times more" in line]
+
+
 def test_it_stops_at_the_best_epoch_and_calibrates(monkeypatch):
     train, valid = _halves(world())
     model = small(n_epochs=24, patience=12).fit(train, valid)
@@ -243,7 +265,7 @@ def test_it_stops_at_the_best_epoch_and_calibrates(monkeypatch):
     chance = model.probability(users, items)
     assert ((chance > 0) & (chance < 1)).all()
     # Platt's two numbers make the mean probability that of the validation rows
-    asked = model._asked(train, valid, _draws(model, train))
+    asked = Asked.of(train, valid, _draws(model, train), model._rated, model.max_history)
     scores = np.concatenate(model._scores_of(model.network, asked.told, asked.items))
     wanted = np.concatenate(asked.labels)
     slope, shift = model.platt_

@@ -172,7 +172,7 @@ def test_a_wish_of_ten_thousand_words_is_cut_and_counted(ds, base):
     with listening(said=said.append):
         model = steer(base, "no horror, " + "very " * 9_998, ds, "filter")
     assert model.cut_ == 9_800
-    assert said == ["the wish has 10,000 words: the first 200 are read"]
+    assert said == ["the wish has 10,000 words: the first 200 are read"] == model.said_[:1]
     assert not (model.fits_[HORROR.mask(ds.items)]).any()
     assert len(Wish.of("x" * 50_000 + " horror").text) == 0 and Wish.of("é" * 1_999).cut == 0
 
