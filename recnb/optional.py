@@ -126,6 +126,7 @@ def put_off(*modules: str) -> None:
             continue
         package, _, child = name.rpartition(".")
         stand_in = ModuleType(name)
+        stand_in.__spec__ = importlib.util.find_spec(name)  # whoever asks finds it installed
         stand_in.__dict__["__getattr__"] = partial(_used, stand_in)
         if package:
             setattr(importlib.import_module(package), child, stand_in)

@@ -212,9 +212,10 @@ def evaluate(
         if fresh:
             shutil.rmtree(output / ".finished", ignore_errors=True)
 
-        def said(line: str) -> None:
-            if not quiet:
-                console.print(line, soft_wrap=True)
+        def told(line: str) -> None:
+            console.print(line, soft_wrap=True)
+
+        said = None if quiet else told
 
         if workers is None:
             ev = run(study, output, save_models, steps, said)

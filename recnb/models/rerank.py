@@ -160,8 +160,8 @@ class Rerank(Composed):
         return f"{type(self.first).__name__}>{type(self.second).__name__}"
 
     def remarks(self) -> tuple[str, ...]:
-        """Says so where the second stage is switched off, and where few people chose its weight."""
-        more = super().remarks()
+        """What the stages say, where the second one is switched off, and where few people chose its weight."""
+        more = (*super().remarks(), *(line for part in self.parts() for line in part.remarks()))
         if not self.weight_:
             more = (*more, f"the weight of its second stage is 0, {_OFF}")
         asked = getattr(self, "n_asked_", FEW)

@@ -59,8 +59,11 @@ class Running:
             found = re.search(r" on (https?://\S+)", self._log.read_text())
             if found:
                 self.url = found[1]
-                self.get("/ready")
+                told = self.get("/ready")
                 self.start_seconds = time.perf_counter() - started
+                while told["loading"]:  # encoders are read after the first answers
+                    time.sleep(0.05)
+                    told = self.get("/ready")
                 return self
             time.sleep(0.02)
         self.__exit__()

@@ -119,10 +119,10 @@ def run(
                 model.check_data(study.split.known)
                 _check_language_models(name, model)
     with listening(progress, said), keeping(store.pairs):
-        for line in forecast(
-            study.models, study.split, study.protocol, study.seeds, study.trials, store
-        ):
-            note(line)
+        if said:  # it is measured for whoever listens
+            asked = study.protocol, study.seeds, study.trials
+            for line in forecast(study.models, study.split, *asked, store):
+                note(line)
         models, searches = _searched(study, store, progress, workers)
         if workers is not None:
             seeds = study.seeds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -26,6 +27,21 @@ def sources(model: Recommender) -> list[str]:
     """
     found = {line for cls in type(model).__mro__ for line in _of_class(cls)}
     return sorted(found.union(*(sources(part) for part in _parts(model.get_params(deep=False)))))
+
+
+def named_files(model: Recommender) -> list[str]:
+    """Files that settings name, such as a wording of one's own, and the hash of their content.
+
+    Returns
+    -------
+    list of str
+        Those of models in its settings too; empty where no setting is the path of a file.
+    """
+    settings = model.get_params(deep=False)
+    # which, unlike that of Path, takes a text of 10,000 words for no file
+    paths = [v for v in settings.values() if isinstance(v, (str, Path)) and os.path.isfile(v)]
+    found = {f"{path} {_digest([Path(path)])}" for path in paths}
+    return sorted(found.union(*(named_files(part) for part in _parts(settings))))
 
 
 def _parts(value: Any) -> Iterator[Recommender]:

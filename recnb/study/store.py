@@ -17,7 +17,7 @@ from recnb.evaluation.judge import Judged, plain_settings
 from recnb.evaluation.record import Record
 from recnb.files import whole, whole_folder, write_json
 from recnb.recommender import Lists, Recommender
-from recnb.study.source import sources
+from recnb.study.source import named_files, sources
 
 _SCHEMA = 5  # of the kept files; another one is not read
 
@@ -25,8 +25,8 @@ _SCHEMA = 5  # of the kept files; another one is not read
 class DiskStore:
     """A folder of finished judgements, one subfolder each, written whole or not at all.
 
-    A judgement is found again only for the same model class, its source (where it is not recnb's), settings, seed,
-    split, protocol and version of recnb.
+    A judgement is found again only for the same model class, its source (where it is not recnb's), settings, files
+    that settings name, seed, split, protocol and version of recnb.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class DiskStore:
             what: Any = [
                 f"{type(model).__module__}.{type(model).__qualname__}",
                 plain_settings(model),
-                sources(model),
+                [*sources(model), *named_files(model)],
             ]
         elif isinstance(model, Lists):
             what = sha256(model.table.to_csv(index=False).encode()).hexdigest()
@@ -144,7 +144,13 @@ class DiskStore:
     def search_result(self, name: str, model: Recommender, arguments: dict[str, Any]) -> Path:
         """The file in which a finished search is kept."""
         text = json.dumps(
-            [name, plain_settings(model), sources(model), arguments, self.context],
+            [
+                name,
+                plain_settings(model),
+                [*sources(model), *named_files(model)],
+                arguments,
+                self.context,
+            ],
             sort_keys=True,
             default=repr,
         )

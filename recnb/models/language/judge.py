@@ -191,6 +191,11 @@ class LanguageJudge(CandidateScorer):
         """Histories told since the fit, how many of them were cut to the decoder's context, and cut titles."""
         return replace(self._prompts.cut, titles=self.cut_titles_)
 
+    def remarks(self) -> tuple[str, ...]:
+        """What of histories and titles was not read."""
+        cut = self.cut
+        return (*super().remarks(), *((str(cut),) if cut.shortened or cut.titles else ()))
+
     @property
     def _decoder(self) -> Any:
         """The decoder, opened; tuned where it was."""

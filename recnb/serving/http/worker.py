@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from recnb.serving.http.service import Settings
 
 # Others import these at their top; only new items and filters use one of them, pandas. Half of all imports.
-LATER = ("scipy.stats", "numpy.f2py", "numpy.testing", "pandas")
+LATER = ("scipy.stats", "numpy.f2py", "numpy.testing", "pandas", "pyarrow.compute")
+SWITCH_SECONDS = 0.0005  # after which a thread must give way; 5 ms by default
 
 
 def main(told: dict[str, Any]) -> None:
     """Serve until a signal; ends with 2 where the input is wrong."""
+    # Scoring beside a busy event loop waits for the interpreter after each of its array operations.
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.disable()  # until the service stands: what is imported stays
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("recnb").setLevel(logging.INFO)

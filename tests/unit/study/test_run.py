@@ -126,6 +126,18 @@ def test_an_edited_model_is_judged_anew(tmp_path, monkeypatch, changed: str):
     assert not reused and second < first / 2
 
 
+def test_an_edited_wording_is_asked_anew(tmp_path):
+    store = DiskStore(tmp_path / "kept", splits.random(Dataset.from_frames(*SHOP)), Protocol())
+    wording = tmp_path / "mine.txt"
+    wording.write_text("Will they like it?")
+    (model,) = parse_models(f"ease>lm_yes[template={wording}]").values()
+    model.set_params(second__instruction="as before " * 10_000)
+    key, search = store.key("two", model, 0), store.search_result("two", model, {})
+    assert store.key("two", model, 0) == key
+    wording.write_text("Would they like it?")
+    assert store.key("two", model, 0) != key and store.search_result("two", model, {}) != search
+
+
 @pytest.mark.parametrize(
     "last, words",
     [

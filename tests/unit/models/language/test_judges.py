@@ -175,6 +175,9 @@ def test_long_titles_are_cut_and_counted(tiny):
     assert model.cut.titles == 1 and str(model.cut).endswith("1 titles were cut")
     grown = model.with_items(pd.DataFrame({"item_id": ["n"], "title": ["long " * 25]}))
     assert grown.cut.titles == 2
+    two = Rerank(EASE(), LMYes(decoder=tiny, device="cpu"), n=3, weight=1.0)
+    two.fit(replace(ds, items=table)).score(np.arange(2))
+    assert two.remarks() == ("0 of 2 histories were cut, by 0 lines in all; 1 titles were cut",)
     whole = LMYes(decoder=tiny, device="cpu", text=Text("title", max_words=5_000))
     assert whole.fit(replace(ds, items=table.iloc[:])).cut.titles == 0
 
