@@ -11,7 +11,7 @@ from recnb.course.outputs import normalise
 from recnb.course.people import browse, example_user, lists_of
 from recnb.course.probe import Probe, probe
 from recnb.course.records import record
-from recnb.course.results import recorded, recorded_run
+from recnb.course.results import recorded, recorded_run, results_folder
 from recnb.course.running.batch import CourseResult, NotebookStatus, Progress, run_course
 from recnb.course.running.runner import (
     NotebookError,
@@ -50,6 +50,7 @@ __all__ = [
     "record",
     "recorded",
     "recorded_run",
+    "results_folder",
     "run_course",
     "run_notebook",
     "table_rows",
