@@ -414,7 +414,18 @@ def test_reasons_say_and_write(judged, monkeypatch, capsys):
     page = (judged / "reasons" / "report.html").read_text()
     assert "Why is u06 shown this?" in page and made["reasons"][1]["title"] in page
     _, out, _ = run("reasons report/models/ease-0 --user u06 -q", judged, monkeypatch, capsys)
-    assert "most of it comes from" in out and "raised it most" not in out
+    made = json.loads((judged / "reasons" / "reasons.json").read_text())
+    page = (judged / "reasons" / "report.html").read_text()
+    assert (
+        "raise it most (" in out or "most of its score (" in out
+    ) and "raised it most" not in out
+    assert out.count("past items, terms of the score: ") == len(made["reasons"]) == 5
+    for reason in made["reasons"]:
+        listed = [title for title, _ in reason["past"]]
+        for title in re.findall("“(.+?)”", reason["sentence"])[1:]:
+            assert title in listed and f"{title} " in out
+        held = page[page.index(f'id="place-{reason["rank"]}"') :].split("</section>")[0]
+        assert all(f'<th scope="row">{title}</th>' in held for title in listed)
 
 
 @pytest.mark.parametrize(

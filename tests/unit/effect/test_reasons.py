@@ -290,6 +290,59 @@ class _TurnedRound:
         return words, values.max() + 1e-6 - values
 
 
+def _share_by_hand(asked, item, model, leading):
+    """The leading items' part of the score where it is a sum, else of the lead over the average."""
+    if hasattr(model, "history_parts"):
+        parts = model.history_parts(asked.history, np.array([item]))[:, 0].astype(float)
+        return parts[np.isin(asked.history, leading)].sum() / parts.sum()
+    scores = model.score_histories([asked.history, asked.without(*leading)]).astype(float)
+    z = (scores[:, item] - scores.mean(axis=1)) / scores.std(axis=1)
+    return 1 - z[1] / z[0]
+
+
+def test_most_is_said_only_of_more_than_half(ds):
+    titles = [f"film {at}" for at in range(ds.n_items)]
+    shares = []
+    for model in (EASE(l2=5.0), ItemKNN(k=8), TfIdf(), RecentEASE(l2=5.0, decay=0.5)):
+        model.fit(ds)
+        for user in range(0, 24, 2):
+            asked = (
+                Asked.of(model, user)
+                if model.__class__ is not RecentEASE
+                else Asked(model, model.history_of(user))
+            )
+            for item in asked.best(3).tolist():
+                reason = explain(asked, item, titles, k=5)
+                leading = past_items(asked, item).order[:2]
+                share = _share_by_hand(asked, item, model, leading)
+                assert reason.share == pytest.approx(share, abs=1e-4) and not reason.left_out
+                assert ("most of" in reason.sentence) == (50.5 < 100 * share < 100.5)
+                if share < 1.005:
+                    assert (
+                        f"({100 * share:.0f} % of its" in reason.sentence
+                        or f"({100 * share:.0f} %) comes" in reason.sentence
+                    )
+                shares.append(share)
+    assert len(shares) == 144 and 0.1 < np.mean(np.array(shares) > 0.505) < 0.9
+
+
+def test_every_item_that_a_sentence_names_is_told_with_what_it_adds(ds):
+    model = ItemKNN(k=8).fit(ds)
+    titles = [f"film {at}" for at in range(ds.n_items)]
+    later = 0
+    for user in range(20):
+        asked = Asked.of(model, user)
+        for item in asked.best(3).tolist():
+            reason = explain(asked, item, titles, k=3)
+            listed = [title for title, _ in reason.past]
+            assert len(reason.without) > 5 or set(reason.without) <= set(listed)
+            assert [v for _, v in reason.past[:5]] == sorted(
+                (v for _, v in reason.past[:5]), reverse=True
+            )
+            later += len(listed) > 5
+    assert later
+
+
 def test_stability_over_seeds():
     same = [np.array([3.0, 2.0, 1.0])]
     assert stability([same, same]) == 1
