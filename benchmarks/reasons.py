@@ -71,11 +71,12 @@ def data_of(name: str) -> Dataset:
 
 
 def drawn(model: Any, n: int) -> list[tuple[Asked, int]]:
-    """Users with at least five likes, and the first recommendation of each."""
+    """Users with at least five likes, none of them twice, and the first recommendation of each."""
     order = np.random.default_rng(0).permutation(len(model.user_ids_))
     out: list[tuple[Asked, int]] = []
     for user in order.tolist():
-        if len(model.history_of(user)) >= 5:
+        history = np.asarray(model.history_of(user)).tolist()
+        if len(set(history)) == len(history) >= 5:
             asked = Asked.of(model, user)
             out.append((asked, int(asked.best(1)[0])))
         if len(out) == n:

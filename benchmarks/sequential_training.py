@@ -14,7 +14,8 @@ alternation, in seconds of the processor, scaled to an epoch.
 quality: per row of ROWS the settings with the best NDCG@10 on the valid items among its candidates (seed 0, with early
 stopping); then for each seed a fit on train and valid with the epochs found, judged on the test items: the whole
 catalogue less the known ones. Data and splits are those of `published_tables.py`. Differences in NDCG@10, paired by
-user, to the model without text and to `transitions` with the settings that `published_tables.py` found; for everybody,
+user, to the model without text and to `transitions` with the settings that `published_tables.py` found (its defaults
+where it has not been there yet); for everybody,
 in thirds of the users by their known events, and in thirds by the rows of the judged item. Holm within a data set over
 the differences for everybody.
 
@@ -35,7 +36,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from published_tables import TO, load
+from published_tables import NEXT, TO, load, protocol_of
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
@@ -57,6 +58,7 @@ _BEAUTY = {"dropout": 0.5, "batch_size": 256, "n_epochs": 60, "patience": 4}
 _MOVIES = {
     "length": 100, "dropout": 0.5, "lr": 2e-3, "batch_size": 128, "n_epochs": 60, "patience": 5,
 }  # fmt: skip
+_OFFICE = {**_BEAUTY, "lr": 2e-3, "batch_size": 128, "patience": 5}
 # Data set, model, candidates for its settings, and the NDCG@10 that a fair baseline has to reach.
 ROWS: dict[str, tuple[str, str, list[dict[str, Any]], float | None]] = {
     "beauty": (
@@ -72,6 +74,11 @@ ROWS: dict[str, tuple[str, str, list[dict[str, Any]], float | None]] = {
     "beauty_both": (
         "amazon-beauty-2014", "sasrec[items=both]", [{**_BEAUTY, "lr": 2e-3}], None,
     ),
+    "toys": ("amazon-toys-2014", "sasrec", [{**_BEAUTY, "lr": 2e-3}], 0.0432),
+    "sports": ("amazon-sports-2014", "sasrec", [{**_BEAUTY, "lr": 2e-3}], 0.0225),
+    "office": ("amazon-office-2018", "sasrec", [_OFFICE], None),
+    "office_text": ("amazon-office-2018", "sasrec[items=text]", [_OFFICE], None),
+    "office_both": ("amazon-office-2018", "sasrec[items=both]", [_OFFICE], None),
     "beauty_gru4rec": ("amazon-beauty-2014", "gru4rec", [{**_BEAUTY, "lr": 2e-3}], None),
     "beauty_hstu": ("amazon-beauty-2014", "hstu", [{**_BEAUTY, "lr": 2e-3}], None),
 }  # fmt: skip
@@ -235,7 +242,7 @@ def quality(row: str, seeds: tuple[int, ...], most: int, held: dict[str, Any], s
         start = time.perf_counter()
         fitted = clone(model).set_params(seed=seed).fit(split.known)
         seconds = time.perf_counter() - start
-        ev = evaluate({spec: fitted}, split, PROTOCOL)
+        ev = evaluate({spec: fitted}, split, protocol_of(name, PROTOCOL))
         keep_users(row, seed, ev)
         table = ev.table()
         values[str(seed)] = {
@@ -274,29 +281,27 @@ def kept_users(row: str) -> pd.Series | None:
     ).mean(axis=1)
 
 
-def counted(name: str, split: Split) -> pd.Series | None:
-    """NDCG@10 by user of `transitions`, its settings from the published tables."""
+def counted(name: str, split: Split) -> pd.Series:
+    """NDCG@10 by user of `transitions`, its settings from the published tables, else its defaults."""
     if (found := kept_users(f"{name}-{TO}")) is not None:
         return found
     tables = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
     row = [r for r in tables["records"] if r["data"] == name and r["model"] == TO]
-    if not row:
-        return None
-    fitted = make(TO, **row[0]["settings"]).fit(split.known)
-    keep_users(f"{name}-{TO}", 0, evaluate({TO: fitted}, split, PROTOCOL))
+    fitted = make(TO, **(row[0]["settings"] if row else {})).fit(split.known)
+    keep_users(f"{name}-{TO}", 0, evaluate({TO: fitted}, split, protocol_of(name, PROTOCOL)))
     return kept_users(f"{name}-{TO}")
 
 
-def thirds(split: Split) -> dict[str, pd.Series]:
-    """By user: which third of the known events, and of the judged item's rows."""
+def thirds(split: Split, several: bool) -> dict[str, pd.Series]:
+    """By user: which third of the known events, and of the judged item's rows; not where `several` are judged."""
     ds, known, test = split.dataset, split.known.interactions, split.test.interactions
     rows = np.bincount(known["item"], minlength=ds.n_items)
     numbers = {
-        "known events": pd.Series(np.bincount(known["user"], minlength=ds.n_users), ds.user_ids),
-        "rows of the item": pd.Series(
-            rows[test["item"].to_numpy()], ds.user_ids[test["user"].to_numpy()]
-        ),
+        "known events": pd.Series(np.bincount(known["user"], minlength=ds.n_users), ds.user_ids)
     }
+    if not several:
+        judged = ds.user_ids[test["user"].to_numpy()]
+        numbers["rows of the item"] = pd.Series(rows[test["item"].to_numpy()], judged)
     names = ["lowest third", "middle third", "highest third"]
     return {
         what: pd.cut(one.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=names)
@@ -309,10 +314,9 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
     split = load(name)
     of = {row: values for row in rows if (values := kept_users(row)) is not None}
     pairs = [(row, rows[0]) for row in list(of)[1:] if rows[0] in of]
-    if (counts := counted(name, split)) is not None:
-        of[TO] = counts
-        pairs += [(row, TO) for row in of if row != TO]
-    groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split)}
+    of[TO] = counted(name, split)
+    pairs += [(row, TO) for row in of if row != TO]
+    groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split, name in NEXT)}
     out = []
     for row, to in pairs:
         for what, group in groups.items():

@@ -20,7 +20,11 @@ _DARK, _SOFT, _MARK = "#1b1b1b", "#8a8a8a", "#0b5c8a"
 
 
 def plot_estimates(
-    rows: pd.DataFrame, ax: Axes | None = None, reference: float | None = None, label: str = "value"
+    rows: pd.DataFrame,
+    ax: Axes | None = None,
+    reference: float | None = None,
+    label: str = "value",
+    span: tuple[float, float] | None = None,
 ) -> Axes:
     """Dots with intervals, the first row on top; a line at a reference.
 
@@ -32,6 +36,8 @@ def plot_estimates(
         Such as what the log itself earned, or the truth.
     label : str
         Of the axis, with its unit.
+    span : (float, float), optional
+        Ends of the axis; a line that goes on beyond one ends in an arrow. None: as far as the rows reach.
 
     Raises
     ------
@@ -53,11 +59,14 @@ def plot_estimates(
     for at, (row, filled) in enumerate(zip(rows.to_dict("records"), strong)):
         colour = _MARK if filled else _SOFT
         if np.isfinite([row["low"], row["high"]]).all():
-            ax.plot([row["low"], row["high"]], [at, at], color=colour, linewidth=2)
+            _bounded(ax, at, row["low"], row["high"], span or (-np.inf, np.inf), colour)
         face = colour if filled else "white"
-        ax.plot([row["value"]], [at], "o", color=colour, markerfacecolor=face, markersize=7)
+        if span is None or span[0] <= row["value"] <= span[1]:
+            ax.plot([row["value"]], [at], "o", color=colour, markerfacecolor=face, markersize=7)
     ax.set_yticks(range(len(rows)), [plain(name) for name in rows["name"]])
     ax.set_ylim(len(rows) - 0.5, -0.5)
+    if span is not None:
+        ax.set_xlim(span)
     ax.set_xlabel(label)
     quiet(ax)
     return ax
@@ -103,7 +112,7 @@ def plot_forest(
     middle, low, high = (np.log1p(rows[c].to_numpy(dtype=float)) for c in ("change", "low", "high"))
     reach = max(0.15, 1.3 * float(np.abs(middle).max()))  # wider lines are cut, with an arrow
     for at, filled in enumerate(strong):
-        _bounded(ax, at, low[at], high[at], reach, _MARK if filled else _SOFT)
+        _bounded(ax, at, low[at], high[at], (-reach, reach), _MARK if filled else _SOFT)
         face = _MARK if filled else "white"
         ax.plot([middle[at]], [at], "o", color=_MARK, markerfacecolor=face, markersize=6)
     names = [plain(name) for name in rows["name"]]
@@ -111,7 +120,7 @@ def plot_forest(
         at = len(rows)
         if mean["predict_low"] is not None:
             ahead = np.log1p([mean["predict_low"], mean["predict_high"]])
-            _bounded(ax, at, ahead[0], ahead[1], reach, _SOFT, 1.0)
+            _bounded(ax, at, ahead[0], ahead[1], (-reach, reach), _SOFT, 1.0)
         left, top, right = np.log1p([mean["low"], mean["change"], mean["high"]])
         ax.fill([left, top, right, top], [at, at - 0.28, at, at + 0.28], color="#b8350f")
         names.append("all sets")
@@ -186,13 +195,18 @@ def _percent_axis(ax: Axes) -> None:
 
 
 def _bounded(
-    ax: Axes, at: int, low: float, high: float, reach: float, colour: str, width: float = 2.0
+    ax: Axes,
+    at: int,
+    low: float,
+    high: float,
+    span: tuple[float, float],
+    colour: str,
+    width: float = 2.0,
 ) -> None:
-    """A line from low to high, cut with an arrow where it goes beyond the reach."""
-    ends = max(low, -reach), min(high, reach)
-    ax.plot(ends, [at, at], color=colour, linewidth=width)
-    for end, whole, marker in ((ends[0], low, "<"), (ends[1], high, ">")):
-        if end != whole:
+    """A line from low to high, cut with an arrow where it goes beyond the span."""
+    ax.plot(np.clip([low, high], *span), [at, at], color=colour, linewidth=width)
+    for beyond, end, marker in ((low < span[0], span[0], "<"), (high > span[1], span[1], ">")):
+        if beyond:
             ax.plot([end], [at], marker, color=colour, markersize=5)
 
 

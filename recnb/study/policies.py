@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from recnb.study.run import made_folder
 from recnb.versions import versions
 
 _WORK = ".finished"
+_FORM = 2  # of a kept estimate
 REWARDS = ("items", "scores")
 
 
@@ -140,6 +142,7 @@ def run_policies(
         if identities is not None:
             key: list[Any] = [
                 recnb.__version__,
+                _FORM,
                 log.digest,
                 name,
                 identities[name],
@@ -202,5 +205,6 @@ def _read(folder: Path) -> PolicyEstimates | None:
     diagnostics = {}
     for d in head["diagnostics"]:
         diagnostics[d.pop("policy"), d.pop("outcome")] = d
-    records = tuple(Record(**r) for r in head["records"])
+    names = [f.name for f in fields(Record)]
+    records = tuple(Record(**{name: r[name] for name in names}) for r in head["records"])
     return PolicyEstimates(records, diagnostics, drawn, head["log"], head["settings"])

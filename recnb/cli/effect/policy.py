@@ -48,7 +48,14 @@ def policy(
     outcomes: Annotated[
         str | None, Option(help="With commas. Default: all that are logged.", show_default=False)
     ] = None,
-    estimators: Annotated[str, Option(help="With commas.")] = "dm,ips,clipped,snips,dr,switch_dr",
+    estimators: Annotated[
+        str | None,
+        Option(
+            help="With commas, of dm, ips, clipped, snips, dr, switch_dr, and of whole slates reward_interaction, "
+            "cascade_dr. Default: all; those of slates where the log has slate_id and position.",
+            show_default=False,
+        ),
+    ] = None,
     rewards: Annotated[
         str,
         Option(
@@ -77,7 +84,8 @@ def policy(
 ) -> None:
     """Estimate from logs what other policies would have earned, and say whether the logs can answer.
 
-    Six estimates with intervals, differences from what the log earned, and what the weights say about them. Ends with 0
+    Estimates with intervals, which of them answers and which cannot be read, differences from what the log earned, and
+    what the weights say about them. Where the log has no propensities, any answer is on a condition. Ends with 0
     whatever the verdict. A stopped run is repeated with the same line and computes nothing twice.
 
     Example:
@@ -87,13 +95,15 @@ def policy(
     from recnb.cli.reading import command_line
     from recnb.cli.terminal import Steps, console
     from recnb.effect.logs import read_log
-    from recnb.effect.policy import Settings
+    from recnb.effect.policy import EVERY, Settings
     from recnb.study.policies import read_policy, run_policies
 
     named = _named(policies)
     kind, chosen = _kind(made)
     settings = Settings(
-        estimators=tuple(e.strip() for e in estimators.split(",") if e.strip()),
+        estimators=EVERY
+        if estimators is None
+        else tuple(e.strip() for e in estimators.split(",") if e.strip()),
         clip=clip,
         draws=draws,
         seed=seed,
@@ -185,11 +195,18 @@ def _show(result, output: Path) -> None:
     )  # fmt: skip
     for heading in ("policy", "outcome", "estimate", "value", "95 % interval"):
         right = heading in ("value", "95 % interval")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
-    for r in result.records:
+        table.add_column(
+            heading, justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
+    table.add_column("", overflow="fold")
+    for r in result.in_order():
         ends = f"{r.low:.4f}..{r.high:.4f}"
-        table.add_row(escape(r.policy), r.outcome, r.estimator, f"{r.value:.4f}", ends)
+        table.add_row(
+            escape(r.policy), r.outcome, r.estimator, f"{r.value:.4f}", ends, result.standing(r)
+        )
     out.print(table)
     for (name, outcome), d in result.diagnostics.items():
-        out.print(f"{name}, {outcome}: {d['verdict']}", soft_wrap=True, markup=False)
+        r = result.value(name, outcome)
+        told = "" if d["answers"] == "no" else f"{r.value:.4f} by {r.estimator}. "
+        out.print(f"{name}, {outcome}: {told}{d['verdict']}", soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

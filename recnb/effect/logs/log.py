@@ -178,11 +178,28 @@ class Log:
         """Mean of an outcome over the rows: what the logging policy earned."""
         return float(self.outcome(name).mean())
 
-    def with_propensity(self, values: Floats, note: str | None = None) -> Log:
+    @property
+    def assumption(self) -> str | None:
+        """What must hold for estimated propensities to be right; None where nothing is known of it."""
+        return self.table.attrs.get("assumption")
+
+    @property
+    def doubt(self) -> str | None:
+        """What in the log speaks against that assumption; None where nothing does."""
+        return self.table.attrs.get("doubt")
+
+    def with_propensity(
+        self,
+        values: Floats,
+        note: str | None = None,
+        assumption: str | None = None,
+        doubt: str | None = None,
+    ) -> Log:
         """The same log with other propensities; a note says that they are estimates."""
         table = self.table.assign(propensity=np.asarray(values, np.float64))
         checks.propensities(table, self.name)
         table.attrs["estimated_propensity"] = note is not None
+        table.attrs["assumption"], table.attrs["doubt"] = assumption, doubt
         return replace(self, table=table, notes=self.notes + ((note,) if note else ()))
 
     def rows(self, kept: np.ndarray, name: str | None = None) -> Log:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recnb.effect.policy.diagnostics import Diagnostics, diagnose
-from recnb.effect.policy.estimate import Settings, estimate, row_pairs
+from recnb.effect.policy.estimate import EVERY, Settings, estimate, row_pairs
 from recnb.effect.policy.estimators import ESTIMATORS, Rows, parts
 from recnb.effect.policy.policies import (
     Policy,
@@ -24,6 +24,7 @@ from recnb.effect.policy.slates import SLATE_ESTIMATORS, slate_parts
 
 __all__ = [
     "ESTIMATORS",
+    "EVERY",
     "LOGGED",
     "SLATE_ESTIMATORS",
     "Diagnostics",

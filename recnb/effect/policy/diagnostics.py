@@ -57,6 +57,8 @@ class Diagnostics:
         Rows with an outcome above 0 and a weight above 0.
     estimated : bool
         Whether the propensities are estimates.
+    assumption : str or None
+        What must hold for estimates to be right.
     reasons : tuple of str
         Why the logs cannot answer; empty where they can.
     """
@@ -74,19 +76,32 @@ class Diagnostics:
     miscalibrated: tuple[str, ...]
     events: int
     estimated: bool
+    assumption: str | None
     reasons: tuple[str, ...]
 
     @property
+    def answers(self) -> str:
+        """Whether the logs can answer: "yes"; "if", where propensities are estimates; "no"."""
+        return "no" if self.reasons else "if" if self.estimated else "yes"
+
+    @property
     def can_answer(self) -> bool:
-        """Whether nothing speaks against believing the estimate."""
-        return not self.reasons
+        """Whether nothing speaks against believing the estimate, and nothing has to be assumed."""
+        return self.answers == "yes"
 
     @property
     def verdict(self) -> str:
         """In one sentence."""
-        if self.can_answer:
+        if self.answers == "yes":
             return "These logs can answer this."
+        if self.answers == "if":
+            return f"These logs can answer this only if {self.condition}."
         return f"These logs cannot answer this: {'; '.join(self.reasons)}."
+
+    @property
+    def condition(self) -> str:
+        """What must hold where the answer is "if": the weights of estimated propensities cannot show it."""
+        return self.assumption or "the estimated propensities are right"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, the verdict with them."""
@@ -94,7 +109,9 @@ class Diagnostics:
             **asdict(self),
             "miscalibrated": list(self.miscalibrated),
             "reasons": list(self.reasons),
+            "answers": self.answers,
             "can_answer": self.can_answer,
+            "condition": self.condition if self.answers == "if" else None,
             "verdict": self.verdict,
         }
 
@@ -139,12 +156,13 @@ def diagnose(log: Log, weight: Floats, outcome: Floats, unseen_mass: float) -> D
         "miscalibrated": _too_often(log),
         "events": int(((outcome != 0) & (weight > 0)).sum()),
         "estimated": log.estimated,
+        "assumption": log.assumption,
     }
-    return Diagnostics(**known, reasons=_reasons(known))
+    return Diagnostics(**known, reasons=_reasons(known, log.doubt))
 
 
-def _reasons(d: dict[str, Any]) -> tuple[str, ...]:
-    out = []
+def _reasons(d: dict[str, Any], doubt: str | None) -> tuple[str, ...]:
+    out = [doubt] if doubt else []
     if d["effective_rows"] < LEAST_EFFECTIVE:
         out.append(
             f"the {d['n_rows']:,} rows tell as much as {d['effective_rows']:,.0f} "

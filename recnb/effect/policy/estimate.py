@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from recnb.effect.logs import Log
 from recnb.effect.policy.diagnostics import LEAST_EFFECTIVE, MOST_SKEWED, diagnose
-from recnb.effect.policy.estimators import ESTIMATORS, MODELLED, Rows, parts
+from recnb.effect.policy.estimators import ESTIMATORS, MODELLED, OF_SLATES, Rows, parts
 from recnb.effect.policy.policies import Policy
 from recnb.effect.policy.propensities import estimate_propensities
 from recnb.effect.policy.resampling import Resampled, ratio_intervals, sums_by_unit
@@ -18,10 +18,11 @@ from recnb.effect.policy.result import LOGGED, PolicyEstimates, Record
 from recnb.effect.policy.rewards import ItemRewards, Rewards
 from recnb.effect.policy.showing import Showings, showings
 from recnb.effect.policy.slates import slate_parts
+from recnb.effect.policy.standing import answering, impossible, possible
 from recnb.errors import InputError
 
 Floats = np.ndarray
-OF_SLATES = ("reward_interaction", "cascade_dr")
+EVERY = (*ESTIMATORS, *OF_SLATES)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Settings:
     Attributes
     ----------
     estimators : tuple of str
-        Of "dm", "ips", "clipped", "snips", "dr", "switch_dr".
+        Of "dm", "ips", "clipped", "snips", "dr", "switch_dr", and of slates "reward_interaction", "cascade_dr". By
+        default all, those of slates where the log has any.
     clip, switch : float or None
         Largest weight of "clipped", and largest weight that "switch_dr" trusts; None: the root of the number of rows
         (Ionides, J. Comp. Graph. Stat. 2008).
@@ -41,7 +43,7 @@ class Settings:
         As in :func:`recnb.effect.policy.ratio_intervals`.
     """
 
-    estimators: tuple[str, ...] = ESTIMATORS
+    estimators: tuple[str, ...] = EVERY
     clip: float | None = None
     switch: float | None = None
     folds: int = 5
@@ -51,11 +53,11 @@ class Settings:
     interval: str = "studentised"
 
     def __post_init__(self) -> None:
+        if not self.estimators:
+            raise InputError("no estimator", mend=f"name some of {', '.join(EVERY)}")
         for name in self.estimators:
-            if name not in ESTIMATORS:
-                raise InputError(
-                    f"unknown estimator '{name}'", mend=f"one of {', '.join(ESTIMATORS)}"
-                )
+            if name not in EVERY:
+                raise InputError(f"unknown estimator '{name}'", mend=f"one of {', '.join(EVERY)}")
         for name in ("clip", "switch"):
             bound = getattr(self, name)
             if bound is not None and not bound > 0:
@@ -98,7 +100,8 @@ def estimate(
     Raises
     ------
     InputError
-        No policy, one called "logged", an unknown outcome, chances that do not add up to 1.
+        No policy, one called "logged", an unknown outcome, chances that do not add up to 1, or an estimator of slates
+        is named for a log that has none.
 
     Examples
     --------
@@ -119,6 +122,7 @@ def estimate(
         raise InputError(f"a policy is called '{LOGGED}'", mend="this name is the log's own mean")
     if log.propensity is None:
         log = estimate_propensities(log)
+    settings = _for_log(settings, log)
     rewards = rewards or ItemRewards()
     records: list[Record] = []
     drawn: dict[tuple[str, str, str], Floats] = {}
@@ -136,7 +140,9 @@ def estimate(
             _keep(
                 records, drawn, name, outcome, list(pairs), _resampled(log, pairs, settings), log.n
             )
-            verdicts[name, outcome] = _verdict(log, shown, r)
+            answer = answering(pairs)
+            record = next(r for r in reversed(records) if r.estimator == answer)
+            verdicts[name, outcome] = _verdict(log, shown, r, record)
     return PolicyEstimates(
         records=tuple(records),
         diagnostics=verdicts,
@@ -170,15 +176,18 @@ def row_pairs(
     root = float(np.sqrt(log.n))
     rows = Rows(shown.chance / p, outcome, shown.expected, shown.value)
     clip, switch = settings.clip or root, settings.switch or root
-    out = {name: parts(name, rows, clip, switch) for name in settings.estimators}
-    if not _has_slates(log):
+    out = {
+        name: parts(name, rows, clip, switch) for name in settings.estimators if name in ESTIMATORS
+    }
+    of_slates = [name for name in OF_SLATES if name in settings.estimators]
+    if not of_slates or not _has_slates(log):
         return out
     # Values are per item shown, so a slate counts its places.
     first = np.zeros(log.n, bool)
     order = np.lexsort((log.position, log.slate))
     first[order[np.append(True, np.diff(log.slate[order]) != 0)]] = True
     sizes = np.bincount(log.slate).astype(float)
-    for name in OF_SLATES:
+    for name in of_slates:
         if name == "cascade_dr":
             if shown.value is None or shown.expected is None:
                 continue
@@ -189,6 +198,18 @@ def row_pairs(
         numerator[first], denominator[first] = whole[log.slate[first]], sizes[log.slate[first]]
         out[name] = numerator, denominator
     return out
+
+
+def _for_log(settings: Settings, log: Log) -> Settings:
+    """The settings with the estimators that this log can have."""
+    if _has_slates(log) or not set(settings.estimators) & set(OF_SLATES):
+        return settings
+    if settings.estimators == EVERY:
+        return replace(settings, estimators=ESTIMATORS)
+    raise InputError(
+        f"{log.name} has no slates of two places or more for {' and '.join(OF_SLATES)}",
+        mend="give slate_id and position, or leave these estimators out",
+    )
 
 
 def _has_slates(log: Log) -> bool:
@@ -238,11 +259,18 @@ def _keep(
         drawn[policy, outcome, name] = found.drawn[:, at]
 
 
-def _verdict(log: Log, shown: Showings, outcome: Floats) -> dict[str, Any]:
+def _verdict(log: Log, shown: Showings, outcome: Floats, answer: Record) -> dict[str, Any]:
     p = log.propensity
     assert p is not None
     weight = shown.chance / p
-    out = diagnose(log, weight, outcome, shown.unseen_mass).to_dict()
+    d = diagnose(log, weight, outcome, shown.unseen_mass)
+    least, most = possible(answer.outcome, outcome)
+    wrong = impossible(answer, least, most)
+    if wrong:
+        d = replace(
+            d, reasons=(*d.reasons, f"{answer.estimator} gives {answer.value:.4g}: {wrong}")
+        )
+    out = {**d.to_dict(), "least": least, "most": most}
     if _has_slates(log):
         whole = slate_parts("standard", Rows(weight, np.full(log.n, 1.0)), log.slate, log.position)[
             0
@@ -252,7 +280,7 @@ def _verdict(log: Log, shown: Showings, outcome: Floats) -> dict[str, Any]:
         out["slate_effective"] = float(product.sum()) ** 2 / square if square else 0.0
         out["slate_skewness"] = float((product**3).sum()) / square**1.5 if square else 1.0
         out["slates_can_answer"] = bool(
-            out["can_answer"]
+            d.answers != "no"
             and out["slate_effective"] >= LEAST_EFFECTIVE
             and out["slate_skewness"] <= MOST_SKEWED
         )

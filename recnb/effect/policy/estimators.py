@@ -15,7 +15,9 @@ from recnb.errors import InputError
 
 Floats = np.ndarray
 ESTIMATORS = ("dm", "ips", "clipped", "snips", "dr", "switch_dr")
-MODELLED = ("dm", "dr", "switch_dr")
+OF_SLATES = ("reward_interaction", "cascade_dr")
+"""Those that weigh whole slates, in `slates.py`."""
+MODELLED = ("dm", "dr", "switch_dr", "cascade_dr")
 """Those that need a reward model."""
 
 
@@ -87,7 +89,7 @@ def parts(name: str, rows: Rows, clip: float = 10.0, switch: float = 10.0) -> tu
         return np.minimum(w, clip) * r, ones
     if name == "snips":
         return w * r, w
-    if name not in MODELLED:
+    if name not in ESTIMATORS:
         raise InputError(f"unknown estimator '{name}'", mend=f"one of {', '.join(ESTIMATORS)}")
     if rows.value is None or rows.expected is None:
         raise InputError(f"'{name}' needs a reward model", mend="give one, or leave it out")

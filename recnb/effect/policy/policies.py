@@ -47,7 +47,12 @@ class UniformPolicy(Policy):
     """Every item of the catalogue with the same chance."""
 
     def __init__(self, n_items: int) -> None:
+        if n_items < 1:
+            raise InputError(f"n_items={n_items}", mend="give the number of items of the log")
         self.n_items = n_items
+
+    def __repr__(self) -> str:
+        return f"UniformPolicy({self.n_items} items)"
 
     def probabilities(self, contexts: np.ndarray, position: int = 1) -> Floats:
         return np.full((len(contexts), self.n_items), 1 / self.n_items)
@@ -86,6 +91,10 @@ class ScorePolicy(Policy):
         self.score, self.kind = score, kind
         self.temperature, self.epsilon, self.k = temperature, epsilon, k
 
+    def __repr__(self) -> str:
+        name = {"softmax": "temperature", "epsilon": "epsilon", "top": "k"}[self.kind]
+        return f"ScorePolicy({self.kind}, {name}={getattr(self, name):g})"
+
     def probabilities(self, contexts: np.ndarray, position: int = 1) -> Floats:
         scores = np.asarray(self.score(contexts), np.float64)
         if np.isnan(scores).any() or not np.isfinite(scores).any(axis=1).all():
@@ -112,6 +121,11 @@ class TablePolicy(Policy):
     def __init__(self, by_position: dict[int, Floats | sparse.csr_array]) -> None:
         self.by_position = by_position
         self.positional = set(by_position) != {0}
+
+    def __repr__(self) -> str:
+        n_contexts, n_items = next(iter(self.by_position.values())).shape
+        places = f", {len(self.by_position)} places" if self.positional else ""
+        return f"TablePolicy({n_contexts} contexts, {n_items} items{places})"
 
     def probabilities(self, contexts: np.ndarray, position: int = 1) -> Floats:
         table = self.by_position.get(position, self.by_position.get(0))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from recnb.effect.logs import Log
 from recnb.effect.policy.rewards import folds_of
 from recnb.errors import InputError
 
 MOST_ITEMS = 500
+ALIKE = "what was shown did not depend on the person"
+BY_FEATURES = "what was shown depended on the person by the given features alone"
+MORE_OFTEN = 1.1
+"""How much more often one person may meet an item again than another person meets it, before that speaks."""
 
 
 def estimate_propensities(
@@ -44,8 +49,9 @@ def estimate_propensities(
     if features is None:
         return log.with_propensity(
             _shares(log),
-            "propensities are estimated from the shares of the items: this assumes that what was shown did not "
-            "depend on the user",
+            f"propensities are estimated from the shares of the items: this assumes that {ALIKE}",
+            ALIKE,
+            _differs(log),
         )
     table = np.asarray(features, np.float64)
     if table.shape[0] != len(log.context_ids) or table.ndim != 2 or not np.isfinite(table).all():
@@ -61,6 +67,39 @@ def estimate_propensities(
     return log.with_propensity(
         _regressed(log, table, folds, seed),
         f"propensities are estimated by a logistic regression on {table.shape[1]} features of the user",
+        BY_FEATURES,
+    )
+
+
+def _differs(log: Log) -> str | None:
+    """Whether people were clearly shown different items, from those who were shown several.
+
+    Of two rows at one place, how often they show the same item: rows of one context against rows of any. Nothing
+    that was chosen without a look at the context makes the first more frequent; rows that are one a person are mute.
+    """
+    n_items, n_contexts = len(log.item_ids), len(log.context_ids)
+    place = np.unique(log.position, return_inverse=True)[1]
+
+    def pairs(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that occur, and in how many ordered pairs of rows."""
+        at, n = np.unique(cells, return_counts=True)
+        return at, n * (n - 1.0)
+
+    of_place = np.bincount(place) * (np.bincount(place) - 1.0)
+    cell, n = pairs(place * n_items + log.item)
+    chance = np.bincount(cell // n_items, n) / np.maximum(of_place, 1)
+    group = place * np.int64(n_contexts) + log.context
+    cell, same = pairs(group * n_items + log.item)
+    met = np.bincount((cell // n_items) % n_contexts, same, n_contexts)
+    cell, n = pairs(group)
+    due = np.bincount(cell % n_contexts, n * chance[cell // n_contexts], n_contexts)
+    gap = met - due
+    spread = float(np.sqrt((gap**2).sum()))
+    if spread == 0 or gap.sum() / spread < norm.ppf(0.9995) or met.sum() < MORE_OFTEN * due.sum():
+        return None
+    return (
+        f"two rows of one person show the same item {met.sum() / due.sum():.1f} times as often as two rows of any, "
+        "so what was shown did depend on the person"
     )
 
 

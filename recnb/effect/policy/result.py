@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from recnb.effect.policy.standing import answering, objection
 from recnb.errors import InputError
 from recnb.metrics.intervals import holm
 
@@ -77,9 +78,23 @@ class PolicyEstimates:
 
     @property
     def headline(self) -> str:
-        """The estimator that answers: doubly robust, else self-normalised, else the first."""
-        made = list(dict.fromkeys(r.estimator for r in self.records if r.policy != LOGGED))
-        return next((name for name in ("dr", "snips") if name in made), made[0])
+        """The estimator that answers: doubly robust, else self-normalised; the reward model alone is the last."""
+        return answering(r.estimator for r in self.records if r.policy != LOGGED)
+
+    @property
+    def answer(self) -> str:
+        """Whether the logs can answer, in one sentence for all policies and outcomes."""
+        questions = list(self.diagnostics.values())
+        able = [d for d in questions if d["answers"] != "no"]
+        if not able:
+            return "These logs cannot answer this."
+        part = f"{len(able)} of {len(questions)} questions"
+        whole = "this" if len(questions) == 1 else "all of it"
+        sentence = f"These logs can answer {part if len(able) < len(questions) else whole}"
+        conditions = dict.fromkeys(d["condition"] for d in able if d["condition"])
+        if not conditions:
+            return f"{sentence}."
+        return f"{sentence}{', but' * (len(questions) > 1)} only if {' and '.join(conditions)}."
 
     def table(self) -> pd.DataFrame:
         """Every estimate, a row each."""
@@ -132,8 +147,34 @@ class PolicyEstimates:
         return pd.DataFrame(rows)
 
     def can_answer(self, policy: str, outcome: str) -> bool:
-        """Whether nothing speaks against believing the estimate."""
+        """Whether nothing speaks against believing the estimate, and nothing has to be assumed."""
         return bool(self.diagnostics[policy, outcome]["can_answer"])
+
+    def objection(self, record: Record) -> str | None:
+        """Why an estimate cannot be read; None where it can, and for the log's own mean."""
+        if record.policy == LOGGED:
+            return None
+        return objection(record, self.diagnostics[record.policy, record.outcome])
+
+    def standing(self, record: Record) -> str:
+        """What an estimate is among the others, in a few words; empty where it stands beside the answer."""
+        refused = self.objection(record)
+        if refused:
+            return f"refused: {refused}"
+        if record.policy != LOGGED and record.estimator == self.headline:
+            answers = self.diagnostics[record.policy, record.outcome]["answers"]
+            return "the answer" if answers == "yes" else "the answer, on a condition"
+        return "leans on its reward model alone" if record.estimator == "dm" else ""
+
+    def in_order(self) -> list[Record]:
+        """Estimates as they are to be read: of each question the answer, those beside it, those of slates, "dm"."""
+        places = {(r.policy, r.outcome): at for at, r in reversed(list(enumerate(self.records)))}
+
+        def key(r: Record) -> tuple[int, int]:
+            rank = 0 if r.estimator == self.headline else 2 if r.estimator == "dm" else 1
+            return places[r.policy, r.outcome], rank
+
+        return sorted(self.records, key=key)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, the draws left out."""
@@ -141,7 +182,11 @@ class PolicyEstimates:
             "log": self.log,
             "settings": self.settings,
             "headline": self.headline,
-            "records": [asdict(r) for r in self.records],
+            "answer": self.answer,
+            "records": [
+                {**asdict(r), "readable": self.objection(r) is None, "standing": self.standing(r)}
+                for r in self.records
+            ],
             "comparisons": self.compare().to_dict("records"),
             "diagnostics": [
                 {"policy": p, "outcome": o, **d} for (p, o), d in self.diagnostics.items()

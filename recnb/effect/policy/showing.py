@@ -134,10 +134,19 @@ def _seen(log: Log) -> dict[int, np.ndarray]:
 
 
 def _checked(shows: Floats, n_items: int) -> Floats:
-    sums = shows.sum(axis=1)
-    if shows.shape[1] != n_items or (shows < -1e-12).any() or (np.abs(sums - 1) > 1e-6).any():
+    if shows.shape[1] != n_items:
         raise InputError(
-            f"a policy's chances are negative or add up to {sums[np.abs(sums - 1).argmax()]:.6g}",
+            f"a policy gives chances of {shows.shape[1]:,} items and the log has {n_items:,}",
+            mend="make it for the items of this log: len(log.item_ids)",
+        )
+    if (shows < -1e-12).any():
+        raise InputError(
+            f"a policy's chance is negative ({shows.min():.6g})", mend="give chances from 0 to 1"
+        )
+    sums = shows.sum(axis=1)
+    if not (np.abs(sums - 1) <= 1e-6).all():
+        raise InputError(
+            f"a policy's chances do not add up to 1 but to {sums[np.abs(sums - 1).argmax()]:.6g}",
             mend="give chances of every item that add up to 1",
         )
     return shows

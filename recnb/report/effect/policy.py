@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recnb.effect.policy import LOGGED, PolicyEstimates
+from recnb.effect.policy import LOGGED, PolicyEstimates, Record
 from recnb.plots.canvas import rows_height
 from recnb.plots.effect import plot_estimates
 from recnb.plots.words import p_value
@@ -18,6 +18,7 @@ from recnb.report.figures import figure
 from recnb.report.numbers import count, data, fixed, percent, signed
 from recnb.report.tables import Table
 
+_ANSWERS = {"yes": "yes", "if": "on a condition", "no": "no"}
 NAMES = {
     "mean": "mean of the log",
     "dm": "direct method",
@@ -43,7 +44,7 @@ def page(result: PolicyEstimates, command: str) -> Page:
         title=f"What would these policies have earned on {log['name']}?",
         under=f"{count(log['rows'], 'row')}, {log['units']:,} {log['unit']}, {count(log['items'], 'item')}; "
         f"propensities {log['propensities']}.",
-        answer=_answer(result),
+        answer=result.answer,
         sentences=[_said(result, policy, o) for o in result.outcomes for policy in result.policies],
         notes=log["notes"],
         sections=[
@@ -62,21 +63,10 @@ def digits(result: PolicyEstimates, outcome: str) -> int:
     return int(np.clip(2 - np.floor(np.log10(mean)), 2, 6)) if mean else 4
 
 
-def _answer(result: PolicyEstimates) -> str:
-    pairs = [(p, o) for p in result.policies for o in result.outcomes]
-    able = [pair for pair in pairs if result.can_answer(*pair)]
-    if len(able) == len(pairs):
-        return (
-            "These logs can answer this." if len(pairs) == 1 else "These logs can answer all of it."
-        )
-    if not able:
-        return "These logs cannot answer this."
-    return f"These logs can answer {len(able)} of {len(pairs)} questions."
-
-
 def _said(result: PolicyEstimates, policy: str, outcome: str) -> str:
-    if not result.can_answer(policy, outcome):
-        reasons = "; ".join(result.diagnostics[policy, outcome]["reasons"])
+    d = result.diagnostics[policy, outcome]
+    if d["answers"] == "no":
+        reasons = "; ".join(d["reasons"])
         return f"{policy}, {outcome}: the log cannot say ({reasons})."
     r, base = result.value(policy, outcome), result.value(LOGGED, outcome)
     n = digits(result, outcome)
@@ -84,8 +74,9 @@ def _said(result: PolicyEstimates, policy: str, outcome: str) -> str:
     row = rows[(rows["policy"] == policy) & (rows["outcome"] == outcome)].iloc[0]
     shown = "more" if row["low"] > 0 else "less" if row["high"] < 0 else None
     told = f"that is {shown} than the log's" if shown else "no difference is shown from the log's"
+    condition = "" if d["condition"] is None else f"If {d['condition']}: "
     return (
-        f"{policy} would have earned {fixed(r.value, n)} {outcome} an item shown ({fixed(r.low, n)} to "
+        f"{condition}{policy} would have earned {fixed(r.value, n)} {outcome} an item shown ({fixed(r.low, n)} to "
         f"{fixed(r.high, n)}); {told} {fixed(base.value, n)}."
     )
 
@@ -94,13 +85,14 @@ def _values(result: PolicyEstimates) -> Section:
     tables, figures = [], []
     for at, outcome in enumerate(result.outcomes):
         n = digits(result, outcome)
-        rows = [r for r in result.records if r.outcome == outcome]
+        rows = [r for r in result.in_order() if r.outcome == outcome]
         cells = [
             [
                 r.policy,
                 NAMES.get(r.estimator, r.estimator),
                 data(r.value, fixed(r.value, n)),
                 f"{fixed(r.low, n)} to {fixed(r.high, n)}",
+                result.standing(r),
                 f"{r.n_rows:,}",
                 f"{r.n_units:,}",
             ]
@@ -111,6 +103,7 @@ def _values(result: PolicyEstimates) -> Section:
             "Estimate",
             outcome,
             "95 % interval",
+            "To be read",
             "Rows",
             result.log["unit"].capitalize(),
         ]
@@ -123,20 +116,44 @@ def _values(result: PolicyEstimates) -> Section:
                 "value": [r.value for r in rows],
                 "low": [r.low for r in rows],
                 "high": [r.high for r in rows],
-                "strong": [r.estimator in ("mean", result.headline) for r in rows],
+                "strong": [
+                    result.objection(r) is None and r.estimator in ("mean", result.headline)
+                    for r in rows
+                ],
             }
         )
         base = result.value(LOGGED, outcome).value
+        span = _span(result, rows)
+        cut = bool((drawn["low"] < span[0]).any() or (drawn["high"] > span[1]).any())
         figures.append(
             figure(
                 f"values-{at}",
-                partial(plot_estimates, drawn, reference=base, label=f"{outcome} per item shown"),
-                f"Estimates of {outcome} with 95 % intervals; dashed: what the log itself earned. Filled: the "
-                "estimator that answers. Where they disagree, look at the weights below before believing any.",
+                partial(
+                    plot_estimates,
+                    drawn,
+                    reference=base,
+                    label=f"{outcome} per item shown",
+                    span=span,
+                ),
+                f"Estimates of {outcome} with 95 % intervals; dashed: what the log itself earned. Filled: the mean of "
+                "the log and the estimates that answer; hollow: beside them, or refused."
+                + _CUT * cut
+                + " Where they disagree, look at the weights below before believing any.",
                 rows_height(len(rows)),
             )
         )
     return Section("values", "What would each have earned?", tables=tables, figures=figures)
+
+
+_CUT = " The axis ends with the estimates that can be read: an arrow says that a line goes on."
+
+
+def _span(result: PolicyEstimates, rows: list[Record]) -> tuple[float, float]:
+    """From the least to the largest end of what can be read, and some room."""
+    read = [r for r in rows if result.objection(r) is None]
+    ends = [end for r in read for end in (r.value, r.low, r.high) if np.isfinite(end)]
+    room = 0.05 * (max(ends) - min(ends)) or 1.0
+    return min(ends) - room, max(ends) + room
 
 
 def _against(result: PolicyEstimates) -> Section:
@@ -155,11 +172,21 @@ def _against(result: PolicyEstimates) -> Section:
                 f"{signed(row['low'], n)} to {signed(row['high'], n)}",
                 p_value(row["p"]),
                 p_value(row["p_holm"]),
+                _ANSWERS[result.diagnostics[str(row["policy"]), str(row["outcome"])]["answers"]],
             ]
         )
     table = Table(
         f"Each policy less the log, {NAMES.get(result.headline, result.headline)}, the same resamples for both.",
-        ["Policy", "Outcome", "Difference", "Relative", "95 % interval", "p", "p (Holm)"],
+        [
+            "Policy",
+            "Outcome",
+            "Difference",
+            "Relative",
+            "95 % interval",
+            "p",
+            "p (Holm)",
+            "Can the log say?",
+        ],
         cells,
     )
     return Section("against", "Is it more than the log earned?", tables=[table])
@@ -182,16 +209,14 @@ def _trust(result: PolicyEstimates) -> Section:
                 "none" if skill is None else f"{fixed(100 * skill, 1)} %",
             ]
         )
-        severity = "note" if d["can_answer"] else "warning"
+        severity = "note" if d["answers"] == "yes" else "warning"
         findings.append((severity, f"{policy}, {outcome}: {d['verdict']}"))
-        if d["can_answer"] and not d.get("slates_can_answer", True):
-            told = f"the products of the weights of a slate tell as much as {d['slate_effective']:,.0f} slates"
-            findings.append(
-                (
-                    "warning",
-                    f"{policy}, {outcome}: not by the estimates of whole slates, as {told}.",
-                )
-            )
+        if d["answers"] != "no":
+            findings += [
+                ("warning", f"{policy}, {outcome}, {NAMES.get(r.estimator, r.estimator)}: {why}.")
+                for r in result.records
+                if (r.policy, r.outcome) == (policy, outcome) and (why := result.objection(r))
+            ]
     table = Table(
         "What the weights say. The mean weight is 1 where propensities are right and the log could show all that the "
         "policy shows.",
