@@ -251,15 +251,17 @@ def analyse(experiment: Experiment, reading: Reading | None = None) -> Experimen
 
 def _judge(rows: list[dict[str, Any]], goes_on: bool, alpha: float) -> None:
     """Write `p_holm` and the verdict of the judged metrics, by the p values of the interval that is read."""
+    few = [goes_on and min(row["n_control"], row["n_treatment"]) < LEAST_LOOK for row in rows]
     judged = [row for row in rows if row["kind"] != "guardrail"]
     p_values = [row.get("always_p", 1.0) if goes_on else row["p"] for row in judged]
     for row, p in zip(judged, holm(p_values) if judged else []):
         row["p_holm"] = float(p)
         row["verdict"] = "no difference shown"
-        if goes_on and min(row["n_control"], row["n_treatment"]) < LEAST_LOOK:
-            row["verdict"] = "too few users"
-        elif p < alpha:
+        if p < alpha:
             row["verdict"] = "higher" if row["difference"] > 0 else "lower"
+    for row, too_few in zip(rows, few):
+        if too_few:
+            row["verdict"] = "not shown" if row["kind"] == "guardrail" else "too few users"
 
 
 def _chosen(e: Experiment, reading: Reading) -> tuple[list[str], dict[str, Guardrail], list[str]]:
