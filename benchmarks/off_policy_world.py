@@ -116,7 +116,7 @@ def cell(world: World, case: str, outcome: str, trials: int) -> list[dict[str, A
                         values.setdefault(r.estimator, []).append(r.value)
                         widths.setdefault(r.estimator, []).append(r.high - r.low)
         d = result.diagnostics["judged", outcome]
-        flagged.append(not d["can_answer"])
+        flagged.append(d["answers"] == "no")
         effective.append(d["effective_share"])
         largest.append(d["largest_share"])
         mean_weight.append(d["mean_weight"])

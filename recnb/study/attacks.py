@@ -92,7 +92,7 @@ def run_attacks(
     dict
         `records` (a model, an attack: places gained, per edit, share of lists reached, with intervals over the
         targets), `defences` (a model: NDCG@10 with texts as they are and cleaned, gain of the same attacks after the
-        door), `plan`, `data`.
+        door), `plan` (what was asked for), `used` (how many targets and users the data had of these), `data`.
     """
     folder = made_folder(output)
     if fresh:
@@ -101,6 +101,10 @@ def run_attacks(
     result: dict[str, Any] = {
         "data": {"name": split.dataset.name, "split": split.name, "digest": split.digest},
         "plan": asdict(plan),
+        "used": {
+            "targets": len(pick_targets(known, plan.targets, plan.seed)),
+            "users": min(plan.users, known.n_users),
+        },
         "records": [],
         "defences": [],
     }

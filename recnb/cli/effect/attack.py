@@ -79,10 +79,11 @@ def _show(result: dict, output: Path) -> None:
     from rich.table import Table
 
     from recnb.cli.terminal import out
-    from recnb.report.effect.attack import answer
+    from recnb.report.effect.attack import answer, door, question, size
 
     table = Table(
-        title=result["data"]["name"], title_justify="left", box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0),
+        title=f"{result['data']['name']}: {size(result)}", title_justify="left", box=box.SIMPLE, pad_edge=False,
+        padding=(0, 1, 0, 0),
     )  # fmt: skip
     table.add_column("model, attack", overflow="fold")
     for heading in ("edits", "places gained", "95 % interval", "an edit", "lists", "after"):
@@ -94,14 +95,11 @@ def _show(result: dict, output: Path) -> None:
             f"{r['top_after']:.1%}",
         )  # fmt: skip
     out.print(table)
-    for d in result["defences"]:
-        out.print(
-            f"{d['model']}: cleaning texts at the door changes NDCG by {d['difference']:+.4f} "
-            f"({d['low']:+.4f} to {d['high']:+.4f})",
-            soft_wrap=True,
-            markup=False,
-        )
-    out.print(answer(result), soft_wrap=True, markup=False)
+    out.print(f"{question(result)} {answer(result)}", soft_wrap=True, markup=False)
+    if result["defences"]:
+        out.print("What is a door worth?", soft_wrap=True, markup=False)
+    for sentence in door(result):
+        out.print(sentence, soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
 
 

@@ -97,6 +97,12 @@ class Log:
             contexts = np.unique(table[column].to_numpy(dtype=object))
         return cls(table, catalogue, contexts, name, (*notes, *said))
 
+    def __repr__(self) -> str:
+        return (
+            f"<Log {self.name}: {self.n:,} rows, {len(self.context_ids):,} contexts, {len(self.item_ids):,} items, "
+            f"{', '.join(self.outcomes)}>"
+        )
+
     @property
     def n(self) -> int:
         """Number of rows."""

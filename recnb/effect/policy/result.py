@@ -66,6 +66,13 @@ class PolicyEstimates:
     log: dict[str, Any]
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        told = [
+            f"{p}, {o}: {self.value(p, o).value:.4g} by {self.headline} ({d['answers']})"
+            for (p, o), d in self.diagnostics.items()
+        ]
+        return f"<PolicyEstimates {self.log['name']}: {'; '.join(told)}>"
+
     @property
     def policies(self) -> list[str]:
         """Names, without the log's own."""

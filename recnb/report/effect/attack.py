@@ -25,16 +25,20 @@ def write_attacks(result: dict[str, Any], path: str | Path, command: str = "") -
 
 def page(result: dict[str, Any], command: str) -> Page:
     """What the page shows."""
-    plan, records = result["plan"], result["records"]
+    records = result["records"]
     sections = [Section("gains", "How far does an item climb?", [_COST], [_gains(records)])]
     if result["defences"]:
         sections.append(
-            Section("door", "What is a door worth?", [_DOOR], [_defences(result["defences"])])
+            Section(
+                "door",
+                "What is a door worth?",
+                [*door(result), _DOOR],
+                [_defences(result["defences"])],
+            )
         )
     return Page(
-        title=f"Can a seller game these models on {result['data']['name']}?",
-        under=f"{count(plan['targets'], 'target')} of little popularity, {count(plan['users'], 'user')}, "
-        f"{plan['edits']} words or invented interactions a target.",
+        title=question(result),
+        under=f"{size(result)}.",
         answer=answer(result),
         sentences=[_said(r) for r in _worst(records)],
         notes=[],
@@ -42,7 +46,7 @@ def page(result: dict[str, Any], command: str) -> Page:
         facts=[
             ("data", f"{result['data']['name']}, {result['data']['split']} split, {result['data']['digest'][:16]}"),
             ("intervals", "95 %, bootstrap over the targets"),
-            ("seed", str(plan["seed"])),
+            ("seed", str(result["plan"]["seed"])),
         ],
         command=command or "recnb attack",
     )  # fmt: skip
@@ -57,6 +61,61 @@ _DOOR = (
     "The door takes out characters of no width, look-alike letters, orders, a word's fourth occurrence, and passages "
     "of five words that stand in another item's text. Its price is the change of NDCG when honest texts pass it too."
 )
+
+
+def question(result: dict[str, Any]) -> str:
+    """What is asked."""
+    return f"Can a seller game these models on {result['data']['name']}?"
+
+
+def size(result: dict[str, Any]) -> str:
+    """How many targets and users there were, and how many edits; where the data had fewer than asked for, both."""
+    plan, used = result["plan"], result["used"]
+    told = {
+        name: f" (all there are; {plan[name]:,} were asked for)" if used[name] < plan[name] else ""
+        for name in used
+    }
+    return (
+        f"{count(used['targets'], 'target')} of little popularity{told['targets']}, "
+        f"{count(used['users'], 'user')}{told['users']}, {plan['edits']} words or invented interactions a target"
+    )
+
+
+def door(result: dict[str, Any]) -> list[str]:
+    """What the door is worth, a sentence a model: which attacks gain less behind it, as much, or more; its price."""
+    bare = {(r["model"], r["attack"]): r for r in result["records"]}
+    out = []
+    for d in result["defences"]:
+        kinds: dict[str, list[str]] = {"less": [], "same": [], "more": [], "few": []}
+        for behind in d["gains"]:
+            before = bare[d["model"], behind["attack"]]
+            kinds[_change(before, behind)].append(
+                f"{behind['attack']} ({signed(before['places'], 0)} to {signed(behind['places'], 0)} places, "
+                f"{before['top_after']:.1%} to {behind['top_after']:.1%} of the lists)"
+            )
+        parts = [
+            f"{words} {', '.join(kinds[kind])}" for kind, words in _WORTH.items() if kinds[kind]
+        ]
+        price = f"{signed(d['difference'], 4)} ({signed(d['low'], 4)} to {signed(d['high'], 4)})"
+        out.append(f"{d['model']}: {'; '.join(parts)}. It changes NDCG by {price}.")
+    return out
+
+
+_WORTH = {
+    "less": "the door is worth something against",
+    "same": "the door is not shown to change",
+    "more": "the door helps, by taking the disguise off,",
+    "few": "there are too few targets to say of",
+}
+
+
+def _change(before: dict[str, Any], behind: dict[str, Any]) -> str:
+    """Whether an attack clearly gains less behind the door, or more: intervals that do not meet."""
+    if before["low"] is None or behind["low"] is None:
+        return "few"
+    if behind["high"] < before["low"]:
+        return "less"
+    return "more" if behind["low"] > before["high"] else "same"
 
 
 def answer(result: dict[str, Any]) -> str:

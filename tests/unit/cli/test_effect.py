@@ -354,9 +354,7 @@ def small_shop(folder):
 
 def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     small_shop(tmp_path)
-    line = (
-        "attack shop --models tfidf,itemknn,popularity --edits 5 --targets 6 --fed 2 --users 20 -q"
-    )
+    line = "attack shop --models tfidf,itemknn,popularity --edits 5 --targets 6 --fed 2 -q"
     code, out, err = run(line, tmp_path, monkeypatch, capsys)
     assert code == 0, err
     assert "bandwagon" in out and "tfidf by keywords" in out
@@ -366,6 +364,12 @@ def test_attack_writes_and_resumes(tmp_path, monkeypatch, capsys):
     assert "NaN" not in text
     assert {r["model"] for r in made["records"]} == {"tfidf", "itemknn", "popularity"}
     assert made["defences"][0]["ndcg"] > 0
+    # The numbers that were used, not those that were asked for; the question, and what the door is worth.
+    assert made["plan"]["users"] == 300 and made["used"]["users"] < 300
+    assert f"{made['used']['users']} users (all there are; 300 were asked for)" in " ".join(
+        out.split()
+    )
+    assert "Can a seller game these models on shop?" in out and "What is a door worth?" in out
     page = (tmp_path / "attack" / "report.html").read_text()
     assert "Can a seller game" in page and "keywords, look-alike" in page
     assert "too few targets" in page and "nan" not in re.sub("<[^>]*>", "", page)

@@ -160,3 +160,67 @@ def test_best_responses(ds):
     assert len(rounds) == 2 and not set(rounds[0].words) & set(rounds[1].words)
     assert rounds[0].attacked > 0
     assert rounds[1].quality < rounds[0].quality < ds.items["text"].str.len().mean()
+
+
+def test_what_a_door_is_worth_is_said():
+    """Less, as much, more, by intervals that do not meet; too few targets say nothing."""
+    from recnb.report.effect.attack import answer, door, page, question
+
+    def gain(attack, places, top_after, spread=5.0):
+        ends = (
+            {"low": places - spread, "high": places + spread}
+            if spread
+            else dict.fromkeys(("low", "high"))
+        )
+        return {"attack": attack, "places": places, "top_after": top_after, **ends}
+
+    head = {
+        "model": "tfidf",
+        "how": "read",
+        "cost": 20,
+        "per_edit": 1.0,
+        "top_before": 0.0,
+        "n_targets": 9,
+    }
+    bare = [gain("keywords", 60.0, 0.570), gain("copied", 50.0, 0.3), gain("invisible", 20.0, 0.179),
+            gain("few", 9.0, 0.1, 0)]  # fmt: skip
+    behind = [gain("keywords", 61.0, 0.573), gain("copied", 10.0, 0.05), gain("invisible", 60.0, 0.573),
+              gain("few", 9.0, 0.1, 0)]  # fmt: skip
+    price = {"ndcg": 0.1, "difference": -0.01, "low": -0.02, "high": -0.005}
+    result = {
+        "data": {"name": "shop", "split": "time", "digest": "0" * 16},
+        "plan": {"edits": 20, "targets": 500, "users": 300, "seed": 0},
+        "used": {"targets": 41, "users": 150},
+        "records": [{**head, **r} for r in bare],
+        "defences": [{"model": "tfidf", **price, "gains": behind}],
+    }
+    (sentence,) = door(result)
+    assert sentence == (
+        "tfidf: the door is worth something against copied (+50 to +10 places, 30.0% to 5.0% of the lists); "
+        "the door is not shown to change keywords (+60 to +61 places, 57.0% to 57.3% of the lists); "
+        "the door helps, by taking the disguise off, invisible (+20 to +60 places, 17.9% to 57.3% of the lists); "
+        "there are too few targets to say of few (+9 to +9 places, 10.0% to 10.0% of the lists). "
+        "It changes NDCG by −0.0100 (−0.0200 to −0.0050)."
+    )
+    made = page(result, "")
+    assert made.sections[1].sentences[0] == sentence and made.title == question(result)
+    assert (
+        "41 targets of little popularity (all there are; 500 were asked for), 150 users"
+        in made.under
+    )
+    assert answer(result).startswith("Yes: tfidf by keywords")
+
+
+def test_that_models_which_count_can_be_cheated_is_said():
+    """The findings and the notebook's opening go by the recorded attacks, of all models that count."""
+    from recnb.course.notebook import find_root
+    from tools.site.readme import TEMPLATES, findings
+
+    for template in TEMPLATES.values():
+        line = next(one for one in findings(template, "{}").splitlines() if "719" in one)
+        assert "134" in line and "720" in line and "ItemKNN" in line
+    opening = (find_root() / "notebooks" / "46_fairness_and_attacks.ipynb").read_text(
+        encoding="utf-8"
+    )
+    assert "models that count are neither" not in opening
+    assert "invented users move some of them as far" in opening

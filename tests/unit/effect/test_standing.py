@@ -169,3 +169,16 @@ def test_wrong_chances_are_named(policy, said):
 def test_policies_say_what_they_are():
     assert repr(UniformPolicy(80)) == "UniformPolicy(80 items)"
     assert repr(TablePolicy({0: np.eye(3)})) == "TablePolicy(3 contexts, 3 items)"
+    result = judged(shown(0.0))
+    value = result.value("even", "click").value
+    assert repr(result) == f"<PolicyEstimates log: even, click: {value:.4g} by dr (if)>"
+    assert repr(shown(0.0)) == "<Log log: 2,400 rows, 60 contexts, 10 items, click>"
+
+
+def test_the_room_names_what_it_is_asked_for_first():
+    import recnb.effect as effect
+
+    for name in ("Log", "read_log", "estimate", "UniformPolicy", "Experiment", "analyse"):
+        assert name in effect.__all__ and name in effect.__doc__
+        assert getattr(effect, name).__module__.startswith("recnb.effect.")
+    assert effect.estimate is estimate
