@@ -14,6 +14,8 @@ class InputError(ValueError):
         Where it stands.
     row : int, optional
         The first row concerned, counted from 1 without the header.
+    line : int, optional
+        The line of a text file instead, as an editor counts, the header included.
     mend : str, optional
         What to do about it.
 
@@ -31,16 +33,20 @@ class InputError(ValueError):
         file: str | None = None,
         column: str | None = None,
         row: int | None = None,
+        line: int | None = None,
         mend: str | None = None,
     ) -> None:
         self.problem, self.file, self.column, self.row, self.mend = problem, file, column, row, mend
+        self.line = line
         place = [str(file)] if file else []
         if column:
             place.append(f"column '{column}'")
         if row is not None:
             place.append(f"row {row}")
-        line = (", ".join(place) + ": " if place else "") + problem + (f"; {mend}" if mend else "")
-        super().__init__(" ".join(line.split()))
+        if line is not None:
+            place.append(f"line {line}")
+        told = (", ".join(place) + ": " if place else "") + problem + (f"; {mend}" if mend else "")
+        super().__init__(" ".join(told.split()))
 
 
 class FetchError(RuntimeError):

@@ -239,7 +239,7 @@ def plot_looks(looks: pd.DataFrame, ax: Axes | None = None, label: str = "differ
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("day")
     ax.set_ylabel(label)
-    ax.legend(loc="upper right", frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)  # above the bands
     quiet(ax, grid="y")
     return ax
 

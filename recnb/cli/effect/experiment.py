@@ -18,7 +18,8 @@ def experiment(
         Path,
         typer.Argument(
             help="A table: user_id, arm, and a column of numbers for each metric; one row a user, or several with a "
-            "timestamp. before_METRIC and assigned_at are used. parquet, csv, JSON lines.",
+            "timestamp. before_METRIC is taken out of METRIC; assigned_at, or else timestamp, makes daily looks. "
+            "parquet, csv, JSON lines.",
             show_default=False,
         ),
     ],
@@ -32,7 +33,8 @@ def experiment(
     metrics: Annotated[
         str | None,
         Option(
-            help="Those that are judged, with commas; the first is primary. Default: all.",
+            help="Those that are judged, with commas; the first is primary. Default: all that do not count what was "
+            "shown (shown, impressions, views ...).",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +64,8 @@ def experiment(
         int | None,
         Option(
             min=2,
-            help="Users that were planned: daily intervals are tightest there.",
+            help="Users of all arms that were planned. With fewer so far, the interval that holds at every look "
+            "judges, and says whether the test may stop.",
             show_default=False,
         ),
     ] = None,
@@ -81,10 +84,11 @@ def experiment(
         "experiment"
     ),
 ) -> None:
-    """Read an experiment: are the arms sound, what differs, what may not get worse, what daily looks would have said.
+    """Read an experiment: are the arms sound, what differs, what may not get worse, may the test stop.
 
     Sample-ratio mismatch, differences with intervals (CUPED where before_METRIC is there, ratios by the delta method),
-    Holm over metrics and arms, guardrails, intervals that hold at every look. Ends with 0 whatever it shows.
+    Holm over metrics and arms, guardrails, intervals that hold at every look; those judge while users are still to
+    come. Where users are missing from an arm nothing is compared. Ends with 0 whatever it shows.
 
     Example:
 
@@ -110,7 +114,7 @@ def experiment(
     result = analyse(read, reading)
     for note in result.notes:
         console.print(f"note: {note}", soft_wrap=True)
-    plans = _plans(read, result, lift, users_a_day) if lift is not None else []
+    plans = _plans(read, result, lift, users_a_day) if lift is not None and result.sound else []
     folder = made_folder(output)
     command = command_line()
     write_json(folder / "experiment.json", {**result.to_dict(), "plans": plans})
@@ -197,7 +201,8 @@ def _show(result: ExperimentResult, output: Path) -> None:
     from rich.table import Table
 
     from recnb.cli.terminal import out
-    from recnb.report.effect.experiment import answer
+    from recnb.plots.words import p_value
+    from recnb.report.effect.experiment import answer, interval_name, reading, relative_ends
 
     table = Table(
         title=f"{result.name}, {int(result.counts.sum()):,} users", title_justify="left",
@@ -205,16 +210,20 @@ def _show(result: ExperimentResult, output: Path) -> None:
     )  # fmt: skip
     longest = max(len(f"{row['metric']}, {row['arm']}") for row in result.rows)
     table.add_column("metric, arm", overflow="fold", min_width=min(longest, 20))
-    for heading in ("control", "arm", "change", "95 % interval", "p (Holm)"):
+    # What users are missing from is shown, and not compared.
+    compared = ("change", interval_name(result), "p (Holm)") if result.sound else ()
+    for heading in ("control", "arm", *compared):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in result.rows:
-        holm = "" if row["p_holm"] is None else f"{row['p_holm']:.4f}"
-        ends = f"{row['relative_low']:+.1%}..{row['relative_high']:+.1%}"
-        table.add_row(
-            escape(f"{row['metric']}, {row['arm']}"), f"{row['control']:.4g}", f"{row['treatment']:.4g}",
-            f"{row['relative']:+.1%}", ends, holm, row["verdict"],
-        )  # fmt: skip
+        name = escape(f"{row['metric']}, {row['arm']}")
+        cells = [name, f"{row['control']:.4g}", f"{row['treatment']:.4g}"]
+        if result.sound:
+            low, high = relative_ends(row, result)
+            holm = "" if row["p_holm"] is None else p_value(row["p_holm"])
+            cells += [f"{row['relative']:+.1%}", f"{low:+.1%}..{high:+.1%}", holm]
+        table.add_row(*cells, row["verdict"])
     out.print(table)
-    out.print(answer(result), soft_wrap=True, markup=False)
+    for line in (answer(result), *reading(result)):
+        out.print(line, soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

@@ -46,6 +46,7 @@ def reasons(
     """
     from recnb.cli.reading import command_line, read
     from recnb.cli.terminal import Steps, out
+    from recnb.report.effect.reasons import added
     from recnb.study.reasons import run_reasons
 
     with Steps(quiet) as steps:
@@ -54,4 +55,6 @@ def reasons(
         found = run_reasons(model, user, output, ds, k, shown, words, command, steps)
     for reason in found:
         out.print(f"{reason.rank}. {reason.sentence}", soft_wrap=True, markup=False)
+        for line in added(reason.to_dict()):
+            out.print(f"   {line}", soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)

@@ -19,6 +19,7 @@ from recnb.effect.experiment.differences import (
 )
 from recnb.effect.experiment.interleaving import Preference, preference, team_draft
 from recnb.effect.experiment.power import Plan, plan, smallest_lift, users_needed
+from recnb.effect.experiment.stopping import look_of
 from recnb.effect.experiment.table import Experiment, read_experiment
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "always_valid_p",
     "analyse",
     "cuped",
+    "look_of",
     "mean_difference",
     "mixture_scale",
     "plan",

@@ -18,6 +18,7 @@ from recnb.effect.experiment.differences import (
     sample_ratio_p,
 )
 from recnb.effect.experiment.power import smallest_lift
+from recnb.effect.experiment.stopping import GOES_ON, LEAST_LOOK, USUAL_PLAN, look_of, may_stop
 from recnb.effect.experiment.table import Experiment
 from recnb.errors import InputError
 from recnb.metrics.intervals import holm
@@ -25,8 +26,12 @@ from recnb.metrics.intervals import holm
 Floats = np.ndarray
 MISMATCH = 0.001
 """Below this p of the users per arm, the experiment is not read."""
-LEAST_LOOK = 200
-"""Users an arm from which daily looks begin."""
+SUSPECT = 0.05
+"""Below this p, the users per arm are no good sign."""
+EXPOSURES = frozenset(
+    ("shown", "impressions", "exposures", "displays", "views", "page_views", "visits", "sessions", "requests", "sent")
+)  # fmt: skip
+"""Columns that count what was shown, not what followed: they are judged only where they are named."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,15 @@ class Reading:
     Attributes
     ----------
     metrics : tuple of str
-        Those that are judged, the first is primary; empty: all that are no guardrail and in no ratio.
+        Those that are judged, the first is primary; empty: all that are no guardrail, in no ratio, and do not count
+        what was shown (`EXPOSURES`).
     ratios : dict of name to (numerator, denominator)
     guardrails : tuple of Guardrail
     expected : dict of arm to share, optional
         Shares that were meant; None: equal.
     level : float
     planned_users : int or None
-        Users of all arms that were planned, for which daily intervals are tightest; None: those of the table.
+        Users of all arms that were planned, where always-valid intervals are tightest; None: 10,000.
     """
 
     metrics: tuple[str, ...] = ()
@@ -95,12 +101,14 @@ class ExperimentResult:
     rows : tuple of dict
         One for each arm but the control and metric: `arm, metric, kind, method, control, treatment, difference, low,
         high, relative, relative_low, relative_high, p, p_holm, reduction, smallest_lift, always_low, always_high,
-        always_p, verdict`.
+        always_relative_low, always_relative_high, always_p, verdict`.
     daily : DataFrame
         `arm, metric, day, n, difference, low, high, always_low, always_high`; empty without times.
     name : str
     notes : tuple of str
     settings : dict
+    look : {"end", "early", "open", "once"}
+        See :func:`recnb.effect.experiment.look_of`.
     """
 
     arms: tuple[str, ...]
@@ -111,25 +119,50 @@ class ExperimentResult:
     name: str
     notes: tuple[str, ...]
     settings: dict[str, Any]
+    look: str = "once"
+
+    def __repr__(self) -> str:
+        verdicts = "; ".join(f"{r['metric']} in {r['arm']}: {r['verdict']}" for r in self.rows)
+        return f"<ExperimentResult {self.name}, {int(self.counts.sum()):,} users: {verdicts}>"
 
     @property
     def sound(self) -> bool:
-        """Whether the users of the arms are as many as was meant."""
+        """Whether the experiment may be read: the users of the arms are not clearly other than was meant."""
         return self.mismatch_p >= MISMATCH
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it may be read, but the users of the arms are seldom as uneven by chance."""
+        return self.sound and self.mismatch_p < SUSPECT
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether verdicts go by the always-valid interval, as the test has not ended or nobody said when it does."""
+        return self.look in GOES_ON
+
+    @property
+    def may_stop(self) -> bool | None:
+        """Whether the test may stop now; None where nobody said how long it was to be, and it has no days."""
+        return may_stop(self.rows, self.look) if self.sound else None
 
     def table(self) -> pd.DataFrame:
         """The rows as a frame."""
         return pd.DataFrame(list(self.rows))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; of an experiment that cannot be read, the arms' values alone."""
+        told = ("arm", "metric", "kind", "control", "treatment", "verdict")
+        rows = [row if self.sound else {key: row[key] for key in told} for row in self.rows]
         return {
             "name": self.name,
             "arms": {a: int(n) for a, n in zip(self.arms, self.counts)},
             "mismatch_p": self.mismatch_p,
             "sound": self.sound,
-            "rows": list(self.rows),
-            "daily": self.daily.to_dict("records"),
+            "suspect": self.suspect,
+            "look": self.look,
+            "may_stop": self.may_stop,
+            "rows": rows,
+            "daily": self.daily.to_dict("records") if self.sound else [],
             "notes": list(self.notes),
             "settings": self.settings,
         }
@@ -157,12 +190,18 @@ def analyse(experiment: Experiment, reading: Reading | None = None) -> Experimen
     Where a metric has its `before_METRIC`, CUPED takes it out. p values of judged metrics are corrected together over
     metrics and arms (Holm). A guardrail "holds" where the whole interval of its relative change is better than minus
     the margin, is "broken" where the whole interval is worse, else it is "not shown"; all must hold, so nothing is
-    corrected there.
+    corrected there. Before the end (:func:`look_of`) all of this goes by the always-valid interval. Where the users of
+    the arms are clearly not as many as was meant, every verdict is "cannot be read".
     """
     reading = reading or Reading()
     e = experiment
-    metrics, guarded = _chosen(e, reading)
+    metrics, guarded, passed = _chosen(e, reading)
     notes = list(e.notes)
+    if passed:
+        notes.append(
+            f"{', '.join(passed)}: what was shown, not what followed; judged only where --metrics names it"
+        )
+    look = look_of(e.n_users, reading.planned_users, e.n_days)
     shares = np.full(len(e.arms), 1 / len(e.arms))
     if reading.expected is not None:
         if set(reading.expected) != set(e.arms):
@@ -176,7 +215,7 @@ def analyse(experiment: Experiment, reading: Reading | None = None) -> Experimen
     daily: list[pd.DataFrame] = []
     for arm in range(1, len(e.arms)):
         for metric in (*metrics, *guarded):
-            row, looks = _read(e, arm, metric, reading, guarded.get(metric))
+            row, looks = _read(e, arm, metric, reading, guarded.get(metric), look in GOES_ON)
             row["kind"] = (
                 "guardrail"
                 if metric in guarded
@@ -186,18 +225,14 @@ def analyse(experiment: Experiment, reading: Reading | None = None) -> Experimen
             )
             rows.append(row)
             daily.append(looks)
-    judged = [row for row in rows if row["kind"] != "guardrail"]
-    for row, p in zip(judged, holm([row["p"] for row in judged]) if judged else []):
-        row["p_holm"] = float(p)
-        row["verdict"] = _verdict(row, 1 - reading.level)
-    if e.daily is not None and reading.planned_users is None:
-        notes.append(
-            "daily intervals are tightest at the number of users of this table, as none was planned"
-        )
+    _judge(rows, look in GOES_ON, 1 - reading.level)
+    mismatch = sample_ratio_p(counts, shares)
+    if mismatch < MISMATCH:
+        rows = [row | {"verdict": "cannot be read"} for row in rows]
     return ExperimentResult(
         e.arms,
         counts,
-        sample_ratio_p(counts, shares),
+        mismatch,
         tuple(rows),
         pd.concat(daily, ignore_index=True) if daily else pd.DataFrame(),
         e.name,
@@ -210,10 +245,27 @@ def analyse(experiment: Experiment, reading: Reading | None = None) -> Experimen
             "level": reading.level,
             "planned_users": reading.planned_users,
         },
+        look,
     )
 
 
-def _chosen(e: Experiment, reading: Reading) -> tuple[list[str], dict[str, Guardrail]]:
+def _judge(rows: list[dict[str, Any]], goes_on: bool, alpha: float) -> None:
+    """Write `p_holm` and the verdict of the judged metrics, by the p values of the interval that is read."""
+    few = [goes_on and min(row["n_control"], row["n_treatment"]) < LEAST_LOOK for row in rows]
+    judged = [row for row in rows if row["kind"] != "guardrail"]
+    p_values = [row.get("always_p", 1.0) if goes_on else row["p"] for row in judged]
+    for row, p in zip(judged, holm(p_values) if judged else []):
+        row["p_holm"] = float(p)
+        row["verdict"] = "no difference shown"
+        if p < alpha:
+            row["verdict"] = "higher" if row["difference"] > 0 else "lower"
+    for row, too_few in zip(rows, few):
+        if too_few:
+            row["verdict"] = "not shown" if row["kind"] == "guardrail" else "too few users"
+
+
+def _chosen(e: Experiment, reading: Reading) -> tuple[list[str], dict[str, Guardrail], list[str]]:
+    """Metrics to judge, guardrails, and columns that are passed over as they count what was shown."""
     known = {*e.outcomes, *reading.ratios}
     guarded = {g.metric: g for g in reading.guardrails}
     parts = {part for pair in reading.ratios.values() for part in pair}
@@ -225,14 +277,17 @@ def _chosen(e: Experiment, reading: Reading) -> tuple[list[str], dict[str, Guard
                 mend="name one of these",
             )
     rest = [m for m in (*reading.ratios, *e.outcomes) if m not in guarded and m not in parts]
-    metrics = list(reading.metrics) or rest
+    passed = [m for m in rest if m.lower() in EXPOSURES and not reading.metrics]
+    if len(passed) == len(rest):
+        passed = []
+    metrics = list(reading.metrics) or [m for m in rest if m not in passed]
     twice = [m for m in metrics if m in guarded]
     if twice or not metrics:
         raise InputError(
             f"'{twice[0]}' is judged and a guardrail" if twice else "no metric is left to judge",
             mend="a metric is one of the two, and at least one is judged",
         )
-    return metrics, guarded
+    return metrics, guarded, passed
 
 
 @dataclass(frozen=True)
@@ -266,14 +321,17 @@ def _compared(values: _Values, of_arm: np.ndarray, arm: int, level: float) -> Ar
 
 
 def _read(
-    e: Experiment, arm: int, metric: str, reading: Reading, guard: Guardrail | None
+    e: Experiment,
+    arm: int,
+    metric: str,
+    reading: Reading,
+    guard: Guardrail | None,
+    goes_on: bool,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     everybody = np.arange(e.n_users)
     values = _values(e, metric, reading.ratios, e.outcomes, everybody)
     d = _compared(values, e.arm, arm, reading.level)
     counts = e.counts()
-    planned = reading.planned_users or e.n_users
-    planned_error = d.error * float(np.sqrt(e.n_users / planned))
     row: dict[str, Any] = {
         "arm": e.arms[arm],
         "metric": metric,
@@ -289,29 +347,29 @@ def _read(
         row["smallest_lift"] = smallest_lift(
             d.control, sd, int(min(counts[0], counts[arm])), 1 - reading.level
         ) if sd else None  # fmt: skip
-    if guard is not None:
-        row["verdict"] = _guarded(d, guard)
     looks = pd.DataFrame()
-    if planned_error > 0:
-        scale = mixture_scale(planned_error, reading.level)
+    if d.error > 0:
+        planned = reading.planned_users or USUAL_PLAN
+        scale = mixture_scale(d.error * float(np.sqrt(e.n_users / planned)), reading.level)
+        row |= _at_every_look(d, scale, reading.level)
         looks = _daily(e, arm, metric, reading, scale)
-        series = (
-            looks
-            if len(looks)
-            else pd.DataFrame({"difference": [d.difference], "error": [d.error]})
-        )
-        low, high = always_valid(
-            series["difference"].to_numpy(), series["error"].to_numpy(), scale, reading.level
-        )
-        p = always_valid_p(series["difference"].to_numpy(), series["error"].to_numpy(), scale)
-        row |= {
-            "always_low": float(low[-1]),
-            "always_high": float(high[-1]),
-            "always_p": float(p[-1]),
-        }
-        if len(looks):
-            looks = looks.assign(always_low=low, always_high=high, always_p=p)
+    if guard is not None:
+        row["verdict"] = _guarded(row, guard, "always_" if goes_on else "")
     return row, looks
+
+
+def _at_every_look(d: ArmDifference, scale: float, level: float) -> dict[str, float]:
+    """The always-valid interval of a difference, its p value, and the same of the relative change."""
+    gap, error = np.array([d.difference]), np.array([d.error])
+    low, high = (float(end[0]) for end in always_valid(gap, error, scale, level))
+    wider = (high - low) / (d.high - d.low)
+    return {
+        "always_low": low,
+        "always_high": high,
+        "always_relative_low": d.relative - wider * (d.relative - d.relative_low),
+        "always_relative_high": d.relative + wider * (d.relative_high - d.relative),
+        "always_p": float(always_valid_p(gap, error, scale)[0]),
+    }
 
 
 def _daily(e: Experiment, arm: int, metric: str, reading: Reading, scale: float) -> pd.DataFrame:
@@ -349,19 +407,19 @@ def _daily(e: Experiment, arm: int, metric: str, reading: Reading, scale: float)
                     "high": d.high,
                 }
             )
-    return pd.DataFrame(out)
+    if not out:
+        return pd.DataFrame()
+    looks = pd.DataFrame(out)
+    gaps, errors = looks["difference"].to_numpy(), looks["error"].to_numpy()
+    low, high = always_valid(gaps, errors, scale, reading.level)
+    p = always_valid_p(gaps, errors, scale)
+    return looks.assign(always_low=low, always_high=high, always_p=p)
 
 
-def _guarded(d: ArmDifference, guard: Guardrail) -> str:
-    if np.isnan(d.relative):
+def _guarded(row: dict[str, Any], guard: Guardrail, by: str) -> str:
+    low, high = (row.get(f"{by}relative_{end}", np.nan) for end in ("low", "high"))
+    if np.isnan(low) or np.isnan(high):
         return "not shown"
-    low, high = d.relative_low, d.relative_high
     if guard.better == "lower":
         low, high = -high, -low
     return "holds" if low > -guard.margin else "broken" if high < -guard.margin else "not shown"
-
-
-def _verdict(row: dict[str, Any], alpha: float) -> str:
-    if row["p_holm"] >= alpha:
-        return "no difference shown"
-    return "higher" if row["difference"] > 0 else "lower"

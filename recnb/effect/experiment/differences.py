@@ -179,6 +179,7 @@ def sample_ratio_p(counts: np.ndarray, expected: np.ndarray) -> float:
     """p of the users of the arms under the shares that were meant (chi-square).
 
     A small one (below .001) says that users went missing by arm: the difference is then not that of the treatment.
+    Between .001 and .05 the cause is worth a look.
 
     References
     ----------

@@ -33,9 +33,11 @@ class Experiment:
     before : dict of str to ndarray of shape (n_users,)
         The same metric before the assignment, where it is given (`before_METRIC`).
     daily : DataFrame or None
-        Where rows have a time: `user` (code), `day` (from 0) and the metrics, a row for each user and day with one.
+        Where there are times, or else assignments: `user` (code), `day` (from 0) and the metrics, a row for each user
+        and day with one.
     first_day : ndarray of shape (n_users,), int
         The day from which a user counts: that of the assignment, or of the first row; 0 without times.
+        With an `assigned_at` and no `timestamp` an outcome is complete and counts on the day of the assignment.
     name : str
     notes : tuple of str
     """
@@ -121,7 +123,7 @@ class Experiment:
         outcomes = {m: np.bincount(code, values, n) for m, values in metrics.items()}
         checks.varied(outcomes, own_arm, names, file)
         earlier = {m: checks.of_user(values, code, n, m, file) for m, values in before.items()}
-        daily, first_day = _by_day(code, n, metrics, times, assigned)
+        daily, first_day = _by_day(code, n, metrics, assigned if times is None else times, assigned)
         return cls(
             np.asarray(ids, dtype=object), own_arm, names, outcomes, earlier, daily, first_day, name, (*notes, *said)
         )  # fmt: skip
@@ -156,4 +158,24 @@ def read_experiment(path: str | Path, control: str | None = None) -> Experiment:
         As :meth:`Experiment.from_frame`, or the file is missing or broken.
     """
     name = Path(path).name.partition(".")[0] or "experiment"
-    return Experiment.from_frame(read_table(path), control, name, str(path))
+    frame = read_table(path)
+    try:
+        return Experiment.from_frame(frame, control, name, str(path))
+    except InputError as error:
+        if error.row is None or not _a_line_a_row(Path(path), len(frame)):
+            raise
+        raise InputError(
+            error.problem,
+            file=error.file,
+            column=error.column,
+            line=error.row + 1,
+            mend=error.mend,
+        ) from None
+
+
+def _a_line_a_row(path: Path, n_rows: int) -> bool:
+    """Whether a file is a header and one line for each row, so that an editor shows row 6 as line 7."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    with path.open("rb") as file:
+        return sum(1 for _ in file) == n_rows + 1

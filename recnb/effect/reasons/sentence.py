@@ -13,6 +13,8 @@ from recnb.effect.reasons.past import Counterfactual, PastItems, past_items, sma
 from recnb.effect.reasons.texts import Retold, Words, item_words
 from recnb.errors import InputError
 
+_NAMED = 5  # past items that a table or a sentence names
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -32,8 +34,12 @@ class Reason:
     rank : int
         Among what the user has not had, from 1.
     past : list of (str, float)
-        Titles of past items and what each adds, the most first; `exact` says whether the values are terms of the score.
+        Titles of the five past items that add most and what each adds, the most first, then of any other that the
+        sentence names; `exact` says whether the values are terms of the score.
     exact : bool
+    share : float, optional
+        What the leading past items make of the score where `exact`, else of how far the item stands above the average;
+        None where that is not above 0, or none of them raises it.
     words : list of (str, float)
         Empty where the model reads none.
     words_by : str
@@ -53,6 +59,7 @@ class Reason:
     rank: int
     past: list[tuple[str, float]]
     exact: bool
+    share: float | None
     words: list[tuple[str, float]]
     words_by: str
     without: list[str]
@@ -104,11 +111,15 @@ def explain(
     gone = smallest_set(asked, item, k, parts) if rank <= k else None
     words = None if retold is None else item_words(asked, item, retold, reader)
     facts = [_standing(asked, item, rank)]
-    facts += _past(asked, item, titles, parts, n)
+    leading = [int(c) for c in parts.order[:n] if parts.values[parts.items == c][0] > 0]
+    share = _share(asked, item, parts, leading)
+    facts += _past(asked, item, titles, parts, leading, share)
     facts += [] if gone is None else [_without(asked, item, titles, gone, k)]
     facts += [] if words is None or retold is None else _words(asked, item, words, retold, n)
     said = [fact.says for fact in facts if fact.holds()]
-    told = [(titles[c], float(parts.values[parts.items == c][0])) for c in parts.order[:5]]
+    named = [] if gone is None or len(gone.items) > _NAMED else gone.items
+    shown = dict.fromkeys([*parts.order[:_NAMED].tolist(), *named])
+    told = [(titles[c], float(parts.values[parts.items == c][0])) for c in shown]
     return Reason(
         user="" if asked.user is None else str(asked.model.user_ids_[asked.user]),
         item=str(asked.model.item_ids_[item]),
@@ -116,6 +127,7 @@ def explain(
         rank=rank,
         past=told,
         exact=parts.exact,
+        share=share,
         words=_leading(words),
         words_by="" if words is None else words.how,
         without=[] if gone is None else [str(titles[c]) for c in gone.items],
@@ -144,18 +156,58 @@ def _standing(asked: Asked, item: int, rank: int) -> Fact:
     return Fact(f"stands at place {rank}", holds)
 
 
-def _past(asked: Asked, item: int, titles: Sequence[str], parts: PastItems, n: int) -> list[Fact]:
-    """That the leading past items raise it: without them it stands lower."""
-    leading = [int(c) for c in parts.order[:n] if parts.values[parts.items == c][0] > 0]
+def _share(asked: Asked, item: int, parts: PastItems, leading: list[int]) -> float | None:
+    """What the leading past items make of the score, or of the standing where the score is no sum."""
+    if not leading:
+        return None
+    if parts.exact:
+        whole = float(parts.values.sum())
+        lost = float(parts.values[np.isin(parts.items, leading)].sum())
+    else:
+        scores = asked.scores([asked.history, asked.without(*leading)])
+        whole, less = (float(z) for z in asked.standing(scores, item))
+        lost = whole - less
+    return lost / whole if whole > 0 else None
+
+
+def _past(
+    asked: Asked,
+    item: int,
+    titles: Sequence[str],
+    parts: PastItems,
+    leading: list[int],
+    share: float | None,
+) -> list[Fact]:
+    """That the leading past items raise it: without them it stands lower, and the terms add up to the score."""
     if not leading:
         return []
 
     def holds() -> bool:
         scores = asked.scores([asked.history, asked.without(*leading)])
         standing = asked.standing(scores, item)
-        return bool(np.isin(leading, asked.history).all() and standing[1] < standing[0])
+        whole = np.isclose(parts.values.sum(), scores[0, item], rtol=1e-3, atol=1e-5)
+        adds_up = not parts.exact or bool(whole)
+        return bool(np.isin(leading, asked.history).all() and standing[1] < standing[0] and adds_up)
 
-    return [Fact(f"most of it comes from {_listed([titles[c] for c in leading])}", holds)]
+    told = _raised([titles[c] for c in leading], share, parts.exact)
+    return [Fact(told, holds)]
+
+
+def _raised(names: Sequence[str], share: float | None, exact: bool) -> str:
+    """How much past items add, in words: "most" only where it is more than half, and always its share."""
+    named, several = _listed(names), len(names) > 1
+    whole = "its score" if exact else "its lead over the average item"
+    raised = f"{named} {'raise' if several else 'raises'} it most"
+    if share is None or share <= 0:
+        return raised
+    percent = round(100 * share)
+    if percent > 100 and not exact:
+        return f"without {named} it would stand below the average item"
+    if percent > 100:
+        return f"{named} {'add' if several else 'adds'} more than {whole}, which other past items lower"
+    if percent > 50:
+        return f"most of {whole} ({percent} %) comes from {named}"
+    return f"{raised} ({percent} % of {whole})"
 
 
 def _without(asked: Asked, item: int, titles: Sequence[str], gone: Counterfactual, k: int) -> Fact:
@@ -163,7 +215,7 @@ def _without(asked: Asked, item: int, titles: Sequence[str], gone: Counterfactua
         scores = asked.scores([asked.without(*gone.items)])
         return int(asked.rank(scores, item)[0]) > k
 
-    if len(gone.items) > 5:
+    if len(gone.items) > _NAMED:
         named = f"{len(gone.items)} of the past items"
     else:
         named = _listed([titles[c] for c in gone.items])

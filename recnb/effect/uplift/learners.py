@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold
 
 from recnb.errors import InputError
@@ -29,6 +29,11 @@ class Uplift:
     folds, seed : int
         Of the cross-fitting.
 
+    Raises
+    ------
+    InputError
+        An unknown kind, or a classifier for the effect.
+
     References
     ----------
     Künzel, Sekhon, Bickel and Yu, Metalearners for estimating heterogeneous treatment effects, PNAS 116, 2019.
@@ -42,6 +47,11 @@ class Uplift:
             raise InputError(f"an uplift learner '{kind}'", mend=f"one of {', '.join(LEARNERS)}")
         self.kind, self.outcome, self.folds, self.seed = kind, outcome, folds, seed
         self.effect = outcome if effect is None else effect
+        if kind in ("x", "dr") and is_classifier(self.effect):
+            raise InputError(
+                f"'{kind}' regresses effects, and {type(self.effect).__name__} is a classifier",
+                mend="give a regressor as effect",
+            )
 
     def fit(
         self, features: Floats, treated: np.ndarray, outcome: Floats, propensity: Floats

@@ -10,6 +10,7 @@ from recnb.report.numbers import count, data, signed
 from recnb.report.tables import Table
 
 _KNOWN = 30  # past items that are named
+_DIGITS = 4  # of what each adds
 
 
 def write_reasons(result: dict[str, Any], path: str | Path, command: str = "") -> Path:
@@ -52,16 +53,31 @@ def page(result: dict[str, Any], command: str) -> Page:
     )  # fmt: skip
 
 
-def _tables(reason: dict[str, Any]) -> list[Table]:
-    how = "terms of the score" if reason["exact"] else "standing lost when left out"
-    out = [_table(f"Past items: {how}.", "Past item", reason["past"])]
-    if reason["words"]:
-        by = {"exact": "terms of the score", "gradients": "integrated gradients"}
-        how = by.get(reason["words_by"], "standing lost when left out")
-        out.append(_table(f"Words of the item: {how}.", "Word", reason["words"]))
+def added(reason: dict[str, Any]) -> list[str]:
+    """What each past item and each word adds, a line for the past items and one for the words."""
+    out = []
+    for (what, head), values in _told(reason):
+        parts = ", ".join(f"{name} {signed(value, _DIGITS)}" for name, value in values)
+        out.append(f"{head.lower()}, {what}: {parts}")
     return out
 
 
-def _table(caption: str, head: str, values: list[Any]) -> Table:
-    rows: list[list[Any]] = [[name, data(value, signed(value, 4))] for name, value in values]
-    return Table(caption, [head, "Adds"], rows)
+def _told(reason: dict[str, Any]) -> list[tuple[tuple[str, str], list[Any]]]:
+    how = "terms of the score" if reason["exact"] else "standing lost when left out"
+    out = [((how, "Past items"), reason["past"])]
+    if reason["words"]:
+        by = {"exact": "terms of the score", "gradients": "integrated gradients"}
+        how = by.get(reason["words_by"], "standing lost when left out")
+        out.append(((how, "Words of the item"), reason["words"]))
+    return out
+
+
+def _tables(reason: dict[str, Any]) -> list[Table]:
+    return [
+        Table(
+            f"{head}: {how}.",
+            [head.removesuffix("s of the item").removesuffix("s"), "Adds"],
+            [[name, data(value, signed(value, _DIGITS))] for name, value in values],
+        )
+        for (how, head), values in _told(reason)
+    ]

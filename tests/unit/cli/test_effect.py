@@ -134,16 +134,16 @@ MALFORMED_TESTS = {
     "one user in an arm": (table(["u,a,1", "w,a,0", "v,b,1"]), "arm 'b' has 1 user"),
     "no variance": (table(["u,a,1", "v,b,1", "w,a,1", "x,b,1"]), "it is 1 for every user"),
     "no arm column": (table(["u,1"], "user_id,clicks"), "'arm' is missing"),
-    "no arm in a row": (table([*GOOD_ROWS, "y,,1"]), "arm', row 5: no id"),
+    "no arm in a row": (table([*GOOD_ROWS, "y,,1"]), "arm', line 6: no id"),
     "no metric": (table(["u,a", "v,b"], "user_id,arm"), "no metric"),
-    "metric missing in a row": (table([*GOOD_ROWS, "y,a,"]), "clicks', row 5"),
+    "metric missing in a row": (table([*GOOD_ROWS, "y,a,"]), "clicks', line 6"),
     "metric partly a word": (table([*GOOD_ROWS, "y,a,many"]), "'many' is no finite number"),
     "metric infinite": (table([*GOOD_ROWS, "y,a,inf"]), "no finite number"),
-    "metric beyond counting": (table([*GOOD_ROWS, "y,a,-1e300"]), "row 5: -1e+300 is too large"),
+    "metric beyond counting": (table([*GOOD_ROWS, "y,a,-1e300"]), "line 6: -1e+300 is too large"),
     "user twice": (table([*GOOD_ROWS, "u,a,1"]), "user 'u' stands twice"),
     "outcome before assignment": (
         table(["u,a,1,100,50", "w,a,0,100,50", "v,b,2,40,50", "x,b,3,100,50"], TIMED),
-        "row 3: what followed for user 'v' lies before the assignment",
+        "line 4: what followed for user 'v' lies before the assignment",
     ),
     "before of no metric": (
         table(["u,a,1,1", "v,b,2,1"], "user_id,arm,clicks,before_orders"),
@@ -298,7 +298,8 @@ def test_an_experiment_is_read(tmp_path, monkeypatch, capsys):
     )
     code, printed, error = run(line, tmp_path, monkeypatch, capsys, test=text)
     assert code == 0, error
-    assert "Clicks is higher in b. A guardrail is broken: seconds." in printed
+    assert "This test may stop: clicks is higher in b. A guardrail is broken: seconds." in printed
+    assert "< 0.001" in printed and "0.0000" not in printed
     assert "users an arm" in error and "days" in error
     written = json.loads((tmp_path / "out" / "experiment.json").read_text())
     assert written["sound"] and len(written["daily"]) > 10
@@ -310,6 +311,35 @@ def test_an_experiment_with_lost_users_is_not_read(tmp_path, monkeypatch, capsys
     rows = [f"u{at},{'a' if at % 5 < 3 else 'b'},{at % 3}" for at in range(2000)]
     code, printed, _ = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=table(rows))
     assert code == 0 and "This experiment cannot be read" in printed
+    assert "a 1,200 (50% meant), b 800 (50% meant); p < 0.001" in printed
+    page = (tmp_path / "experiment" / "report.html").read_text()
+    held = page.split('<section id="methods">')[0]
+    assert "%.." not in printed and "interval" not in held and "Holm" not in held
+
+
+@pytest.mark.parametrize(("n_b", "said"), [(880, "suspiciously uneven (p = 0.006)"), (990, None)])
+def test_uneven_arms_are_never_called_as_meant(n_b, said, tmp_path, monkeypatch, capsys):
+    rows = [f"u{at},{'a' if at < 1000 else 'b'},{at % 3}" for at in range(1000 + n_b)]
+    code, printed, _ = run("experiment test.csv", tmp_path, monkeypatch, capsys, test=table(rows))
+    page = (tmp_path / "experiment" / "report.html").read_text()
+    assert code == 0 and ("suspicious" in printed) == (said is not None)
+    assert ("Suspicious: chance" in page) == (said is not None) and "as was meant" not in page
+    assert said is None or said in printed
+
+
+def test_a_test_that_goes_on_may_not_stop_at_one_clear_look(tmp_path, monkeypatch, capsys):
+    rows = [f"u{at},{'ab'[at % 2]},{int(at % 40 < 17 + 3 * (at % 2))}" for at in range(2000)]
+    line = "experiment test.csv --planned-users 20000"
+    code, printed, _ = run(line, tmp_path, monkeypatch, capsys, test=table(rows))
+    assert code == 0 and "This test may not stop yet: no difference in clicks" in printed
+    assert "2,000 of 20,000 planned users are in" in printed and "at every look" in printed
+    page = (tmp_path / "experiment" / "report.html").read_text()
+    assert '<h2 id="answer-title">This test may not stop yet' in page
+    assert (
+        json.loads((tmp_path / "experiment" / "experiment.json").read_text())["may_stop"] is False
+    )
+    code, printed, _ = run(line.replace("20000", "2000"), tmp_path, monkeypatch, capsys)
+    assert "Clicks is higher in b." in printed
 
 
 def small_shop(folder):
@@ -389,7 +419,18 @@ def test_reasons_say_and_write(judged, monkeypatch, capsys):
     page = (judged / "reasons" / "report.html").read_text()
     assert "Why is u06 shown this?" in page and made["reasons"][1]["title"] in page
     _, out, _ = run("reasons report/models/ease-0 --user u06 -q", judged, monkeypatch, capsys)
-    assert "most of it comes from" in out and "raised it most" not in out
+    made = json.loads((judged / "reasons" / "reasons.json").read_text())
+    page = (judged / "reasons" / "report.html").read_text()
+    assert (
+        "raise it most (" in out or "most of its score (" in out
+    ) and "raised it most" not in out
+    assert out.count("past items, terms of the score: ") == len(made["reasons"]) == 5
+    for reason in made["reasons"]:
+        listed = [title for title, _ in reason["past"]]
+        for title in re.findall("“(.+?)”", reason["sentence"])[1:]:
+            assert title in listed and f"{title} " in out
+        held = page[page.index(f'id="place-{reason["rank"]}"') :].split("</section>")[0]
+        assert all(f'<th scope="row">{title}</th>' in held for title in listed)
 
 
 @pytest.mark.parametrize(

@@ -144,11 +144,89 @@ def test_missing_users_are_noticed():
     rows = frame(4000)
     lost = (rows["arm"] == "test") & (np.random.default_rng(0).random(len(rows)) < 0.12)
     assert analyse(Experiment.from_frame(rows)).sound
-    assert not analyse(Experiment.from_frame(rows[~lost])).sound
+    holed = analyse(Experiment.from_frame(rows[~lost]))
+    assert not holed.sound and {r["verdict"] for r in holed.rows} == {"cannot be read"}
+    assert holed.may_stop is None and holed.to_dict()["daily"] == []
+    assert not {"difference", "low", "p", "always_low"} & set(holed.to_dict()["rows"][0])
+    uneven = pd.concat([rows[rows["arm"] == "test"].iloc[:1850], rows[rows["arm"] == "control"]])
+    suspicious = analyse(Experiment.from_frame(uneven))
+    assert 0.001 < suspicious.mismatch_p < 0.05 and suspicious.sound and suspicious.suspect
+    assert not analyse(Experiment.from_frame(rows)).suspect
     shares = {"control": 0.5, "test": 0.5}
     assert sample_ratio_p(np.array([10, 10]), np.array([0.5, 0.5])) == 1
     with pytest.raises(InputError, match="shares"):
         analyse(Experiment.from_frame(rows), Reading(expected=shares | {"test": 0.6}))
+
+
+def peeked(n=900, seed=8):
+    """A day-by-day table of two equal arms that one look calls different."""
+    for again in range(400):
+        orders = np.random.default_rng([seed, again]).poisson(1.0, n).astype(float)
+        if 2.0 < (d := mean_difference(orders[::2], orders[1::2])).difference / d.error < 2.3:
+            break
+    arm = np.where(np.arange(n) % 2, "new", "control")
+    times = 1_600_000_000 + np.arange(n) // 100 * 86_400
+    return pd.DataFrame({"user_id": np.arange(n), "arm": arm, "orders": orders, "timestamp": times})
+
+
+def test_before_the_end_the_interval_of_every_look_judges():
+    """One look calls it higher; with users still to come, or nobody says how many, it may not stop."""
+    e = Experiment.from_frame(peeked())
+    early, open_, end = (analyse(e, Reading(planned_users=n)) for n in (20_000, None, 900))
+    once = analyse(Experiment.from_frame(peeked().drop(columns="timestamp")))
+    assert [r.look for r in (early, open_, end, once)] == ["early", "open", "end", "once"]
+    assert [r.may_stop for r in (early, open_, end, once)] == [False, False, True, None]
+    assert [r.rows[0]["verdict"] for r in (early, open_, end, once)] == [
+        "no difference shown", "no difference shown", "higher", "higher",
+    ]  # fmt: skip
+    assert early.rows[0]["p_holm"] == early.rows[0]["always_p"] > 0.05 > early.rows[0]["p"]
+    clear = analyse(Experiment.from_frame(frame(effect=0.6)), Reading(("clicks",)))
+    assert clear.may_stop and clear.rows[0]["verdict"] == "higher"
+    few = analyse(Experiment.from_frame(frame(380, effect=3.0)), Reading(("clicks",)))
+    assert few.rows[0]["verdict"] == "too few users" and not few.may_stop
+
+
+def test_guardrails_are_kept_by_the_interval_of_every_look():
+    rows = frame(1200)
+    test = rows["arm"] == "test"
+    seconds = rows["seconds"].groupby(rows["arm"]).mean()
+    rows.loc[test, "seconds"] *= 1.018 * seconds["control"] / seconds["test"]
+    e = Experiment.from_frame(rows)
+    guard = Guardrail("seconds", "lower", 0.01)
+    read = {
+        n: analyse(e, Reading(("clicks",), guardrails=(guard,), planned_users=n))
+        for n in (1200, 9000)
+    }
+    assert read[1200].rows[1]["verdict"] == "broken"
+    assert read[9000].rows[1]["verdict"] == "not shown" and not read[9000].may_stop
+
+
+def test_tomorrows_users_do_not_move_todays_look():
+    """Where none were planned, the interval of a day is the same in today's table and in tomorrow's."""
+    rows = frame(6000)
+    day = (rows["timestamp"] - rows["timestamp"].min()) // 86_400
+    whole, part = (
+        analyse(Experiment.from_frame(kept), Reading(("shown",))).daily.set_index("day").loc[1]
+        for kept in (rows, rows[day < 2])
+    )
+    assert whole["difference"] == part["difference"] and whole["error"] == part["error"]
+    width = [look["always_high"] - look["always_low"] for look in (whole, part)]
+    assert width[0] == pytest.approx(width[1], rel=0.03)
+
+
+def test_days_of_the_assignment_are_looks():
+    rows = frame().rename(columns={"timestamp": "assigned_at"})
+    result = analyse(Experiment.from_frame(rows), Reading(("clicks",)))
+    assert result.daily["n"].is_monotonic_increasing and len(result.daily) >= 5
+    assert result.daily["n"].iloc[-1] == len(rows) and result.look == "open"
+
+
+def test_what_was_shown_is_no_outcome_unless_it_is_named():
+    result = analyse(Experiment.from_frame(frame()))
+    assert [r["metric"] for r in result.rows] == ["clicks", "seconds"]
+    assert any("shown: what was shown" in note for note in result.notes)
+    named = analyse(Experiment.from_frame(frame()), Reading(("shown",)))
+    assert [r["metric"] for r in named.rows] == ["shown"]
 
 
 def test_rows_of_a_user_are_added_up():

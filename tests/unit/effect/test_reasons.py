@@ -290,6 +290,75 @@ class _TurnedRound:
         return words, values.max() + 1e-6 - values
 
 
+@pytest.fixture(scope="module")
+def readers():
+    """Thirty users of twenty-five items each, of two tastes."""
+    rng = np.random.default_rng(0)
+    words = np.array(["war", "love", "ship", "moon", "king", "storm", "river", "ghost"])
+    taste = np.arange(60) % 2
+    rows = [
+        (f"u{user}", f"i{item}")
+        for user in range(30)
+        for item in rng.choice(60, 25, replace=False, p=np.where(taste == user % 2, 3, 1) / 120)
+    ]
+    titles = [" ".join(rng.choice(words, 3, replace=False)) for _ in range(60)]
+    items = pd.DataFrame({"item_id": [f"i{item}" for item in range(60)], "title": titles})
+    return Dataset.from_frames(pd.DataFrame(rows, columns=["user_id", "item_id"]), items)
+
+
+def _share_by_hand(asked, item, model, leading):
+    """The leading items' part of the score where it is a sum, else of the lead over the average."""
+    if hasattr(model, "history_parts"):
+        parts = model.history_parts(asked.history, np.array([item]))[:, 0].astype(float)
+        whole, part = parts.sum(), parts[np.isin(asked.history, leading)].sum()
+        return part / whole if whole > 0 else None
+    scores = model.score_histories([asked.history, asked.without(*leading)]).astype(float)
+    z = (scores[:, item] - scores.mean(axis=1)) / scores.std(axis=1)
+    return 1 - z[1] / z[0] if z[0] > 0 else None
+
+
+def test_most_is_said_only_of_more_than_half(readers):
+    titles = [f"film {at}" for at in range(readers.n_items)]
+    shares = []
+    for model in (EASE(l2=5.0), ItemKNN(k=20), TfIdf(), _Unsummed(k=20)):
+        model.fit(readers)
+        for user in range(0, 30, 3):
+            asked = Asked.of(model, user)
+            for item in asked.best(2).tolist():
+                told = explain(asked, item, titles, k=5)
+                leading = past_items(asked, item).order[:2]
+                share = _share_by_hand(asked, item, model, leading)
+                if share is None:
+                    assert told.share is None and "%" not in told.sentence
+                    continue
+                assert told.share == pytest.approx(share, abs=1e-4)
+                assert told.exact is (model.__class__ is not _Unsummed) and not told.left_out
+                assert ("most of" in told.sentence) == (50.5 < 100 * share < 100.5)
+                assert share > 1.005 or f"({100 * share:.0f} %" in told.sentence
+                shares.append(share)
+    assert len(shares) > 60 and 0.3 < np.mean(np.array(shares) < 0.5) < 0.9
+
+
+class _Unsummed(ItemKNN):
+    history_parts = property()
+
+
+def test_every_item_that_a_sentence_names_is_told_with_what_it_adds(readers):
+    model = EASE(l2=5.0).fit(readers)
+    titles = [f"film {at}" for at in range(readers.n_items)]
+    longer = 0
+    for user in range(12):
+        asked = Asked.of(model, user)
+        for item in asked.best(3).tolist():
+            told = explain(asked, item, titles, k=3)
+            listed = [title for title, _ in told.past]
+            assert len(told.without) > 5 or set(told.without) <= set(listed)
+            first = [value for _, value in told.past[:5]]
+            assert first == sorted(first, reverse=True)
+            longer += len(listed) > 5
+    assert longer
+
+
 def test_stability_over_seeds():
     same = [np.array([3.0, 2.0, 1.0])]
     assert stability([same, same]) == 1

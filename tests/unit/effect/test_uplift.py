@@ -72,3 +72,5 @@ def test_who_could_not_be_otherwise(rows):
         Uplift("dr", LinearRegression()).fit(x, t, y, np.ones(len(x)))
     with pytest.raises(InputError, match="everybody or nobody"):
         Uplift("t", LinearRegression()).fit(x, np.ones(len(x)), y, p)
+    with pytest.raises(InputError, match="LogisticRegression is a classifier; give a regressor"):
+        Uplift("x", LogisticRegression())

@@ -312,3 +312,16 @@ def test_curves_and_frontiers_of_effects():
     assert "n = 9 users" in ax.get_ylabel() and ax.xaxis_inverted()
     with pytest.raises(InputError, match="no frontier"):
         plot_frontiers({})
+
+
+def test_the_legend_of_looks_covers_no_band():
+    from recnb.plots.effect import plot_looks
+
+    looks = pd.DataFrame({"day": range(9), "difference": np.linspace(0.0, 0.2, 9)})
+    for half, low, high in ((0.1, "low", "high"), (0.2, "always_low", "always_high")):
+        looks[low], looks[high] = looks["difference"] - half, looks["difference"] + half
+    ax = plot_looks(looks, label="orders, new less control")
+    ax.figure.canvas.draw()
+    held, drawn = ax.get_legend().get_window_extent(), ax.get_window_extent()
+    assert held.y0 >= drawn.y1 and held.y1 <= ax.figure.bbox.y1 and held.x1 <= ax.figure.bbox.x1
+    plt.close(ax.figure)
