@@ -146,7 +146,9 @@ def _check(row: Mapping[str, Any], number: int) -> None:
         if isinstance(row.get(name), bool) or not isinstance(row.get(name), int | float):
             raise InputError(f"{row.get(name)!r} is no number", column=name, row=number)
     low, high = row.get("low", row["value"]), row.get("high", row["value"])
-    room = 1e-9 * max(abs(low), abs(high), 1.0)  # the last digits of a mean are not those of its ends
+    room = 1e-9 * max(
+        abs(low), abs(high), 1.0
+    )  # the last digits of a mean are not those of its ends
     if not low - room <= row["value"] <= high + room:
         problem = f"value {row['value']} is outside its interval {low} to {high}"
         raise InputError(problem, column="value", row=number)
