@@ -36,7 +36,7 @@ def test_evaluate_reads_a_file_without_header_and_says_so(tmp_path, monkeypatch,
     write(tmp_path / "u.item", [(i, f"A Film of Name {i}") for i in range(20)], sep="|")
     code, text = call(
         monkeypatch, capsys,
-        "recnb evaluate u.data --items u.item -q --models random,popularity --draws 1000",
+        "recnb evaluate u.data --items u.item --models random,popularity --draws 1000",
     )  # fmt: skip
     assert code == 0, text
     assert "note: columns by what they hold: user_id 1, item_id 2" in text

@@ -30,12 +30,12 @@ def ordinary(m: Monitor, minute: int) -> None:
     m.drift.labels("ease", "score").set(0.05)
     m.lost.labels("feedback").set(0)
     m.queue.labels("score").set(2)
-    m.requests.labels("/recommend", "200").inc(100)
+    m.requests["/recommend", "200"].inc(100)
     for n in range(10):
         m.seconds.labels("request").observe(0.004)
         fallback = "nothing is known of this person" if n == 0 else None
         m.count("ease", Listed(np.array([1, 50]), np.zeros(2), fallback=fallback), popular, False)
-    m.requests.labels("/recommend", "401").inc()
+    m.requests["/recommend", "401"].inc()
     m.tokens.inc(50)
     m.unknown.inc(1)
     m.shadow_asked.labels("ease", "text").inc()
@@ -60,7 +60,7 @@ def fell_back(why: str) -> Callable[[Monitor], None]:
 
 
 CROSSING = {
-    "RecnbErrors": often(1, lambda m: m.requests.labels("/recommend", "500").inc(3)),
+    "RecnbErrors": often(1, lambda m: m.requests["/recommend", "500"].inc(3)),
     "RecnbSlow": often(1, lambda m: m.seconds.labels("request").observe(0.6)),
     "RecnbQueue": lambda m, _: m.queue.labels("score").set(150),
     "RecnbFallbacks": often(4, fell_back("nothing is known of this person")),
@@ -71,7 +71,7 @@ CROSSING = {
     "RecnbDrift": lambda m, _: m.drift.labels("ease", "score").set(0.4),
     "RecnbLogLost": lambda m, minute: m.lost.labels("feedback").set(3 if minute >= 85 else 0),
     "RecnbArtefactRefused": lambda m, minute: minute == 84 and m.reloads.labels("refused").inc(),
-    "RecnbWrongKeys": often(1, lambda m: m.requests.labels("/recommend", "401").inc(90)),
+    "RecnbWrongKeys": often(1, lambda m: m.requests["/recommend", "401"].inc(90)),
 }
 
 
