@@ -6,8 +6,9 @@
 
 Data: `amazon-beauty-2014`, `amazon-sports-2014`, `amazon-toys-2014` (5-core; each user's last row is test, the last but
 one valid, by the column `split` of the folder), `amazon-office-2018` on the rows that are here (a part of the published
-ones, without the users who were active early only; each test row is judged with the rows before it), and `ml-100k` with
-the last row of each user, as `last_one` of its `splits.parquet` says.
+ones, without the users who were active early only; each test row is judged with the rows before it),
+`amazon-games-2018` (each user's last row; nobody's table is known on it), and `ml-100k` with the last row of each user,
+as `last_one` of its `splits.parquet` says.
 
 Protocol: settings are chosen on the valid rows alone, with the same number of trials for every model that has
 settings, by NDCG@10 over `--users` users (trial 0 is the defaults); then each model is fitted on train and valid and
@@ -55,6 +56,7 @@ DATA = (
     "amazon-toys-2014",
     "amazon-sports-2014",
     "amazon-office-2018",
+    "amazon-games-2018",
     "ml-100k",
 )
 NEXT = ("amazon-office-2018",)  # several test rows a user: each is judged with the rows before it
