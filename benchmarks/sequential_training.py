@@ -29,6 +29,7 @@ import argparse
 import json
 import logging
 import time
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from recnb import evaluate
 from recnb.data import Split
 from recnb.evaluation import Evaluation, Protocol
 from recnb.files import write_json
-from recnb.metrics.intervals import holm, paired
+from recnb.metrics import bootstrap, holm, paired
 from recnb.models import SASRec, make
 from recnb.models.common.reading.batches import Windows
 from recnb.versions import versions
@@ -291,15 +292,38 @@ def kept_users(row: str) -> pd.Series | None:
     ).mean(axis=1)
 
 
+def means(held: dict[str, Any]) -> list[dict[str, Any]]:
+    """NDCG@10 of each row, the mean over its seeds, with an interval over users."""
+    out = []
+    for row, kept in held["quality"].items():
+        if (values := kept_users(row)) is None:
+            continue
+        fits = list(kept["seeds"].values())
+        low, high = bootstrap(values)
+        out.append(
+            {
+                "data": kept["data"], "model": kept["model"], "row": row, "metric": "ndcg@10",
+                "value": float(values.mean()), "low": float(low), "high": float(high),
+                "n_users": len(values), "seeds": len(fits),
+                "fit_seconds": float(np.mean([fit["fit_seconds"] for fit in fits])),
+                "parameters": fits[0]["parameters"],
+            }
+        )  # fmt: skip
+    return out
+
+
 def counted(name: str, split: Split) -> pd.Series:
     """NDCG@10 by user of `transitions`, its settings from the published tables, else its defaults."""
-    if (found := kept_users(f"{name}-{TO}")) is not None:
-        return found
     tables = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
     row = [r for r in tables["records"] if r["data"] == name and r["model"] == TO]
-    fitted = make(TO, **(row[0]["settings"] if row else {})).fit(split.known)
-    keep_users(f"{name}-{TO}", 0, evaluate({TO: fitted}, split, protocol_of(name, PROTOCOL)))
-    return kept_users(f"{name}-{TO}")
+    settings = row[0]["settings"] if row else {}
+    label = f"{name}-{TO}-{zlib.crc32(json.dumps(settings, sort_keys=True).encode())}"
+    if (found := kept_users(label)) is None:
+        fitted = make(TO, **settings).fit(split.known)
+        keep_users(label, 0, evaluate({TO: fitted}, split, protocol_of(name, PROTOCOL)))
+        found = kept_users(label)
+    assert found is not None
+    return found
 
 
 def thirds(split: Split, several: bool) -> dict[str, pd.Series]:
@@ -374,6 +398,7 @@ def flat(held: dict[str, Any]) -> dict[str, Any]:
         "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
         "candidates": candidates,
         "records": records,
+        "means": held.get("means", []),
         "differences": held.get("differences", []),
     }
 
@@ -411,6 +436,7 @@ def main() -> None:
     for row, (name, *_) in ROWS.items():
         if row in held["quality"]:
             of_data.setdefault(name, []).append(row)
+    held["means"] = means(held)
     held["differences"] = [d for name, some in of_data.items() for d in compared(name, some)]
     save()
     first = held["quality"][rows[0]]
