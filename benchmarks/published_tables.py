@@ -226,7 +226,7 @@ def measure(name: str, rows: dict[str, Row], trials: int, users: int) -> dict[st
             models[label] = tuned(row, label, place, split, trials, users)
         seeds = row.seeds if models[label].seeded else (0,)
         evaluate(
-            {label: models[label]}, split, PROTOCOL, seeds, store=store
+            {label: models[label]}, split, protocol, seeds, store=store
         )  # kept, and read below
     seeds = tuple(dict.fromkeys(seed for row in rows.values() for seed in row.seeds))
     ev = evaluate(models, split, protocol, seeds, store=store)

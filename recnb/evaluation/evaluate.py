@@ -29,6 +29,10 @@ TIE_SECONDS = 15  # a model that took longer is not fitted again for other order
 class Store(Interface):
     """Where finished (model, seed) pairs are kept, so that a repeated run does not compute them again."""
 
+    def check(self, split: Split, protocol: Protocol) -> None:
+        """Raise where what is kept was judged on another split or by another protocol."""
+        ...
+
     def get(self, name: str, model: Any, seed: int) -> Judged | None: ...
 
     def put(self, judged: Judged, model: Any) -> None: ...
@@ -98,6 +102,8 @@ def evaluate(
         raise InputError("no model", mend="name at least one")
     if not seeds:
         raise InputError("no seed", mend="give at least one")
+    if store is not None:
+        store.check(split, protocol)
     checked = {name: _checked(name, model) for name, model in models.items()}
     told = _told(reads or {}, checked)
     task = Task(split, protocol)

@@ -11,6 +11,7 @@ import numpy as np
 
 import recnb
 from recnb.data import Split
+from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.evaluation.findings import Finding
 from recnb.evaluation.judge import Judged, plain_settings
@@ -20,6 +21,11 @@ from recnb.recommender import Lists, Recommender
 from recnb.study.source import named_files, sources
 
 _SCHEMA = 5  # of the kept files; another one is not read
+
+
+def _context(split: Split, protocol: Protocol) -> list[Any]:
+    """What a judgement depends on besides the model and its seed."""
+    return [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
 
 
 class DiskStore:
@@ -48,12 +54,20 @@ class DiskStore:
         self, folder: Path, split: Split, protocol: Protocol, models: Path | None = None
     ) -> None:
         self.folder, self.models, self.protocol = Path(folder), models, protocol
-        self.context = [_SCHEMA, recnb.__version__, split.digest, protocol.to_dict()]
+        self.context = _context(split, protocol)
         self.reused: list[str] = []
         self.reasons: dict[str, dict[str, str]] = {}
         self.split = split
         self._made: set[Path] = set()  # folders of this run
         self.pairs = KeptPairs(self.folder / "pairs", self.context)
+
+    def check(self, split: Split, protocol: Protocol) -> None:
+        """Raise where the folder was opened for another split or protocol."""
+        if _context(split, protocol) != self.context:
+            raise InputError(
+                "the store was opened for another split or another protocol",
+                mend="open one with those of this evaluation; one folder may serve both",
+            )
 
     def key(self, name: str, model: Any, seed: int) -> str:
         """Identity of a piece of work, 20 hex digits."""

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from tools.site import picture, recorded
+from tools.site.leaderboard import HERE, leaderboard
 from tools.site.readme import TEMPLATES, filled, findings, made
 from tools.site.recorded import ROOT, row, table
 
@@ -118,6 +119,30 @@ def test_the_picture_is_drawn_from_the_results():
 def test_readmes_are_short():
     for name in TEMPLATES:
         assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_one_table_of_a_set_has_what_is_measured_beside_what_is_reported():
+    rows = leaderboard("amazon-beauty-2014")
+    ours = {r["model"]: r for r in rows if r["source"] == HERE}
+    assert {"transitions", "transitions+itemknn_recent", "sasrec", "sasrec[items=text]"} <= set(
+        ours
+    )
+    assert [r["ndcg@10"] for r in rows] == sorted((r["ndcg@10"] for r in rows), reverse=True)
+    counted = row(
+        "published_tables", data="amazon-beauty-2014", model="transitions", metric="recall@5"
+    )
+    assert ours["transitions"]["recall@5"] == counted["value"]
+    seeds = [
+        r["value"]
+        for r in table("sequential_training")
+        if (r["row"], r["metric"]) == ("office_both", "ndcg@5")
+    ]
+    office = {r["model"]: r for r in leaderboard("amazon-office-2018") if r["source"] == HERE}
+    both = office["sasrec[items=both]"]
+    assert len(seeds) == both["seeds"] == 3 and both["ndcg@5"] == pytest.approx(sum(seeds) / 3)
+    assert both["low"] < both["ndcg@10"] < both["high"]
+    reported = [r for r in rows if r["model"] == "LC-Rec"]
+    assert len(reported) == 1 and reported[0]["source"] != HERE and "seeds" not in reported[0]
 
 
 def test_a_number_that_is_not_recorded_stops_the_page():

@@ -13,6 +13,7 @@ import jinja2
 import yaml
 
 from tools.site import recorded
+from tools.site.leaderboard import leaderboard
 from tools.site.recorded import ROOT
 
 TEMPLATES = {"README.md": "findings.md.j2", "README.zh-CN.md": "findings.zh.md.j2"}
@@ -24,6 +25,7 @@ def environment() -> jinja2.Environment:
     out = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     known = ("content", "row", "table", "f", "signed", "pct", "interval")
     out.globals.update({name: getattr(recorded, name) for name in known})
+    out.globals["leaderboard"] = leaderboard
     return out
 
 

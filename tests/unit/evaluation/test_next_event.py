@@ -174,6 +174,8 @@ def test_kept_work_and_searches_know_the_protocol(tmp_path):
     pd.testing.assert_frame_equal(first.table(), again.table())
     plain = Protocol(k=(3, 5), metrics=("ndcg", "recall"))
     assert DiskStore(tmp_path, split, plain).get("transitions", make("transitions"), 0) is None
+    with pytest.raises(InputError, match="another split or another protocol"):
+        evaluate({"transitions": make("transitions")}, split, plain, store=store)
     found = search(make("transitions"), split, trials=4, protocol=NEXT)
     values = [trial.value for trial in found.searched.trials]
     few = search(make("transitions"), split, trials=1, protocol=NEXT, users=3)
