@@ -14,10 +14,10 @@ alternation, in seconds of the processor, scaled to an epoch.
 quality: per row of ROWS the settings with the best NDCG@10 on the valid items among its candidates (seed 0, with early
 stopping); then for each seed a fit on train and valid with the epochs found, judged on the test items: the whole
 catalogue less the known ones. Data and splits are those of `published_tables.py`. Differences in NDCG@10, paired by
-user, to the model without text and to `transitions` with the settings that `published_tables.py` found (its defaults
-where it has not been there yet); for everybody,
-in thirds of the users by their known events, and in thirds by the rows of the judged item. Holm within a data set over
-the differences for everybody.
+user, to the model without text, to `transitions` with the settings that `published_tables.py` found (its defaults where
+it has not been there yet) and to the counting model that was best there on the valid items; for everybody, in thirds
+of the users by their known events, and in thirds by the rows of the judged item. Holm within a data set over the
+differences for everybody.
 
 Results go to `results/sequential_training.json`, row by row; what is finished is not computed again. The last line is
 `ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from published_tables import NEXT, TO, load, protocol_of
+from published_tables import NEXT, TO, best_counted, load, protocol_of
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
@@ -312,15 +312,20 @@ def means(held: dict[str, Any]) -> list[dict[str, Any]]:
     return out
 
 
-def counted(name: str, split: Split) -> pd.Series:
-    """NDCG@10 by user of `transitions`, its settings from the published tables, else its defaults."""
-    tables = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
-    row = [r for r in tables["records"] if r["data"] == name and r["model"] == TO]
+def tables(name: str) -> list[dict[str, Any]]:
+    """Records of a data set in `results/published_tables.json`."""
+    held = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
+    return [row for row in held["records"] if row["data"] == name]
+
+
+def counted(name: str, model: str, split: Split) -> pd.Series:
+    """NDCG@10 by user of a model that counts, its settings from the published tables, else its defaults."""
+    row = [r for r in tables(name) if r["model"] == model]
     settings = row[0]["settings"] if row else {}
-    label = f"{name}-{TO}-{zlib.crc32(json.dumps(settings, sort_keys=True).encode())}"
+    label = f"{name}-{model}-{zlib.crc32(json.dumps(settings, sort_keys=True).encode())}"
     if (found := kept_users(label)) is None:
-        fitted = make(TO, **settings).fit(split.known)
-        keep_users(label, 0, evaluate({TO: fitted}, split, protocol_of(name, PROTOCOL)))
+        fitted = make(model, **settings).fit(split.known)
+        keep_users(label, 0, evaluate({model: fitted}, split, protocol_of(name, PROTOCOL)))
         found = kept_users(label)
     assert found is not None
     return found
@@ -348,8 +353,9 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
     split = load(name)
     of = {row: values for row in rows if (values := kept_users(row)) is not None}
     pairs = [(row, rows[0]) for row in list(of)[1:] if rows[0] in of]
-    of[TO] = counted(name, split)
-    pairs += [(row, TO) for row in of if row != TO]
+    for to in dict.fromkeys((TO, best_counted(tables(name)) or TO)):
+        pairs += [(row, to) for row in of if row in rows]
+        of[to] = counted(name, to, split)
     groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split, name in NEXT)}
     out = []
     for row, to in pairs:

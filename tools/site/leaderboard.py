@@ -22,9 +22,12 @@ def leaderboard(data: str) -> list[dict[str, Any]]:
     -------
     list of dict
         `model`, `source` (:data:`HERE`, or whose table), the four metrics (None where unknown); of ours also `low`,
-        `high` (95 %, NDCG@10, seeds averaged by user), `seeds`, `fit_seconds` and `parameters`.
+        `high` (95 %, NDCG@10, seeds averaged by user), `seeds`, `fit_seconds`, `parameters` and
+        `trials`: settings that were tried.
     """
-    rows = [*_counted(data), *_trained(data), *_generated(data)]
+    rows = _counted(data)
+    searched = {row["model"] for row in rows}
+    rows += [row for row in (*_trained(data), *_generated(data)) if row["model"] not in searched]
     for row in content("published_tables")["published"]:
         if row["data"] == data:
             rows.append({"model": row["model"], "source": row["source"], **_metrics(row)})
@@ -41,22 +44,27 @@ def _counted(data: str) -> list[dict[str, Any]]:
     for record in content("published_tables")["records"]:
         if record["data"] == data:
             models.setdefault(record["model"], []).append(record)
-    return [_one(model, records) for model, records in models.items()]
+    trials = {model: records[0]["trials"] for model, records in models.items()}
+    # a blend's parts were searched, each alone
+    return [
+        _one(model, records, max(trials.get(part, 0) for part in model.split("+")))
+        for model, records in models.items()
+    ]
 
 
-def _one(model: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+def _one(model: str, records: list[dict[str, Any]], trials: int) -> dict[str, Any]:
     """A row of the records of one model, one for each metric."""
     values = {record["metric"]: record["value"] for record in records}
     head = next(record for record in records if record["metric"] == "ndcg@10")
-    more = {key: head.get(key) for key in ("low", "high", "seeds", "fit_seconds")}
+    held = head.get("parameters")
     return {
-        "model": model, "source": HERE, **_metrics(values), **more, "parameters": _total(head.get("parameters")),
-    }  # fmt: skip
-
-
-def _total(parameters: Any) -> int | None:
-    """Of numbers that are trained and numbers that are held, the latter."""
-    return parameters[-1] if isinstance(parameters, list) else parameters
+        "model": model,
+        "source": HERE,
+        **_metrics(values),
+        **{key: head.get(key) for key in ("low", "high", "seeds", "fit_seconds")},
+        "parameters": held[-1] if isinstance(held, list) else held,  # trained, held
+        "trials": trials,
+    }
 
 
 def _trained(data: str) -> list[dict[str, Any]]:
@@ -70,7 +78,8 @@ def _trained(data: str) -> list[dict[str, Any]]:
             m: float(np.mean([r["value"] for r in seeds if r["metric"] == m])) for m in METRICS
         }
         records = [{**mean, "metric": name, "value": value} for name, value in values.items()]
-        out.append(_one(mean["model"], records))
+        asked = [c for c in held["candidates"] if (c["data"], c["model"]) == (data, mean["model"])]
+        out.append(_one(mean["model"], records, len(asked)))
     return out
 
 
@@ -78,8 +87,10 @@ def _generated(data: str) -> list[dict[str, Any]]:
     """Rows of `generative.json`, where it was measured."""
     if not (RESULTS / "generative.json").is_file():
         return []
-    models: dict[str, list[dict[str, Any]]] = {}
-    for record in content("generative")["records"]:
+    held = content("generative")
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for record in held["records"]:
         if record["data"] == data and record["model"] in NAMES:
-            models.setdefault(NAMES[record["model"]], []).append(record)
-    return [_one(model, records) for model, records in models.items()]
+            arms.setdefault(record["model"], []).append(record)
+    asked = {c["model"]: len(c["candidates"]) for c in held["choices"] if c["data"] == data}
+    return [_one(NAMES[arm], records, asked[arm]) for arm, records in arms.items()]
