@@ -68,8 +68,9 @@ def style(name: str, language: bool | None = None) -> Style:
     """The look of a method.
 
     A name of the table of models has its own, and so has a way of keeping a model up (:data:`WAYS`). A variant
-    (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a blend and two stages have that of their last part, a model of one's own one from a hash of the
-    name; their markers come from a hash too: the same in every figure, on every machine.
+    (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a blend and two stages have that of their last part, a
+    model of one's own one from a hash of the name; their markers come from a hash too: the same in every figure, on
+    every machine.
 
     Parameters
     ----------
