@@ -225,6 +225,9 @@ def over_time(
     fresh = clone(model)
     if fresh.seeded:
         fresh.set_params(seed=seed)
+    if way.how == "adapter":
+        import peft  # noqa: F401  # opened before the clock: it takes seconds, once in a process
+
     costs: list[tuple[int, str, float]] = []
     fitted = _timed(costs, 0, "fit", lambda: clone(fresh).fit(known(0)))
     values, tasks, last_fit = [], {}, 0
