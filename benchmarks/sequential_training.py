@@ -426,8 +426,13 @@ def main() -> None:
     logging.disable(logging.WARNING)
     file, journal = Path(args.output) / FILE, KEPT / FILE
     held = json.loads(journal.read_text(encoding="utf-8")) if journal.is_file() else {}
+    rows = args.rows.split(",")
 
     def save() -> None:
+        if journal.is_file():  # another call may have measured other rows meanwhile
+            others = json.loads(journal.read_text(encoding="utf-8")).get("quality", {})
+            measured = {row: one for row, one in held.get("quality", {}).items() if row in rows}
+            held["quality"] = others | measured
         for path, content in ((journal, held), (file, flat(held))):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, content)
@@ -437,7 +442,6 @@ def main() -> None:
         save()
         print(f"ratio: {held['speed']['prefixes']['ratio']:.2f}")
         return
-    rows = args.rows.split(",")
     for row in rows:
         quality(row, tuple(map(int, args.seeds.split(","))), args.candidates, held, save)
     of_data: dict[str, list[str]] = {}
