@@ -225,9 +225,16 @@ def summary(task: str, split: Split) -> dict[str, Any]:
         if control in values and "text" in values:
             shares.append({"data": data, "control": control, **content(values, control)})
     choices = [
-        {"data": data, "model": p.name.split("-")[0], **json.loads(p.read_text(encoding="utf-8"))}
-        for p in sorted(place.glob("*-epochs.json"))
-    ]
+        {
+            "data": data, "model": arm, **json.loads(p.read_text(encoding="utf-8")),
+            "candidates": [
+                json.loads(one.read_text(encoding="utf-8"))
+                for one in sorted(place.glob(f"{arm}-candidate*.json"))
+            ],
+        }
+        for arm in ARMS
+        for p in place.glob(f"{arm}-epochs.json")
+    ]  # fmt: skip
     return {
         "records": records, "differences": differences, "groups": groups, "shares": shares, "choices": choices,
     }  # fmt: skip
