@@ -134,7 +134,7 @@ class Reference:
         return out
 
     def _followers(self) -> np.ndarray:
-        """Scores by how often an item came within a few events of one of the user's last, by the square root of both."""
+        """How often an item came within a few events of one of the user's last, over the root of both counts."""
         history = self.task.split.history
         rows = history.interactions.iloc[history.in_time]
         users, items = rows["user"].to_numpy(), rows["item"].to_numpy()
