@@ -16,7 +16,8 @@ alone, since what happens between them changes none; its cost is counted for eve
 chosen once, on the 28 days before the start. A tenth of the users is never learned from: what the last model reaches
 on their earlier weeks, less what the model of that week reached, is what was forgotten.
 
-NDCG@10. Intervals over users and judgements (`recnb.metrics.over_splits`). Every finished (data, model, way, seed) is
+NDCG@10. Intervals over users and judgements (`recnb.metrics.over_splits`), those of values
+between 0 and 1. Every finished (data, model, way, seed) is
 kept in `.benchmarks/continual` and not computed again; results go to `results/continual.json` after each. The last
 line is `ratio: X`: the seconds of the daily new fit of `sasrec` over those of the cheapest way within 2 % of its value
 on the first data set (1 where none is).

@@ -34,8 +34,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from published_tables import KEPT as TABLES
 from published_tables import load
+from sequential_training import thirds
 from sklearn.base import clone
 
 from recnb import evaluate
@@ -218,14 +220,39 @@ def summary(task: str, split: Split) -> dict[str, Any]:
                     "p": pair.p, "p_holm": float(p), "n_users": pair.n,
                 }
             )  # fmt: skip
+    groups = by_group(data, values, split) if "text" in values else []
     for control in ("random", "interactions"):
         if control in values and "text" in values:
             shares.append({"data": data, "control": control, **content(values, control)})
     choices = [
-        {"data": data, "model": p.name.split("-")[0], **json.loads(p.read_text(encoding="utf-8"))}
-        for p in sorted(place.glob("*-epochs.json"))
-    ]
-    return {"records": records, "differences": differences, "shares": shares, "choices": choices}
+        {
+            "data": data, "model": arm, **json.loads(p.read_text(encoding="utf-8")),
+            "candidates": [
+                json.loads(one.read_text(encoding="utf-8"))
+                for one in sorted(place.glob(f"{arm}-candidate*.json"))
+            ],
+        }
+        for arm in ARMS
+        for p in place.glob(f"{arm}-epochs.json")
+    ]  # fmt: skip
+    return {
+        "records": records, "differences": differences, "groups": groups, "shares": shares, "choices": choices,
+    }  # fmt: skip
+
+
+def by_group(data: str, values: dict[str, np.ndarray], split: Split) -> list[dict[str, Any]]:
+    """Text ids less transitions and less each control, for parts of the users."""
+    users = np.sort(split.dataset.user_ids[split.test.interactions["user"].unique()])
+    table = pd.DataFrame({name: of[:, HEADLINE] for name, of in values.items()}, index=users)
+    out = []
+    for to in (name for name in (TO, "random", "interactions") if name in values):
+        for by, group in thirds(split, False).items():
+            for label, part in table.groupby(group.reindex(users).astype(object)):
+                d = paired(part["text"], part[to], DRAWS)
+                ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
+                head = {"data": data, "model": "text", "to": to, "by": by, "group": label}
+                out.append({**head, "value": float(part["text"].mean()), **ends, "n_users": d.n})
+    return out
 
 
 def content(values: dict[str, np.ndarray], control: str) -> dict[str, float]:

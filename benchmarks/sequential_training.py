@@ -16,8 +16,8 @@ stopping); then for each seed a fit on train and valid with the epochs found, ju
 catalogue less the known ones. Data and splits are those of `published_tables.py`. Differences in NDCG@10, paired by
 user, to the model without text, to `transitions` with the settings that `published_tables.py` found (its defaults where
 it has not been there yet) and to the counting model that was best there on the valid items; for everybody, in thirds
-of the users by their known events, and in thirds by the rows of the judged item. Holm within a data set over the
-differences for everybody.
+of the users by their known events, in thirds by the rows of the judged item, and where it has none. Holm within a data
+set over the differences for everybody.
 
 Results go to `results/sequential_training.json`, row by row; what is finished is not computed again. The last line is
 `ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
@@ -295,8 +295,9 @@ def kept_users(row: str) -> pd.Series | None:
 def means(held: dict[str, Any]) -> list[dict[str, Any]]:
     """NDCG@10 of each row, the mean over its seeds, with an interval over users."""
     out = []
-    for row, kept in held["quality"].items():
-        if (values := kept_users(row)) is None:
+    for row in ROWS:
+        kept = held["quality"].get(row)
+        if kept is None or (values := kept_users(row)) is None:
             continue
         fits = list(kept["seeds"].values())
         low, high = bootstrap(values)
@@ -332,20 +333,21 @@ def counted(name: str, model: str, split: Split) -> pd.Series:
 
 
 def thirds(split: Split, several: bool) -> dict[str, pd.Series]:
-    """By user: which third of the known events, and of the judged item's rows; not where `several` are judged."""
+    """By user: the third of the known events; of the judged item's rows, where it is one, and whether it has none."""
     ds, known, test = split.dataset, split.known.interactions, split.test.interactions
-    rows = np.bincount(known["item"], minlength=ds.n_items)
-    numbers = {
-        "known events": pd.Series(np.bincount(known["user"], minlength=ds.n_users), ds.user_ids)
-    }
+    events = pd.Series(np.bincount(known["user"], minlength=ds.n_users), ds.user_ids)
+    out = {"known events": _thirds(events)}
     if not several:
-        judged = ds.user_ids[test["user"].to_numpy()]
-        numbers["rows of the item"] = pd.Series(rows[test["item"].to_numpy()], judged)
+        rows = np.bincount(known["item"], minlength=ds.n_items)[test["item"].to_numpy()]
+        judged = pd.Series(rows, ds.user_ids[test["user"].to_numpy()])
+        out["rows of the item"] = _thirds(judged)
+        out["new item"] = judged[judged == 0].map({0: "no rows"})
+    return out
+
+
+def _thirds(numbers: pd.Series) -> pd.Series:
     names = ["lowest third", "middle third", "highest third"]
-    return {
-        what: pd.cut(one.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=names)
-        for what, one in numbers.items()
-    }
+    return pd.cut(numbers.rank(pct=True), [0, 1 / 3, 2 / 3, 1], labels=names)
 
 
 def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
@@ -424,8 +426,13 @@ def main() -> None:
     logging.disable(logging.WARNING)
     file, journal = Path(args.output) / FILE, KEPT / FILE
     held = json.loads(journal.read_text(encoding="utf-8")) if journal.is_file() else {}
+    rows = args.rows.split(",")
 
     def save() -> None:
+        if journal.is_file():  # another call may have measured other rows meanwhile
+            others = json.loads(journal.read_text(encoding="utf-8")).get("quality", {})
+            measured = {row: one for row, one in held.get("quality", {}).items() if row in rows}
+            held["quality"] = others | measured
         for path, content in ((journal, held), (file, flat(held))):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, content)
@@ -435,7 +442,6 @@ def main() -> None:
         save()
         print(f"ratio: {held['speed']['prefixes']['ratio']:.2f}")
         return
-    rows = args.rows.split(",")
     for row in rows:
         quality(row, tuple(map(int, args.seeds.split(","))), args.candidates, held, save)
     of_data: dict[str, list[str]] = {}

@@ -15,8 +15,9 @@ of the target they score every item alike and their lists are those of `random`,
 
 NDCG@10 and recall@10. Sources and judgements are kept in `.benchmarks/transfer` and not computed again; results go to
 `results/transfer.json` after each target and number of people. Intervals are over users and seeds
-(`recnb.metrics.over_splits`), differences to `transitions`, paired. The last line is `ratio: X`: without any row of the
-first target, NDCG@10 of its best source over popularity learned from 30 people.
+(`recnb.metrics.over_splits`), those of values between 0 and 1; differences to `transitions`, paired. The last
+line is `ratio: X`: without any row of the first target, NDCG@10 of its best source over popularity
+learned from 30 people.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def table(target: str, people: int | None, runs: dict[int, dict[str, Any]]) -> l
             for label in labels
         }
         for label, frame in held.items():
-            found = over_splits(frame["values"], frame["users"], frame["seed"])
+            found = over_splits(frame["values"], frame["users"], frame["seed"]).as_share()
             row = {
                 "data": target,
                 "people": "all" if people is None else people,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -24,12 +25,17 @@ class Recorded:
         value by seed, are not shown.
     note : str
         Where the rows come from, or why there are none.
+    columns : tuple of str
+        Those that are shown, in this order; empty: all.
     """
 
     rows: tuple[dict[str, Any], ...]
     note: str
+    columns: tuple[str, ...] = ()
 
     def _shown(self) -> tuple[dict[str, Any], ...]:
+        if self.columns:
+            return tuple({name: row.get(name) for name in self.columns} for row in self.rows)
         return tuple(
             {k: v for k, v in row.items() if not isinstance(v, list | dict)} for row in self.rows
         )
@@ -42,7 +48,12 @@ class Recorded:
 
 
 def recorded(
-    pattern: str, *, part: str = "records", folder: str | Path | None = None, **only: Any
+    pattern: str,
+    *,
+    part: str = "records",
+    folder: str | Path | None = None,
+    columns: Sequence[str] = (),
+    **only: Any,
 ) -> Recorded:
     """Return the recorded runs on real data that match, for the reader to see.
 
@@ -55,6 +66,8 @@ def recorded(
         name ("costs"), whose name becomes the column `model`.
     folder : path, optional
         Where the files are; default: those that the package brings, in a checkout ``results/``.
+    columns : sequence of str
+        Columns to show, in this order; the rows keep all. Default: all.
     **only
         Keep the rows with these values, for example ``metric="ndcg"``; a list means any of them.
 
@@ -66,7 +79,7 @@ def recorded(
     Raises
     ------
     InputError
-        A matching file that is no JSON or holds no rows.
+        A matching file that is no JSON or holds no rows; a column that no row has.
 
     Notes
     -----
@@ -91,8 +104,11 @@ def recorded(
         rows = [row for row in rows if row.get(column) in allowed]
     if not rows:
         return Recorded((), f"No run on other data is recorded yet under '{pattern}'.")
+    unknown = [name for name in columns if not any(name in row for row in rows)]
+    if unknown:
+        raise InputError(f"no recorded row of '{pattern}' has it", column=unknown[0])
     names = ", ".join(f"results/{file.name}" for file in files)
-    return Recorded(tuple(rows), f"Recorded in {names}.")
+    return Recorded(tuple(rows), f"Recorded in {names}.", tuple(columns))
 
 
 def recorded_run(name: str, folder: str | Path | None = None) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from recnb.errors import InputError
@@ -24,6 +25,30 @@ class OverSplits:
     n_users: int
     by_split: dict[str, float]
     error: float = 0.0
+
+    def as_share(self) -> OverSplits:
+        """The same with an interval between 0 and 1, for a measure that lies there, such as NDCG; not for differences.
+
+        The interval is taken on the logit and turned back, its half width there that of this one over
+        value (1 - value). A mean of 0 or 1 keeps its own.
+
+        References
+        ----------
+        L. Brown, T. Cai, A. DasGupta, Interval estimation for a binomial proportion, Statistical Science 2001 (the
+        logit interval, here of a mean).
+
+        Examples
+        --------
+        >>> low_hits = OverSplits(0.001, -0.0004, 0.0024, 0.16, 900, {"0": 0.001})
+        >>> share = low_hits.as_share()
+        >>> round(share.low, 5), round(share.high, 5)
+        (0.00025, 0.00405)
+        """
+        if not 0 < self.value < 1:
+            return self
+        half = (self.high - self.low) / 2 / (self.value * (1 - self.value))
+        ends = expit(logit(self.value) + np.array([-half, half]))
+        return replace(self, low=float(ends[0]), high=float(ends[1]))
 
 
 def over_splits(

@@ -43,6 +43,15 @@ class Style:
         }
 
 
+WAYS = {
+    "stale": ("grey", "o", ":"),
+    "finetune": ("vermilion", "D", "-"),
+    "replay": ("purple", ">", "-."),
+    "adapter": ("green", "P", "--"),
+    "refit": ("black", "s", "-"),
+}
+"""Looks of the ways of keeping a model up (:class:`recnb.study.Way`), which are drawn in one figure."""
+
 HUES = {
     "grey": GREY,
     "blue": BLUE,
@@ -58,9 +67,10 @@ HUES = {
 def style(name: str, language: bool | None = None) -> Style:
     """The look of a method.
 
-    A name of the table of models has its own. A variant (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a
-    blend and two stages have that of their last part, a model of one's own one from a hash of the name; their markers
-    come from a hash too: the same in every figure, on every machine.
+    A name of the table of models has its own, and so has a way of keeping a model up (:data:`WAYS`). A variant
+    (``NAME@METHOD``, ``NAME[setting=value]``) keeps the hue, a blend and two stages have that of their last part, a
+    model of one's own one from a hash of the name; their markers come from a hash too: the same in every figure, on
+    every machine.
 
     Parameters
     ----------
@@ -81,7 +91,7 @@ def style(name: str, language: bool | None = None) -> Style:
     filled = reads_language(name) if language is None else bool(language)
     parts = [re.sub(r"\[.*\]", "", part).partition("@")[0].strip() for part in _parts(name)]
     entry = TABLE.get(parts[-1])
-    look = entry.look if entry else ()
+    look = entry.look if entry else WAYS.get(name, ())
     if look and name == parts[0]:
         return Style(HUES[look[0]], look[1], look[2], filled)
     number = int.from_bytes(sha256(name.encode()).digest()[:4], "big")

@@ -225,6 +225,9 @@ def over_time(
     fresh = clone(model)
     if fresh.seeded:
         fresh.set_params(seed=seed)
+    if way.how == "adapter":
+        import peft  # noqa: F401  # opened before the clock: it takes seconds, once in a process
+
     costs: list[tuple[int, str, float]] = []
     fitted = _timed(costs, 0, "fit", lambda: clone(fresh).fit(known(0)))
     values, tasks, last_fit = [], {}, 0
@@ -334,7 +337,8 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
     Notes
     -----
     A user's value is the mean over seeds at each judgement; users and judgements are both samples
-    (:func:`recnb.metrics.over_splits`).
+    (:func:`recnb.metrics.over_splits`). Intervals of values are those between 0 and 1
+    (:meth:`recnb.metrics.OverSplits.as_share`), of differences around them.
     """
     held = {name: list(each) for name, each in runs.items()}
     if to not in held:
@@ -343,7 +347,7 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
     rows = []
     for name, frame in frames.items():
         both = frame.merge(frames[to], on=["step", "user_id"], suffixes=("", "_to"))
-        whole = over_splits(frame["value"], frame["user_id"], frame["step"])
+        whole = over_splits(frame["value"], frame["user_id"], frame["step"]).as_share()
         gap = over_splits(both["value"] - both["value_to"], both["user_id"], both["step"])
         lost = [run.forgetting() for run in held[name]]
         forgotten = [float((f["then"] - f["now"]).mean()) for f in lost if len(f)]

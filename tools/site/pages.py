@@ -247,8 +247,23 @@ def data() -> None:
 
 def _linked(text: str, repository: str) -> str:
     """Markdown of the repository as the site shows it: links that leave the folder, anchors as Jupyter makes them."""
-    text = re.sub(r"\]\(\.\./([^)\s]+)\)", rf"]({repository}/blob/main/\1)", text)
+    text = re.sub(r"\]\(\.\./([^)\s]+)\)", lambda found: f"]({_page(found[1], repository)})", text)
     return re.sub(r"\]\(#([^)\s]+)\)", lambda found: f"](#{_slug(found[1])})", text)
+
+
+def _page(path: str, repository: str) -> str:
+    """Where a file of the repository stands, seen from a folder of the site: its page there, or the repository.
+
+    Examples
+    --------
+    >>> _page("results/across.json", "R"), _page("docs/guides/tuning.md", "R"), _page("data/README.md", "R")
+    ('../results/across.md', '../guides/tuning.md', 'R/blob/main/data/README.md')
+    """
+    if result := re.fullmatch(r"results/(\w+)\.json", path):
+        return f"../results/{result[1]}.md"
+    if page := re.fullmatch(r"docs/((?:guides/)?[\w-]+\.md)", path):
+        return f"../{page[1]}"
+    return f"{repository}/blob/main/{path}"
 
 
 def _slug(anchor: str) -> str:

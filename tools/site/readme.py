@@ -23,7 +23,7 @@ _BLOCK = r"(?<=<!-- {}: made by tools/site/readme.py -->\n).*?(?=<!-- end -->)"
 def environment() -> jinja2.Environment:
     """What a page with looked-up numbers may call."""
     out = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    known = ("content", "row", "table", "f", "signed", "pct", "interval")
+    known = ("content", "row", "table", "f", "signed", "pct", "interval", "p_value", "corrected")
     out.globals.update({name: getattr(recorded, name) for name in known})
     out.globals["leaderboard"] = leaderboard
     return out

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from recnb.metrics import holm
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
@@ -73,6 +76,29 @@ def pct(value: float, digits: int = 1) -> str:
     ('+13.0 %', '−2.1 %')
     """
     return signed(100 * value, digits) + " %"
+
+
+def p_value(value: float) -> str:
+    """A p as it is printed.
+
+    Examples
+    --------
+    >>> p_value(0.0234), p_value(0.00002)
+    ('.023', '< .001')
+    """
+    return "< .001" if value < 0.001 else f(value, 3)
+
+
+def corrected(rows: Iterable[dict[str, Any]], p: str = "p") -> list[dict[str, Any]]:
+    """The rows with `p_holm`: what they show together is one family of comparisons. Rows without a p are left out.
+
+    Examples
+    --------
+    >>> [round(r["p_holm"], 3) for r in corrected([{"p": 0.01}, {"p": 0.04}, {"p": None}, {"p": 0.03}])]
+    [0.03, 0.06, 0.06]
+    """
+    tested = [r for r in rows if r.get(p) is not None]
+    return [{**r, "p_holm": float(h)} for r, h in zip(tested, holm([r[p] for r in tested]))]
 
 
 def interval(of: dict[str, Any], digits: int = 4) -> str:

@@ -106,6 +106,11 @@ def test_recorded_runs_are_shown_with_their_data(tmp_path: Path) -> None:
     assert "by_seed" not in shown + repr(table)
     assert "ml-100k" in shown and "0.1913" in shown and "2026-01-02" in shown
     assert "results/classical-a.json" in repr(table) and str(tmp_path) not in repr(table)
+    few = recorded("classical-*", folder=tmp_path, model="ease", columns=["value", "data"])
+    assert few.rows == table.rows and repr(few).split()[:2] == ["value", "data"]
+    assert "2026-01-02" not in few._repr_html_() and "ease" not in repr(few)
+    with pytest.raises(InputError, match="column 'nothing'"):
+        recorded("classical-*", folder=tmp_path, columns=["nothing"])
 
 
 def test_where_nothing_is_recorded_it_says_so(

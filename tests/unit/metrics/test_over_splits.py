@@ -89,3 +89,23 @@ def test_ends_that_cannot_be_are_refused() -> None:
     ):
         with pytest.raises(InputError, match="low before high"):
             with_splits(*given)
+
+
+def test_the_interval_of_a_share_stays_in_range_and_covers() -> None:
+    """Few hits: one in fifty users has one; the plain interval often begins below 0."""
+    rng, n = np.random.default_rng(3), 200
+    below = held = 0
+    for _ in range(300):
+        values = rng.binomial(1, 0.02, n) / 2
+        if not values.any():
+            continue
+        plain = over_splits(values, np.arange(n), np.zeros(n))
+        share = plain.as_share()
+        below += plain.low < 0
+        assert 0 < share.low < share.value < share.high < 1 and share.p == plain.p
+        held += share.low <= 0.01 <= share.high
+    assert below > 60 and 0.93 <= held / 300 <= 0.99
+    many = over_splits(rng.uniform(size=n), np.arange(n), np.zeros(n))
+    assert many.as_share().low == pytest.approx(many.low, abs=2e-3)  # far from the ends: the same
+    none = over_splits(np.zeros(n), np.arange(n), np.zeros(n))
+    assert none.as_share() == none

@@ -29,6 +29,7 @@ from recnb.plots import (
     style,
 )
 from recnb.plots.palette import look_of
+from recnb.study.over_time import HOWS
 
 MODELS = ["ease", "text_dot", "popularity"]
 
@@ -254,6 +255,12 @@ def test_every_method_has_its_own_look():
         "lc_rec",
     }
     assert all(_contrast(s.colour) >= 3 for s in looks.values())
+
+
+def test_ways_of_keeping_up_are_told_apart_in_one_figure():
+    ways = [style(how) for how in HOWS if how != "count"] + [style("transitions, count")]
+    assert len({s.colour for s in ways}) == len(ways) == len({s.marker for s in ways})
+    assert all(_contrast(s.colour) >= 3 for s in ways)
 
 
 def test_variants_and_blends_keep_the_hue():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -138,6 +139,21 @@ def test_who_keeps_up_wins_after_the_turn_and_forgetting_is_seen(ds):
     pd.testing.assert_frame_equal(back.forgetting(), run.forgetting())
     panel = run.values.query("panel")["user_id"].unique()
     assert set(run.kept["user_id"]) <= set(panel) and set(run.kept["step"]) == {0, 2}
+
+
+def test_opening_a_package_is_no_cost_of_an_update(ds, monkeypatch):
+    module = sys.modules[over_time.__module__]
+    timed, seen = module._timed, []
+
+    def watched(costs, step, what, work):
+        seen.append((what, "peft" in sys.modules))
+        return timed(costs, step, what, work)
+
+    monkeypatch.delitem(sys.modules, "peft", raising=False)
+    monkeypatch.setattr(module, "_timed", watched)
+    clock = replace(CLOCK, n_steps=1, judge_every=1)
+    over_time(SASRec(**{**SMALL, "n_epochs": 1}), ds, clock, Way("adapter"), PROTOCOL)
+    assert seen == [("fit", True), ("update", True)]
 
 
 def test_what_cannot_be_kept_up_is_refused(ds):
