@@ -36,7 +36,11 @@ Columns = Annotated[
     ),
 ]
 ItemColumns = Annotated[
-    str | None, _option("The same for --items: item_id=1,title=2.", "--item-columns")
+    str | None,
+    _option(
+        "The same for the items: title=name,text=description names them, cat=none leaves one aside.",
+        "--item-columns",
+    ),
 ]
 Encoding = Annotated[str | None, _option("Such as latin-1 or gb18030.")]
 Unrated = Annotated[

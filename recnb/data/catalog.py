@@ -269,6 +269,10 @@ def read(data: str | Path, **settings) -> Dataset:
 def _folder(path: Path, **settings) -> Dataset:
     """Tables of our own, else a published layout; a folder that is neither is refused as if it were the first."""
     if table_file(path, "interactions") is None:
+        if (path / "model.json").is_file():
+            raise InputError(
+                "a saved model, not data", file=str(path), mend="recnb.load_model reads it"
+            )
         from recnb.data.readers.detect import detect
 
         layout = detect(path)

@@ -115,7 +115,9 @@ def judge(
         costs |= fitted.costs()
     values = measured(name, judgeable, task, lists)
     reach = ceilings(fitted, task, {shelf: items for shelf, (items, _) in lists.items()})
-    record = Record(name, seed, _kind(model), settings, costs, reads or Reads.unknown(), reach)
+    reads = reads or Reads.unknown()
+    here = isinstance(model, Recommender) and _is_blank(model) and reads.known
+    record = Record(name, seed, _kind(model), settings, costs, reads, reach, here)
     findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
     for remark in fitted.remarks() if fitted is not None else ():
         n = len(task.users)
@@ -134,6 +136,18 @@ def fit(model: Recommender, task: Task, seed: int) -> Recommender:
         chosen = fresh.chosen()
         fresh = clone(fresh).set_params(**chosen)
     return fresh.fit(split.known)
+
+
+def _is_blank(model: Recommender) -> bool:
+    """Whether a model and those in its settings are of recnb's own classes and not fitted yet."""
+    parts = [
+        part
+        for value in model.get_params(deep=False).values()
+        for part in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(part, Recommender)
+    ]
+    own = type(model).__module__.partition(".")[0] == "recnb"
+    return own and not model.fitted and all(map(_is_blank, parts))
 
 
 def _kind(model: Judgeable) -> str:

@@ -14,7 +14,7 @@ import psutil
 from recnb.recommender import Reads
 
 _HEAD = ("model", "seed", "class", "settings", "reads")
-_MORE = ("ceilings",)
+_MORE = ("ceilings", "fitted_here")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Record:
     ceilings : tuple of dict
         Of a model that looks at few candidates: the best that any order of them could reach, see
         :mod:`recnb.evaluation.ceiling`.
+    fitted_here : bool
+        A model of recnb's own classes that the evaluation itself fitted on the known rows.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Record:
     costs: dict[str, Any] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads.unknown)
     ceilings: tuple[dict[str, Any], ...] = ()
+    fitted_here: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
@@ -55,6 +58,7 @@ class Record:
             "reads": self.reads.to_dict(),
             **self.costs,
             **({"ceilings": list(self.ceilings)} if self.ceilings else {}),
+            **({"fitted_here": True} if self.fitted_here else {}),
         }
 
     @classmethod
@@ -63,7 +67,9 @@ class Record:
         costs = {key: value for key, value in told.items() if key not in (*_HEAD, *_MORE)}
         model, seed, kind, settings, reads = (told[key] for key in _HEAD)
         ceilings = tuple(told.get("ceilings", ()))
-        return cls(model, int(seed), kind, dict(settings), costs, Reads.from_dict(reads), ceilings)
+        known = Reads.from_dict(reads)
+        here = bool(told.get("fitted_here", False))
+        return cls(model, int(seed), kind, dict(settings), costs, known, ceilings, here)
 
 
 class Meter:

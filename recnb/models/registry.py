@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from recnb.data import Text
 from recnb.errors import InputError
 from recnb.evaluation.judge import plain_settings
 from recnb.models.table import TABLE, Entry
@@ -122,7 +123,8 @@ def make(name: str, **settings) -> Recommender:
     Parameters
     ----------
     name : str
-        A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings;
+        A name of :func:`names`; ``NAME@METHOD`` with a tuning method; ``NAME[setting=value,…]`` with settings
+        (``text=title+brand``: the columns that are read as text);
         ``A+B`` for a blend whose weight is set on the validation part, ``A>B`` for two stages: the best of A (100,
         40 where B is a decoder) ranked by B, ``A>[n=50]B`` with settings of the pair (`settings` are then those of
         the blend or of the pair). ``A+B>C`` is ``(A+B)>C``. ``A*5`` is the mean of five fits of A from other seeds,
@@ -140,6 +142,11 @@ def make(name: str, **settings) -> Recommender:
     >>> make("ease", l2=100.0), make("ease[l2=100.0]")
     (EASE(l2=100.0), EASE(l2=100.0))
     """
+    if name.count("[") != name.count("]"):
+        lacking = "]" if name.count("[") > name.count("]") else "["
+        raise InputError(
+            f"'{name}' lacks a '{lacking}'", mend="write NAME[setting=value,setting=value]"
+        )
     stages = _stages(name)
     if stages:
         from recnb.models.rerank import Rerank
@@ -354,7 +361,10 @@ def _method(name: str, cls: type[Recommender], method: str) -> str:
 def _build(cls: type[Recommender], name: str, settings: dict) -> Recommender:
     parameters = inspect.signature(cls.__init__).parameters
     known = [p for p in parameters if p != "self"]
-    for key, value in settings.items():
+    for key, value in list(settings.items()):
+        if isinstance(value, str) and key in known and _is_text(parameters[key]):
+            settings = {**settings, key: Text(*filter(None, map(str.strip, value.split("+"))))}
+            continue
         if key not in known:
             raise InputError(
                 f"'{name}' has no setting '{key}'", mend=f"it has {', '.join(known) or 'none'}"
@@ -393,3 +403,8 @@ def _unlike(value: object, parameter: inspect.Parameter) -> str:
     words = [word for kind, word in said.items() if kind in kinds]
     words += [repr(default)] * isinstance(default, str) + ["None"] * ("None" in kinds)
     return "" if fits else " or ".join(words)
+
+
+def _is_text(parameter: inspect.Parameter) -> bool:
+    """Whether a setting is a template of item text, told by its annotation."""
+    return re.search(r"\bText\b", str(parameter.annotation)) is not None

@@ -74,6 +74,7 @@ class Recommender(BaseEstimator):
                 f"fit expects a recnb Dataset, got {type(train).__name__}",
                 mend="Dataset.from_frames(frame)",
             )
+        self._template()
         try:
             self.remember(train)
             self._fit(train, valid)
@@ -161,8 +162,17 @@ class Recommender(BaseEstimator):
                 mend="declare feedback='explicit' or use als",
             )
         if self.needs_text:
-            told = getattr(self, "text", None)
-            (told if isinstance(told, Text) else Text()).chosen(train.items)
+            self._template().chosen(train.items)
+
+    def _template(self) -> Text:
+        """How a model that needs text has it put together; a bare word in its place is refused."""
+        told = getattr(self, "text", None) if self.needs_text else None
+        if isinstance(told, str):
+            raise InputError(
+                f"{type(self).__name__}: text='{told}' is no template",
+                mend=f"text=Text('{told}') reads this column (recnb.Text)",
+            )
+        return told if isinstance(told, Text) else Text()
 
     def chosen(self) -> dict[str, Any]:
         """Settings that fitting with `valid` found, by name: those to keep when refitting.

@@ -16,18 +16,16 @@ from recnb.data.door.parsing import Grid
 from recnb.errors import InputError
 
 
-def stated(
-    grid: Grid, chosen: Mapping[str, str], known: Collection[str] = COLUMNS
-) -> dict[str, str]:
-    """Our columns to those that the reader named, by name or place.
+def stated(grid: Grid, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Our columns of interactions to those that the reader named, by name or place.
 
     Raises
     ------
     InputError
         A name that is not ours or not the file's.
     """
+    known = COLUMNS
     found: dict[str, str] = {}
-    header = list(grid.frame.columns)
     for ours, theirs in chosen.items():
         if ours not in known:
             near = get_close_matches(ours, known, n=1)
@@ -35,24 +33,29 @@ def stated(
                 f"--columns: '{ours}' is no column of ours",
                 mend=f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}",
             )
-        if theirs == "none":
-            continue
-        matches = [n for n in header if str(n) == theirs]
-        matches = matches or [n for n in header if names.squashed(n) == names.squashed(theirs)]
-        if not matches and theirs.isdigit() and 1 <= int(theirs) <= len(header):
-            matches = [header[int(theirs) - 1]]
-        if not matches:
-            shown = ", ".join(map(str, header[:12]))
-            raise InputError(
-                f"--columns: no column '{theirs}' (found: {shown})", file=grid.file, mend="name one"
-            )
-        found[ours] = matches[0]
+        if theirs != "none":
+            found[ours] = named(grid, theirs, "--columns")
     for ours in ("user_id", "item_id"):
-        if ours in known and ours not in found and not grid.header:
+        if ours not in found and not grid.header:
             raise InputError(
                 f"--columns says no {ours}", file=grid.file, mend="name it by its place, from 1"
             )
     return found
+
+
+def named(grid: Grid, theirs: str, flag: str) -> str:
+    """The file's column of this name, or at this place."""
+    header = list(grid.frame.columns)
+    matches = [n for n in header if str(n) == theirs]
+    matches = matches or [n for n in header if names.squashed(n) == names.squashed(theirs)]
+    if not matches and theirs.isdigit() and 1 <= int(theirs) <= len(header):
+        matches = [header[int(theirs) - 1]]
+    if not matches:
+        shown = ", ".join(map(str, header[:12]))
+        raise InputError(
+            f"{flag}: no column '{theirs}' (found: {shown})", file=grid.file, mend="name one"
+        )
+    return matches[0]
 
 
 def told_by_names(
@@ -276,144 +279,3 @@ def _numeric(series: pd.Series) -> bool:
         return False
     text, _ = values.numbers(head, str(series.name))
     return bool(pd.to_numeric(text, errors="coerce").notna().mean() > 0.5)
-
-
-# -------------------------------------------------------------------- items
-
-
-def titles(grid: Grid, item: str, frame: pd.DataFrame) -> pd.DataFrame | None:
-    """The items' titles, where the file of interactions carries them: each item's most frequent one."""
-    if not grid.header:
-        # Names of games or artists in place of ids are titles.
-        cells_ = frame["item_id"].drop_duplicates().astype(str)
-        if not cells_.str.contains(r"[A-Za-z]{2,} [A-Za-z]{2,}").mean() > 0.2:
-            return None
-        return pd.DataFrame({"item_id": cells_, "title": cells_}).reset_index(drop=True)
-    word = names.squashed(item)
-    if word in names.TITLES or word in (
-        "artist",
-        "track",
-        "song",
-        "game",
-        "movie",
-        "book",
-        "product",
-    ):
-        cells_ = frame["item_id"].drop_duplicates().astype(str)
-        if cells_.str.contains(r"[A-Za-z]{2,}").mean() > 0.5:
-            return pd.DataFrame({"item_id": cells_, "title": cells_}).reset_index(drop=True)
-        return None
-    columns = [c for c in names.candidates(grid.frame.columns, names.TITLES) if c != item]
-    if not columns:
-        return None
-    title = grid.frame[columns[0]].reindex(frame.index)
-    pairs = pd.DataFrame({"item_id": frame["item_id"].astype(str), "title": title}).dropna()
-    if pairs.empty or pairs.groupby("item_id")["title"].nunique().median() > 1:
-        return None  # a review's title, not an item's
-    counts = pairs.value_counts(sort=False).rename("n").reset_index()
-    counts = counts.sort_values(["item_id", "n", "title"], ascending=[True, False, True])
-    best = counts.drop_duplicates("item_id")[["item_id", "title"]]
-    every = pd.DataFrame({"item_id": frame["item_id"].astype(str).unique()})
-    return every.merge(best, on="item_id", how="left")
-
-
-def of_entities(
-    grid: Grid, key: str, chosen: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """The new names of the columns of items or users, by their names."""
-    header = list(grid.frame.columns)
-    found = {}
-    if chosen and grid.header:
-        found = stated(grid, chosen, (key, "title", "text"))
-    if key not in found:
-        groups = (names.EXACT[key], names.NAMED[key], names.IDS_OF_ITEMS)
-        columns = next((c for group in groups if (c := names.candidates(header, group))), [])
-        if len(columns) != 1:
-            shown = ", ".join(map(str, header[:12]))
-            raise InputError(
-                f"column '{key}' is missing (found: {shown})",
-                file=grid.file,
-                mend=f"name one {key}",
-            )
-        found[key] = columns[0]
-    return _renamed(header, found)
-
-
-def of_items(
-    grid: Grid, used: set[str], chosen: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """The new names of an items file's columns; its ids are the column that the interactions know best."""
-    header = list(grid.frame.columns)
-    known = ("item_id", "title", "text")
-    found = stated(grid, chosen, known) if chosen else {}
-    if "item_id" not in found:
-        overlap = {c: _share(grid.frame[c], used) for c in header}
-        best = max(overlap.values())
-        if best == 0:
-            cell = grid.frame[header[0]].dropna().astype(str).iloc[0]
-            raise InputError(
-                f"no column holds ids of the interactions ('{min(used)}', say; its first cell is '{cell}')",
-                file=grid.file,
-                mend="give the items of these interactions",
-            )
-        # Counting numbers match by chance too: a usual name goes first among those that do.
-        good = [c for c in header if overlap[c] > 0.9 * best]
-        usual = (*names.EXACT["item_id"], *names.NAMED["item_id"], *names.IDS_OF_ITEMS)
-        named = names.candidates(good, usual)
-        found["item_id"] = (named or good)[0]
-    if "title" not in found:
-        columns = names.candidates(
-            header, (*names.TITLES, "artist", "track", "song", "game", "movie")
-        )
-        columns = [c for c in columns if c != found["item_id"]]
-        if not columns and not grid.header:
-            columns = _wordy(grid.frame, found["item_id"])
-        if columns:
-            found["title"] = columns[0]
-    return _renamed(header, found)
-
-
-def _renamed(header: list, found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Their columns to new names; the rest in small letters, usual attributes under one name."""
-    new = {theirs: ours for ours, theirs in found.items()}
-    texts = [c for c in names.candidates(header, names.TEXTS) if c not in new]
-    if texts and "text" not in found:
-        new[texts[0]] = "text"
-    for ours, usual in names.ATTRIBUTES.items():
-        columns = [c for c in names.candidates(header, usual) if c not in new]
-        if columns and ours not in new.values():
-            new[columns[0]] = ours
-    for name in header:
-        if name not in new:
-            plain = f"column_{name}" if str(name).isdigit() else names.snake(name) or str(name)
-            while plain in new.values():
-                plain += "_"
-            new[name] = plain
-    if all(ours == str(theirs) for theirs, ours in new.items()):
-        return new, []
-    read = [o if o == str(theirs) else f"{o} from '{theirs}'" for theirs, o in new.items()]
-    return new, [f"columns: {', '.join(read[:20])}{' …' if len(read) > 20 else ''}"]
-
-
-def _share(series: pd.Series, used: set[str]) -> float:
-    """Of the ids that are used, how many this column has; 0 where its cells are no ids."""
-    cells_, _ = values.ids(series, "item_id")
-    distinct = set(cells_.dropna().astype(str).unique())
-    return len(distinct & used) / len(used)
-
-
-def _wordy(frame: pd.DataFrame, but: str) -> list[str]:
-    """Of columns without names, the one whose cells are words and tell items apart best."""
-    scores = {}
-    for name in frame.columns:
-        head = frame[name].dropna().astype(str).iloc[:2000]
-        if name == but or head.empty:
-            continue
-        letters = float(head.str.contains(r"[^\W\d_]{3,}").mean())
-        ids = head.str.fullmatch(r"(?=.*\d)[A-Za-z0-9_\-]{8,}").mean() > 0.5
-        if ids or head.str.match(r"\w+://").any():  # other ids, addresses
-            letters = 0.0
-        dated = head.str.fullmatch(r"\d\d-\w{3}-\d{4}").mean()
-        scores[name] = letters * head.nunique() / len(head) * (1 - dated)
-    best = max(scores, key=lambda n: scores[n], default=None)
-    return [best] if best is not None and scores[best] > 0.3 else []

@@ -65,6 +65,11 @@ class Reading:
         names = [f.name for f in fields(cls)]
         given = {name: settings.pop(name) for name in names if name in settings}
         for name in ("columns", "item_columns"):
+            if not isinstance(given.get(name) or {}, Mapping):
+                raise InputError(
+                    f"{name}={given[name]!r} is no mapping",
+                    mend=f'write {name}={{"timestamp": "when"}}: our name to that of the file',
+                )
             given[name] = {str(k): str(v) for k, v in (given.get(name) or {}).items()}
         for name in ("unrated", "events", "matrix"):
             if given.get(name) is not None:

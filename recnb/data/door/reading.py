@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recnb.data.door import columns, layouts, names, records, values
+from recnb.data.door import columns, item_columns, layouts, names, records, values
 from recnb.data.door.content import told_by_content
 from recnb.data.door.opening import decoded, unpacked
 from recnb.data.door.options import Reading, Undecided, columns_flag, events_flag
@@ -135,7 +135,7 @@ def read_interactions(path: str | Path, reading: Reading) -> Arrived:
     said = _ordered(frame, grid, found.get("position"))
     notes += said
     frame, said = _mended(frame, grid.file, reading, known_zero and feedback is None)
-    items = columns.titles(grid, found["item_id"], frame)
+    items = item_columns.titles(grid, found["item_id"], frame)
     return Arrived(frame.reset_index(drop=True), notes + said, feedback, items)
 
 
@@ -270,8 +270,8 @@ def read_items(path: str | Path, used: Collection[str], reading: Reading) -> Arr
     """
     tolerant = Reading(encoding=reading.encoding, bad_rows="join")
     grid = read_grid(path, tolerant, reading.item_columns.values(), numbered=False, ids=set(used))
-    found, notes = columns.of_items(grid, set(used), reading.item_columns)
-    frame = grid.frame.rename(columns=found)
+    found, notes = item_columns.of_items(grid, set(used), reading.item_columns)
+    frame = item_columns.kept(grid.frame, found)
     frame["item_id"], said = values.ids(frame["item_id"], "item_id")
     notes = [*grid.notes, *notes, *said]
     frame, told = layouts.properties(frame[frame["item_id"].notna()])
@@ -303,8 +303,8 @@ def read_entities(path: str | Path, key: str, reading: Reading) -> Arrived:
     """The items or users of a data folder: `key`, and the other columns under their names."""
     chosen = reading.item_columns if key == "item_id" else {}
     grid = read_grid(path, reading, chosen.values(), numbered=False)
-    found, notes = ({}, []) if key in grid.frame else columns.of_entities(grid, key, chosen)
+    found, notes = item_columns.of_entities(grid, key, chosen)
     frame, said = values.with_plain_numbers(
-        grid.frame.rename(columns=found), (key, "title", "text")
+        item_columns.kept(grid.frame, found), (key, "title", "text")
     )
     return Arrived(frame, [*grid.notes, *notes, *said])

@@ -43,7 +43,13 @@ def audit_lists(material: Material, judged: Sequence[Judged]) -> list[Finding]:
             out += follows_test(task, one.model, rows)
             if shelf == "catalogue":
                 listed.setdefault(one.model, reference.cells(items))
-    return out + few_hits(with_hit, len(task.users)) + better_than_known(reference, listed)
+    fitted_here = {
+        one.model: not (one.reads.modalities or one.reads.traits)
+        for one in judged
+        if one.record.fitted_here
+    }
+    out += few_hits(with_hit, len(task.users))
+    return out + better_than_known(reference, listed, fitted_here)
 
 
 def few_hits(with_hit: dict[str, int], n_users: int) -> list[Finding]:

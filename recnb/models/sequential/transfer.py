@@ -129,11 +129,12 @@ class Transferred(Learned):
         """Rows of the table, and the texts' vectors, turned as those of the source were."""
         from recnb.models.common.reading.batches import item_rows
 
-        self.row_, self.n_used_ = item_rows(train, sequences, True)
-        raw = self._encoded(self._in_rows(train.items), learn=True)
+        told = self._has_text(train.items, learn=True)
+        self.row_, self.n_used_ = item_rows(train, sequences, told)
+        raw = self._encoded(self._in_rows(train.items))
         self.turn_ = self.source.turn_
         self.shift_ = raw.mean(axis=0) if self.centred else self.source.shift_
-        self.text_ = self._turned(raw)
+        self.text_ = self._turned_rows(raw)
 
     def _build(self) -> Any:
         """The source's network over the texts of this domain."""

@@ -8,11 +8,13 @@ import sys
 import numpy as np
 import pytest
 
+from recnb.data import Text
 from recnb.errors import InputError
 from recnb.models import (
     EASE,
     Blend,
     Popularity,
+    TfIdf,
     describe,
     make,
     names,
@@ -162,6 +164,18 @@ def test_settings_in_brackets():
         register("mine[x]", EASE)
 
 
+def test_columns_that_are_read_as_text_stand_in_brackets(ds):
+    models = parse_models(
+        "text_frozen[text=title],sasrec[items=text,text=title+brand],pair[text=title]"
+    )
+    read = [model.text for model in models.values()]
+    assert read == [Text("title"), Text("title", "brand"), Text("title")]
+    with pytest.raises(
+        InputError, match=r"text='title' is no template; text=Text\('title'\) reads"
+    ):
+        TfIdf(text="title").fit(ds)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -169,7 +183,9 @@ def test_settings_in_brackets():
         ("ease[l2=1,l2=2]", "stands twice"),
         ("ease[]", "no setting"),
         ("ease[l3=1]", "no setting 'l3'"),
-        ("ease[l2=1", "no model"),
+        ("ease[l2=1", r"'ease\[l2=1' lacks a '\]'; write NAME"),
+        ("ease,tfidf[l2=1,way=mean", r"lacks a '\]'"),
+        ("ease l2=1]", r"lacks a '\['"),
         ("ease[l2=abc]", r"'ease': l2='abc'; l2 is a number"),
         ("ease[l2=True]", "l2 is a number"),
         ("ease[l2=None]", "l2 is a number"),

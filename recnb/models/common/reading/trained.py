@@ -169,12 +169,28 @@ class TrainedOnSequences(FromSequences):
             self.columns_ = (self.text or Text()).chosen(items)
         return sentences(self.text, self.columns_, items)
 
+    def _has_text(self, items: pd.DataFrame, learn: bool = False) -> np.ndarray:
+        """Which items have any text in the columns that are read, (n,), bool: of the others nothing can be said."""
+        return np.array([bool(s.strip()) for s in self._sentences(items, learn)], dtype=bool)
+
     def _learn_turning(self, raw: np.ndarray, whitening: bool) -> np.ndarray:
         """Vectors of the texts of all rows as a network reads them; how they came about is kept for new items."""
         from recnb.models.common.reading.live import turning
 
         self.shift_, self.turn_ = turning(raw[: self.n_used_], whitening)
-        return self._turned(raw)
+        return self._turned_rows(raw)
+
+    def _turned_rows(self, raw: np.ndarray) -> np.ndarray:
+        """Vectors of the texts of all rows; those of items without events are no longer than those of the others."""
+        used = self._turned(raw[: self.n_used_])
+        return np.concatenate([used, self._turned_new(raw[self.n_used_ :], used)])
+
+    def _turned_new(self, raw: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """Vectors of texts that the whitening was not learned on, beside those of items with events."""
+        from recnb.models.common.reading.live import drawn_in
+
+        turned = self._turned(raw)
+        return turned if self.turn_ is None else drawn_in(turned, used, self.turn_)
 
     def _turned(self, raw: np.ndarray) -> np.ndarray:
         centred = raw - self.shift_

@@ -9,6 +9,7 @@ import pytest
 from recnb import InputError, load
 from recnb.data import Dataset, splits
 from recnb.data.door import Undecided
+from recnb.models import make
 
 PAIRS = [(u, i) for u in range(1, 13) for i in range(1, 9) if (u + i) % 3]
 
@@ -209,3 +210,46 @@ def test_items_may_hold_lists(tmp_path):
     items.to_parquet(tmp_path / "items.parquet")
     ds = load(tmp_path)
     assert [list(genres) for genres in ds.items["genres"]] == [["drama", "war"], ["comedy"]]
+
+
+def test_columns_of_items_are_named_or_left_aside(tmp_path):
+    """By either name, of a file and of a folder's table; no other column is touched."""
+    rows = table(tmp_path / "a.csv", "user,item", users(), items())
+    cells = [(i, f"Thing {i}", "red", f"Says {i}") for i in range(1, 9)]
+    told = table(tmp_path / "i.csv", "item,title,cat,description", *zip(*cells))
+
+    def kept(**item_columns):
+        return list(load(rows, items=told, item_columns=item_columns).items.columns)
+
+    assert kept() == ["title", "cat", "text"]
+    assert kept(cat="none") == ["title", "text"]
+    assert kept(description="none") == kept(text="none") == ["title", "cat"]
+    assert kept(text="cat") == ["title", "text", "description"]
+    assert kept(kind="cat", title="none") == ["kind", "text"]
+    notes = load(rows, items=told, item_columns={"cat": "none"}).notes
+    assert "items: columns left aside: cat" in notes
+    for wrong, words in (
+        ({"cart": "none"}, r"--item-columns: no column 'cart' \(found: item, title, cat"),
+        ({"titel": "cat"}, "--item-columns: 'titel' is no column of ours; did you mean title"),
+        ({"item_id": "none"}, "--item-columns: item_id cannot be left aside"),
+    ):
+        with pytest.raises(InputError, match=words):
+            kept(**wrong)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    table(folder / "interactions.csv", "user_id,item_id", users(), items())
+    table(folder / "items.csv", "item_id,title,cat,description", *zip(*cells))
+    assert list(load(folder).items.columns) == ["title", "cat", "description"]
+    aside = load(folder, item_columns={"cat": "none", "text": "description"})
+    assert list(aside.items.columns) == ["title", "text"]
+
+
+def test_what_is_no_mapping_and_what_is_no_data_is_said(tmp_path):
+    path = table(tmp_path / "a.csv", "user,item", users(), items())
+    with pytest.raises(
+        InputError, match=r'columns=.timestamp=when. is no mapping; write columns={"'
+    ):
+        load(path, columns="timestamp=when")
+    make("popularity").fit(load(path)).save(tmp_path / "model")
+    with pytest.raises(InputError, match=r"a saved model, not data; recnb\.load_model reads it"):
+        load(tmp_path / "model")
