@@ -45,6 +45,8 @@ class Transferred(Learned):
     section 3.1; there the texts of several domains are joined.
     """
 
+    ways = ()
+
     def __init__(
         self,
         source: Learned,
@@ -68,7 +70,7 @@ class Transferred(Learned):
         """Settings that are the source's: width, length, text, encoder …"""
         if "source" in vars(self) and name in self.source.get_params(deep=False):
             return getattr(self.source, name)
-        raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+        return super().__getattr__(name)
 
     @property
     def settings(self) -> Settings:
