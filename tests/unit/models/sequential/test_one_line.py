@@ -59,13 +59,15 @@ def test_who_scores_no_new_items_says_why(free, ds):
             model.with_items(new)
     with pytest.raises(InputError, match="EASE is not fitted; call fit"):
         EASE().score(np.arange(2))
-    with pytest.raises(AttributeError, match="no attribute 'scoer'"):
-        free.scoer
+    with pytest.raises(AttributeError, match="no attribute 'score_them'"):
+        free.score_them()
 
 
 def test_new_items_are_told_by_the_columns_that_are_read(text, ds):
     new = pd.DataFrame({"item_id": ["n"], "title": ["part 3 of the tale"]})
-    with pytest.raises(InputError, match="no column 'brand'; what is read .* title, brand; add it"):
+    with pytest.raises(
+        InputError, match=r"no column 'brand'; what is read .* title, brand; add it"
+    ):
         text.with_items(new)
     grown = text.with_items(new.assign(brand=""))
     # what is known of people is told over the items of the training data still
