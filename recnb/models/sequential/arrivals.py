@@ -110,7 +110,7 @@ def arrived(
             mend=_MEND,
         )
     raise InputError(
-        f"user '{user_ids[user]}': an event of item '{item_ids[new.items[inside[first]]]}' stands before "
+        f"user '{user_ids[user]}': a new event of item '{item_ids[new.items[inside[first]]]}' stands before "
         f"one of '{item_ids[old.items[first]]}' that the last fit knew",
         mend=_MEND,
     )

@@ -43,6 +43,7 @@ class Learned(TrainedOnSequences):
     reader = ""
     checksum_: str
     methods = METHODS_OF_ITEMS
+    ways: tuple[str, ...] = ("items=text", "items=both")
 
     @property
     def settings(self) -> Settings:
@@ -255,6 +256,9 @@ class Learned(TrainedOnSequences):
         return states, vectors
 
     # ---------------------------------------------------------------- new items
+
+    def _no_new_items(self) -> tuple[str, str]:
+        return "items='free' knows no text", "set items='text' or 'both'"
 
     @available_if(lambda self: self.items != "free")
     def with_items(self, items: pd.DataFrame) -> Learned:

@@ -115,6 +115,12 @@ class Transitions(FromSequences):
             kept.append(strongest(counts.astype(np.float32), self.neighbours, hashes))
         self.followers_ = sparse.vstack(kept, format="csr")
 
+    def _no_new_items(self) -> tuple[str, str]:
+        return (
+            f"{type(self).__name__} knows items by their events alone",
+            "call updated(known) with their first events, or blend with a model of texts",
+        )
+
     def updated(self, known: Dataset) -> Transitions:
         """A copy that has counted the events that came since, too: the same as a new fit on all that is known.
 

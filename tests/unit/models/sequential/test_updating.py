@@ -141,7 +141,9 @@ def test_what_is_missing_is_named(old, now, free):
         with pytest.raises(InputError, match=words):
             model.updated(Dataset.from_frames(rows[kept], duplicates="keep"))
     early = pd.DataFrame({"user_id": ["u02"], "item_id": ["k7"], "timestamp": [0]})
-    with pytest.raises(InputError, match="'u02': an event of item 'k7' stands before one of 'i02'"):
+    with pytest.raises(
+        InputError, match="'u02': a new event of item 'k7' stands before one of 'i02'"
+    ):
         updated(free, Dataset.from_frames(pd.concat([early, rows]), duplicates="keep"), Update())
 
 
