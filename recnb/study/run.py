@@ -12,7 +12,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from recnb.data import Dataset, Split, Text
+from recnb.data import Dataset, Split
 from recnb.encoders.loading import check_at_hand
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
@@ -79,8 +79,7 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
         try:
             model = make(name)
             model.check_installed()
-            if model.needs_text:
-                Text().chosen(ds.items)
+            model.check_data(ds)
         except InputError as error:
             left_out.append(f"{name} is left out: {error}")
             continue
@@ -116,7 +115,7 @@ def run(
             sources(model)  # read now: a file that is edited during the run is not what runs
             if not model.fitted:  # a lack is told before hours of search and fitting
                 model.check_installed()
-                model.check_data(study.split.known)
+                _check_data(name, model, study.split.known)
                 _check_language_models(name, model)
     with listening(progress, said), keeping(store.pairs):
         if said:  # it is measured for whoever listens
@@ -145,6 +144,15 @@ def run(
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
+
+
+def _check_data(name: str, model: Recommender, known: Dataset) -> None:
+    """Raise, with the model's name, where the data lack what it needs: no other model is lost to it later."""
+    try:
+        model.check_data(known)
+    except InputError as error:
+        said = InputError(f"{name}: {error.problem}", column=error.column, mend=error.mend)
+        raise said from None
 
 
 def _check_language_models(name: str, model: Recommender) -> None:
