@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from sklearn.base import clone
 
 from recnb.data import Dataset, Split
@@ -85,6 +86,40 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
             continue
         models[name] = model
     return models, tuple(left_out)
+
+
+def text_notes(models: Mapping[str, Recommender], items: pd.DataFrame) -> tuple[str, ...]:
+    """Which item columns the models read as text, and which none of them reads; nothing where none reads text.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"title": ["Tea", "Rice"], "colour": ["green", "white"]})
+    >>> for note in text_notes({"tfidf": make("tfidf"), "ease": make("ease")}, items):
+    ...     print(note)
+    read as text: title
+    item columns that no model reads: colour; in a model's brackets text=title+colour reads more as text
+    """
+    read: dict[tuple[str, ...], list[str]] = {}
+    for name, model in models.items():
+        if columns := model.text_columns(items):
+            read.setdefault(columns, []).append(name)
+    if not read:
+        return ()
+    who = {
+        columns: f" (by {', '.join(names)})" if len(read) > 1 else ""
+        for columns, names in read.items()
+    }
+    told = "; ".join(f"{', '.join(columns)}{who[columns]}" for columns in read)
+    others = {m for model in models.values() for m in model.reads().modalities} - {"text"}
+    idle = [str(c) for c in items if c not in {name for columns in read for name in columns}]
+    if others or not idle:  # attributes, or columns by their names
+        return (f"read as text: {told}",)
+    more = "+".join((*next(iter(read)), idle[0]))
+    shown = f"{', '.join(idle[:12])}{' …' if len(idle) > 12 else ''}"
+    return (
+        f"read as text: {told}",
+        f"item columns that no model reads: {shown}; in a model's brackets text={more} reads more as text",
+    )
 
 
 def run(

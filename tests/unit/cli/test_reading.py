@@ -101,3 +101,16 @@ def test_titles_that_models_cannot_tell_apart_are_counted_at_the_door(
     assert any("have no title" in note for note in page["notes"])
     code, said = call(monkeypatch, capsys, "recnb evaluate shop --models ease --output out2")
     assert code == 0 and "title" not in said
+
+
+def test_evaluate_says_which_columns_are_read_as_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "clicks.csv", [(u, i) for u, i, *_ in ROWS], "user,item")
+    items = [(i, f"Thing {i % 7}", "red", f"Says {i % 5}") for i in range(20)]
+    write(tmp_path / "items.csv", items, "item,title,cat,description")
+    line = "recnb evaluate clicks.csv --items items.csv --draws 1000 --models popularity,tfidf"
+    code, text = call(monkeypatch, capsys, f"{line},few=tfidf[text=title]")
+    assert code == 0
+    assert "note: read as text: title, text (by tfidf); title (by few)" in text
+    unread = "item columns that no model reads: cat; in a model's brackets text=title+text+cat"
+    assert unread in text
