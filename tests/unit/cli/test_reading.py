@@ -114,3 +114,31 @@ def test_evaluate_says_which_columns_are_read_as_text(tmp_path, monkeypatch, cap
     assert "note: read as text: title, text (by tfidf); title (by few)" in text
     unread = "item columns that no model reads: cat; in a model's brackets text=title+text+cat"
     assert unread in text
+
+
+def test_a_split_that_needs_an_order_names_the_column_that_looks_like_one(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        (u, i, f"2024-05-{1 + n % 28:02d} 10:{n % 60:02d}") for n, (u, i, *_) in enumerate(ROWS)
+    ]
+    write(tmp_path / "clicks.csv", rows, "user,item,when")
+    line = "recnb evaluate clicks.csv --split leave_one_out --models popularity --draws 1000"
+    code, text = call(monkeypatch, capsys, line)
+    assert code == 2 and "--columns timestamp=when reads it" in text.splitlines()[-1]
+
+
+def test_the_terminal_says_how_findings_are_mended_and_who_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    again = [(u, i, t + 10**8) for u, i, _, t in ROWS[::20]]
+    write(tmp_path / "clicks.csv", [(u, i, t) for u, i, _, t in ROWS] + again, "user,item,time")
+    line = "recnb evaluate clicks.csv --split leave_one_out --models popularity --draws 1000"
+    code, text = call(monkeypatch, capsys, line)
+    assert code == 0 and "note repeated_pairs: " in text
+    assert "mend: --repeats include" in text and "warning few_users" in text
+    assert text.count("\n  mend: ") == sum(
+        line.startswith(("error ", "warning ", "note ")) for line in text.splitlines()
+    )
