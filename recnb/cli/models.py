@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -55,10 +56,18 @@ def _table(every: list):
     for ability in _SHOWN:
         table.add_column(ability.replace(" ", "\n"), justify="center")
     for one in every:
-        marks = ["x" if ability in one.can else "" for ability in _SHOWN]
-        read, needs = escape(str(one.reads)), escape(", ".join(one.needs))
-        table.add_row(escape(one.name), read, "x" * one.reads.language, needs, *marks)
+        marks = [_mark(ability in w.can for w in (one, *one.ways)) for ability in _SHOWN]
+        language = _mark(w.reads.language for w in (one, *one.ways))
+        read = [str(one.reads), *(f"{w.name.removeprefix(one.name)}: {w.reads}" for w in one.ways)]
+        needs = escape(", ".join(one.needs))
+        table.add_row(escape(one.name), escape("\n".join(read)), language, needs, *marks)
     return table
+
+
+def _mark(there: Iterable[bool]) -> str:
+    """Whether it is so by default, or with one of the settings in brackets."""
+    usual, *with_settings = there
+    return "x" if usual else "(x)" if any(with_settings) else ""
 
 
 def _legend(out, every: list) -> None:
@@ -68,6 +77,8 @@ def _legend(out, every: list) -> None:
     out.print(
         "reads: popularity = how many had it; ids = who had what. LM: a language model reads."
     )
+    if any(one.ways for one in every):
+        out.print("(x): with one of the settings in brackets.", markup=False)
     for ability in _SHOWN:
         out.print(f"{ability}: {ABILITIES[ability]}.", soft_wrap=True)
     for model in dict.fromkeys(m for one in every for m in one.reads.language_models):

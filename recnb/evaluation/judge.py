@@ -94,13 +94,14 @@ def judge(
     fitted: Recommender | None = None
     costs: dict[str, Any] = {"fit_seconds": 0.0, "peak_memory_mb": 0.0}
     settings: dict[str, Any] = {}
+    remarks: list[str] = []
     if isinstance(model, Recommender):
         if model.fitted:
             _same_data(name, model, task)
             fitted = model
         else:
             with Meter() as meter:
-                fitted = fit(model, task, seed)
+                fitted = fit(model, task, seed, remarks)
             costs = {"fit_seconds": meter.seconds, "peak_memory_mb": meter.peak_mb}
         settings, reads = plain_settings(fitted), fitted.reads()
         trainable, total = fitted.parameters()
@@ -119,14 +120,18 @@ def judge(
     here = isinstance(model, Recommender) and _is_blank(model) and reads.known
     record = Record(name, seed, _kind(model), settings, costs, reads, reach, here)
     findings = _findings(name, lists, task) + ceiling_findings(name, reach, values)
-    for remark in fitted.remarks() if fitted is not None else ():
+    remarks += fitted.remarks() if fitted is not None else ()
+    for remark in remarks:
         n = len(task.users)
         findings.append(Finding("remark", "note", n, n, f"{name}: {remark}", "read its value so"))
     return Judged(record, values, lists, findings, fitted)
 
 
-def fit(model: Recommender, task: Task, seed: int) -> Recommender:
-    """A clone fitted on what is known; where it chooses something on `valid`, that is done on train before."""
+def fit(model: Recommender, task: Task, seed: int, remarks: list[str] | None = None) -> Recommender:
+    """A clone fitted on what is known; where it chooses something on `valid`, that is done on train before.
+
+    What is to be known of that choice is added to `remarks`.
+    """
     split = task.split
     fresh = clone(model)
     if fresh.seeded:
@@ -134,6 +139,8 @@ def fit(model: Recommender, task: Task, seed: int) -> Recommender:
     if fresh.uses_valid and split.valid is not None:
         fresh.fit(split.train, split.valid)
         chosen = fresh.chosen()
+        if remarks is not None:
+            remarks += fresh.choice_remarks()
         fresh = clone(fresh).set_params(**chosen)
     return fresh.fit(split.known)
 

@@ -42,6 +42,8 @@ class About:
         Of :data:`ABILITIES`.
     settings : dict
         Their defaults, as json can hold them.
+    ways : tuple of About
+        The same with a setting by which the model reads something else.
     """
 
     name: str
@@ -51,12 +53,14 @@ class About:
     needs: tuple[str, ...]
     can: tuple[str, ...]
     settings: dict[str, Any]
+    ways: tuple[About, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
         out = {f.name: getattr(self, f.name) for f in fields(self)}
         lists = {"needs": list(self.needs), "can": list(self.can)}
-        return {**out, "reads": self.reads.to_dict(), **lists}
+        ways = [way.to_dict() for way in self.ways]
+        return {**out, "reads": self.reads.to_dict(), **lists, "ways": ways}
 
 
 ABILITIES = {
@@ -225,7 +229,8 @@ def about(name: str) -> About:
     needs = (*(n for n, there in asked.items() if there), *map(package_of, model.packages))
     can = tuple(ability for ability in ABILITIES if able[ability])
     kind, settings = type(model).__name__, plain_settings(model)
-    return About(name, describe(name), kind, reads, needs, can, settings)
+    ways = tuple(about(f"{name}[{way}]") for way in model.ways if name in TABLE)
+    return About(name, describe(name), kind, reads, needs, can, settings, ways)
 
 
 def parse_models(text: str | Iterable[str]) -> dict[str, Recommender]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ class Apart(Composed):
         Of the items table; two items are of one kind where they share a value of it.
     penalty : float
         What an item loses for each item of its kind that stands above it, in standard deviations of the candidates'
-        scores. 0 changes nothing, infinite forbids a second one as long as there are others.
+        scores. 0 changes nothing, infinite forbids a second one as long as there are others: a list that is longer
+        than there are kinds among the candidates repeats them.
     n : int
         Candidates of a user: the best of the model that may be listed.
     seed : int, optional
@@ -70,6 +72,10 @@ class Apart(Composed):
         n: int = 100,
     ) -> Apart:
         """The rule around a model that is fitted on `train` already: several prices of one fit."""
+        if not model.fitted:
+            raise InputError(
+                f"{type(model).__name__} is not fitted", mend="fit it, or call fit of the rule"
+            )
         out = cls(model, column, penalty, n)
         out._check(train)
         out.remember(train)
@@ -86,9 +92,9 @@ class Apart(Composed):
         self._check(train)
 
     def _check(self, train: Dataset) -> None:
-        if not self.penalty >= 0:
+        if not isinstance(self.penalty, Real) or not self.penalty >= 0:
             raise InputError(f"penalty={self.penalty!r}", mend="a number of at least 0")
-        if self.n < 1:
+        if not isinstance(self.n, Integral) or self.n < 1:
             raise InputError(f"n={self.n!r}", mend="at least 1 candidate")
         if self.column not in train.items:
             raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,10 @@ from recnb.recommender.packing import pack
 from recnb.recommender.reads import Reads
 
 SCHEMA = 2  # of a saved model's folder
+
+
+class Lacks(InputError, AttributeError):
+    """What a model has not: `hasattr` says so, and whoever asks for it reads why in one line."""
 
 
 class Recommender(BaseEstimator):
@@ -52,6 +56,8 @@ class Recommender(BaseEstimator):
         Modules beyond the core that it imports.
     uses_history : bool
         A history given to :meth:`score` counts, so that a user unknown to `fit` is served without retraining.
+    ways : tuple of str
+        Settings, ``name=value``, under which it reads something else than by default: told in the table of models.
     """
 
     cheap = False
@@ -62,6 +68,7 @@ class Recommender(BaseEstimator):
     needs_ratings = False
     packages: tuple[str, ...] = ()
     uses_history = False
+    ways: tuple[str, ...] = ()
 
     def fit(self, train: Dataset, valid: Dataset | None = None) -> Recommender:
         """Learn from `train`; a model that stops early watches `valid` and leaves `n_epochs_`.
@@ -136,6 +143,23 @@ class Recommender(BaseEstimator):
         """
         return self.score(users, history)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "with_items":
+                problem, mend = self._no_new_items()
+                raise Lacks(problem, mend=mend)
+            if name.endswith("_") and not name.startswith("_") and not self.fitted:
+                raise Lacks(f"{type(self).__name__} is not fitted", mend="call fit first")
+            return object.__getattribute__(self, name)
+
+    def _no_new_items(self) -> tuple[str, str]:
+        """Why this model has no `with_items`, and what can be done."""
+        return (
+            f"{type(self).__name__} scores no items that come after fitting",
+            "fit it again, or take a model with 'new items' in the table of `recnb models`",
+        )
+
     def remember(self, train: Dataset) -> None:
         """Keep the ids and the digest of the training data, so that lists and saved models can name them."""
         self.user_ids_ = train.user_ids
@@ -188,6 +212,10 @@ class Recommender(BaseEstimator):
         if found is None or "n_epochs" not in self.get_params():
             return {}
         return {"n_epochs": int(found)}
+
+    def choice_remarks(self) -> tuple[str, ...]:
+        """What a reader has to know of what fitting with `valid` found; a note of the report each."""
+        return ()
 
     def costs(self) -> dict[str, float]:
         """What the model measured of its own work, by name, for the table of costs; most measure nothing."""

@@ -283,8 +283,13 @@ def kept_up(
         from recnb.models.sequential.updating import Update, updated
 
         return updated(model, known, Update(way.how, fresh=begin, **way.settings), seed)
+    able: tuple[str, ...] = ("refit", "stale")
+    if isinstance(model, Transitions):
+        able = ("count", *able)
+    elif isinstance(model, Learned):
+        able = ("finetune", "replay", "adapter", *able)
     raise InputError(
-        f"{type(model).__name__} cannot be kept up by '{way.how}'", mend="take 'refit' or 'stale'"
+        f"{type(model).__name__} cannot be kept up by '{way.how}'", mend=f"take {', '.join(able)}"
     )
 
 

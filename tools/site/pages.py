@@ -156,7 +156,9 @@ def models() -> None:
     lines = ["| name | what | reads | class |", "|---|---|---|---|"]
     for name in registry.names():
         cls = registry.lookup(name)
-        reads = _cell(registry.make(name).reads())
+        told = registry.about(name)
+        ways = (f"{way.name.removeprefix(name)}: {way.reads}" for way in told.ways)
+        reads = _cell("; ".join([str(told.reads), *ways]))
         lines.append(
             f"| `{name}` | {_cell(registry.describe(name))} | {reads} | `{cls.__name__}` |"
         )

@@ -31,8 +31,8 @@ def audit_revealed(material: Material) -> list[Finding]:
             if told is not None:
                 target, left = told
                 evidence = (
-                    f"{what} tells {target} better than anything older could: {left:.0%} of the scatter that "
-                    "chance makes is left"
+                    f"{what} tells {target} better than anything older could: the squared error of a "
+                    f"guess from it is {left:.0%} of what chance alone would leave"
                 )
                 n = int((~np.isnan(x)).sum())
                 severity = "warning" if code == "order_reveals" else "error"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recnb.data import Dataset
+from recnb.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,32 @@ class Histories:
         rows = slice(max(int(self.start[user]), row - n), row)
         liked = tuple(self.liked[rows].tolist()) if self.explicit else None
         return Told(tuple(self.items[rows].tolist()), liked)
+
+
+def item_codes(histories: Iterable[np.ndarray], n_items: int) -> list[np.ndarray]:
+    """Histories of item codes, checked: each int64.
+
+    Raises
+    ------
+    InputError
+        Something else than codes, or one that no item has.
+
+    Examples
+    --------
+    >>> [codes.tolist() for codes in item_codes([[2, 0], []], 3)]
+    [[2, 0], []]
+    """
+    out, mend = [], f"give item codes, places in model.item_ids_: 0 to {n_items - 1}"
+    for place, history in enumerate(histories):
+        codes = np.asarray(history)
+        if codes.size and (codes.ndim != 1 or codes.dtype.kind not in "iu"):
+            raise InputError(f"history {place} holds {codes.flat[0]!s}", mend=mend)
+        codes = codes.astype(np.int64).reshape(-1)
+        wrong = (codes < 0) | (codes >= n_items)
+        if wrong.any():
+            raise InputError(f"history {place} holds {codes[wrong][0]}", mend=mend)
+        out.append(codes)
+    return out
 
 
 def like_shares(told: Sequence[Told]) -> np.ndarray:

@@ -154,7 +154,20 @@ def check_terms(
 
 
 def sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> list[str]:
-    """Items as sentences of the columns chosen before, so that new items are told as the known ones are."""
+    """Items as sentences of the columns chosen before, so that new items are told as the known ones are.
+
+    Raises
+    ------
+    InputError
+        A column that was read is missing.
+    """
+    missing = [name for name in columns if name not in items]
+    if missing:
+        raise InputError(
+            f"the items have no column '{missing[0]}'; what is read of an item is {', '.join(columns)}",
+            column=missing[0],
+            mend="add it; it may be empty",
+        )
     template = text or Text()
     return Text(*columns, max_words=template.max_words, labels=template.labels)(items)
 

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
+from recnb.models.common.histories import item_codes
 from recnb.recommender import Reads, Recommender
 
 WEIGHTS = ("binary", "log")
@@ -197,7 +198,7 @@ def history_rows(histories: Sequence[np.ndarray], n_items: int) -> sparse.csr_ma
     >>> history_rows([np.array([2, 0, 2]), np.array([], int)], 3).toarray().tolist()
     [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    rows = [np.unique(np.asarray(codes, dtype=np.int64)) for codes in histories]
+    rows = [np.unique(codes) for codes in item_codes(histories, n_items)]
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
     indices = np.concatenate([*rows, np.zeros(0, np.int64)])
     return sparse.csr_matrix(

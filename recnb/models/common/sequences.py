@@ -11,6 +11,7 @@ import numpy as np
 from recnb.data import Dataset
 from recnb.data.order import liked_events, session_numbers
 from recnb.errors import InputError
+from recnb.models.common.histories import item_codes
 from recnb.recommender import Reads, Recommender
 
 EVENTS = ("liked", "all")
@@ -94,7 +95,7 @@ class Sequences:
 
     @classmethod
     def of_items(cls, histories: Iterable[np.ndarray], n_items: int) -> Sequences:
-        """Lists of item codes, the oldest first, without clock and sessions.
+        """Lists of item codes, the oldest first, without clock and sessions; others are refused.
 
         Examples
         --------
@@ -102,10 +103,10 @@ class Sequences:
         >>> s.items.tolist(), s.lengths.tolist()
         ([2, 0], [2, 0])
         """
-        lists = [np.asarray(codes, np.int32) for codes in histories]
+        lists = item_codes(histories, n_items)
         offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in lists])])
-        items = np.concatenate(lists) if lists else np.zeros(0, np.int32)
-        return cls(items, offsets.astype(np.int64), n_items)
+        items = np.concatenate(lists) if lists else np.zeros(0)
+        return cls(items.astype(np.int32), offsets.astype(np.int64), n_items)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -232,12 +233,16 @@ class FromSequences(Recommender):
         users = np.asarray(users)
         if history is None:
             return Sequences.from_arrays(self.sequences_).take(users)
-        if history.n_items != len(self.item_ids_):
+        n = history.n_items
+        # items that came by with_items stand behind those of the training data
+        if n > len(self.item_ids_) or (
+            n < len(self.item_ids_) and not np.array_equal(history.item_ids, self.item_ids_[:n])
+        ):
             raise InputError(
-                f"the history has {history.n_items} items, the model {len(self.item_ids_)}",
-                mend="pass a history over the items of the training data",
+                f"the history has {n} items, the model {len(self.item_ids_)}",
+                mend="pass a history over the items of the training data, or over all that the model knows",
             )
-        return self._read(history).take(users)
+        return replace(self._read(history).take(users), n_items=len(self.item_ids_))
 
     def _learn_sequences(self, train: Dataset) -> Sequences:
         sequences = self._made(train)

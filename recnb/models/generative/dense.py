@@ -121,7 +121,8 @@ class TigerDense(Tiger):
     def with_items(self, items: pd.DataFrame) -> Tiger:
         """A copy that also scores new items, by their text's id and vector."""
         table = new_items(items, self.item_ids_)
-        raw = self._encoded(table)
-        out = self._grown_by(table, raw)
-        out.text_ = np.concatenate([self.text_, self._turned(raw)])
+        told = self._has_text(table)
+        raw = self._encoded(table[told])
+        out = self._grown_by(table, told, raw)
+        out.text_ = np.concatenate([self.text_, self._turned_new(raw, self.text_[: self.n_used_])])
         return out

@@ -276,7 +276,7 @@ class Tiger(TrainedOnSequences):
         """A copy that also generates new items, which follow the known ones: ids by the nearest centres of their text.
 
         A code that more items share than any did in training would need a token that the decoder has not: then its last
-        tokens start at 0 vectors.
+        tokens start at 0 vectors. An item without any text is not generated.
 
         Raises
         ------
@@ -284,10 +284,11 @@ class Tiger(TrainedOnSequences):
             An id is known already.
         """
         table = new_items(items, self.item_ids_)
-        return self._grown_by(table, self._encoded(table))
+        told = self._has_text(table)
+        return self._grown_by(table, told, self._encoded(table[told]))
 
-    def _grown_by(self, table: pd.DataFrame, vectors: np.ndarray) -> Tiger:
-        """A copy with new items of these text vectors."""
+    def _grown_by(self, table: pd.DataFrame, told: np.ndarray, vectors: np.ndarray) -> Tiger:
+        """A copy with new items, those that are told of with these text vectors."""
         from recnb.models.generative.rqvae import encoded
 
         out = copy.copy(self)
@@ -295,7 +296,7 @@ class Tiger(TrainedOnSequences):
         if self.coder_:
             vectors = encoded(vectors, self.coder_)
         out.item_ids_ = grown_ids(self.item_ids_, table)
-        out.row_ = np.append(self.row_, len(self.tokens_) + np.arange(len(table)))
+        out.row_ = np.append(self.row_, np.where(told, len(self.tokens_) - 1 + np.cumsum(told), -1))
         out.popularity_ = np.pad(self.popularity_, (0, len(table)))
         out._keep_ids(self.identifiers().with_vectors(vectors))
         out.weights_, last = dict(self.weights_), f"levels.{self.tokens_.shape[1] - 1}"

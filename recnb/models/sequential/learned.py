@@ -43,6 +43,7 @@ class Learned(TrainedOnSequences):
     reader = ""
     checksum_: str
     methods = METHODS_OF_ITEMS
+    ways: tuple[str, ...] = ("items=text", "items=both")
 
     @property
     def settings(self) -> Settings:
@@ -80,22 +81,25 @@ class Learned(TrainedOnSequences):
         self.settings.check()
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
-        """Rows of the table: items with events by their ids, then, where text is read, the others."""
+        """Rows of the table: items with events by their ids, then, where text is read, others that have one."""
         from recnb.models.common.reading.batches import item_rows
+        from recnb.models.sequential.vectors import start_from_text
 
         settings = self.settings
-        self.row_, self.n_used_ = item_rows(train, sequences, settings.items.items != "free")
+        read = settings.items.items != "free"
+        told = self._has_text(train.items, learn=True) if read else False
+        self.row_, self.n_used_ = item_rows(train, sequences, told)
         self._start = self._tower = None
         if not settings.reads_text:
             return
         table = self._in_rows(train.items)
         if settings.tunes:
-            self._tower = self._opened(self._sentences(table, learn=True))
+            self._tower = self._opened(self._sentences(table))
             raw = self._tower.all_states()[self._tower.place, -1].numpy()
         else:
-            raw = self._encoded(table, learn=True)
+            raw = self._encoded(table, learn=not read)
         if settings.items.start == "text":
-            self._start = raw
+            self._start = start_from_text(raw, settings.shape.width)
         if settings.items.items != "free":
             self.text_ = self._learn_turning(raw, settings.items.whitening)
 
@@ -126,20 +130,19 @@ class Learned(TrainedOnSequences):
         from recnb.models.common.reading.live import LiveTexts
         from recnb.models.common.reading.losses import NextItem
         from recnb.models.sequential.network import SequenceNetwork
-        from recnb.models.sequential.vectors import ItemVectors, start_from_text
+        from recnb.models.sequential.vectors import ItemVectors
 
         settings, shape = self.settings, self.settings.shape
         attention = settings.attention or Attention(1, "none")
         n_rows, n_known = int(self.row_.max(initial=-1)) + 1, self.n_used_
-        text = start = texts = None
+        text = texts = None
         if settings.items.items != "free":
             text = torch.from_numpy(self.text_).clone()
-        tower, raw = (self.__dict__.pop(name, None) for name in ("_tower", "_start"))
-        if raw is not None:
-            start = torch.from_numpy(start_from_text(raw, shape.width))
+        tower, first = (self.__dict__.pop(name, None) for name in ("_tower", "_start"))
+        start = None if first is None else torch.from_numpy(first)
         if tower is not None:
             turn = None if self.turn_ is None else torch.from_numpy(self.turn_)
-            texts = LiveTexts(tower, torch.from_numpy(self.shift_), turn)
+            texts = LiveTexts(tower, torch.from_numpy(self.shift_), turn, n_known)
         loss, shares = self._loss_and_shares(n_rows)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -254,9 +257,14 @@ class Learned(TrainedOnSequences):
 
     # ---------------------------------------------------------------- new items
 
+    def _no_new_items(self) -> tuple[str, str]:
+        return "items='free' knows no text", "set items='text' or 'both'"
+
     @available_if(lambda self: self.items != "free")
     def with_items(self, items: pd.DataFrame) -> Learned:
         """A copy that also scores new items, which follow the known ones, by their text; not where `items` is "free".
+
+        An item without any text stands below all others.
 
         Raises
         ------
@@ -266,17 +274,24 @@ class Learned(TrainedOnSequences):
         table = new_items(items, self.item_ids_)
         out = copy.copy(self)
         out._drop_caches()
-        n = len(table)
         out.item_ids_ = grown_ids(self.item_ids_, table)
+        told = self._has_text(table)
+        n = int(told.sum())
+        out.text_ = np.concatenate([self.text_, self._vectors_of(table[told])])
+        out.row_ = np.append(self.row_, np.where(told, len(self.text_) - 1 + np.cumsum(told), -1))
+        out.popularity_ = np.pad(self.popularity_, (0, len(table)))
+        out.weights_ = dict(self.weights_)
+        if "vectors.free" in out.weights_:
+            out.weights_["vectors.free"] = np.pad(self.weights_["vectors.free"], ((0, n), (0, 0)))
+        return out
+
+    def _vectors_of(self, table: pd.DataFrame) -> np.ndarray:
+        """Text vectors of items that come after fitting, as the network reads them: (n, dim), float32."""
+        if not len(table):
+            return self.text_[:0]
         if self.settings.tunes:
             tower = copy.copy(self)._opened(self._sentences(table), self.tuned_)
             raw = tower.all_states()[tower.place, -1].numpy()
         else:
             raw = self._encoded(table)
-        out.text_ = np.concatenate([self.text_, self._turned(raw)])
-        out.row_ = np.append(self.row_, len(self.text_) + np.arange(n))
-        out.popularity_ = np.pad(self.popularity_, (0, n))
-        out.weights_ = dict(self.weights_)
-        if "vectors.free" in out.weights_:
-            out.weights_["vectors.free"] = np.pad(self.weights_["vectors.free"], ((0, n), (0, 0)))
-        return out
+        return self._turned_new(raw, self.text_[: self.n_used_])

@@ -45,6 +45,8 @@ class Transferred(Learned):
     section 3.1; there the texts of several domains are joined.
     """
 
+    ways = ()
+
     def __init__(
         self,
         source: Learned,
@@ -66,13 +68,16 @@ class Transferred(Learned):
 
     def __getattr__(self, name: str) -> Any:
         """Settings that are the source's: width, length, text, encoder …"""
-        if "source" in vars(self) and name in self.source.get_params(deep=False):
+        source = vars(self).get("source")
+        if isinstance(source, Learned) and name in source.get_params(deep=False):
             return getattr(self.source, name)
-        raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+        return super().__getattr__(name)
 
     @property
     def settings(self) -> Settings:
         """Those of the source."""
+        if not isinstance(self.source, Learned):
+            raise _no_source()
         return self.source.settings
 
     @property
@@ -95,10 +100,7 @@ class Transferred(Learned):
 
     def _check(self) -> None:
         if not isinstance(self.source, Learned) or self.source.items != "text":
-            raise InputError(
-                "what is transferred has to know items by their texts alone",
-                mend="fit sasrec[items=text] in the other domain",
-            )
+            raise _no_source()
         if not self.source.fitted:
             raise InputError("the source is not fitted", mend="fit it in its own domain first")
         if self.source.settings.tunes:
@@ -129,11 +131,12 @@ class Transferred(Learned):
         """Rows of the table, and the texts' vectors, turned as those of the source were."""
         from recnb.models.common.reading.batches import item_rows
 
-        self.row_, self.n_used_ = item_rows(train, sequences, True)
-        raw = self._encoded(self._in_rows(train.items), learn=True)
+        told = self._has_text(train.items, learn=True)
+        self.row_, self.n_used_ = item_rows(train, sequences, told)
+        raw = self._encoded(self._in_rows(train.items))
         self.turn_ = self.source.turn_
         self.shift_ = raw.mean(axis=0) if self.centred else self.source.shift_
-        self.text_ = self._turned(raw)
+        self.text_ = self._turned_rows(raw)
 
     def _build(self) -> Any:
         """The source's network over the texts of this domain."""
@@ -143,3 +146,10 @@ class Transferred(Learned):
         weights = {k: torch.from_numpy(np.asarray(v)) for k, v in self.source.weights_.items()}
         network.load_state_dict(weights, strict=False)  # the texts are of this domain
         return network
+
+
+def _no_source() -> InputError:
+    return InputError(
+        "what is transferred has to know items by their texts alone",
+        mend="fit sasrec[items=text] in the other domain",
+    )

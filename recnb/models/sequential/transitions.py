@@ -15,7 +15,7 @@ from recnb.models.common.liked import ties
 from recnb.models.common.recency import check_decay, recency_weights
 from recnb.models.common.sequences import EVENTS, FromSequences, Sequences
 from recnb.models.common.sparse_rows import strongest, weighted_rows
-from recnb.models.sequential.arrivals import arrived, tails
+from recnb.models.sequential.arrivals import arrived, over_ids, places, tails
 
 _DAY = 86_400.0
 _PAIRS = 2**23  # pairs counted at once: some 200 MB
@@ -115,13 +115,19 @@ class Transitions(FromSequences):
             kept.append(strongest(counts.astype(np.float32), self.neighbours, hashes))
         self.followers_ = sparse.vstack(kept, format="csr")
 
+    def _no_new_items(self) -> tuple[str, str]:
+        return (
+            f"{type(self).__name__} knows items by their events alone",
+            "call updated(known) with their first events, or blend with a model of texts",
+        )
+
     def updated(self, known: Dataset) -> Transitions:
         """A copy that has counted the events that came since, too: the same as a new fit on all that is known.
 
         Parameters
         ----------
         known : Dataset
-            The events of the last fit and later ones, over the same users and items.
+            The events of the last fit and later ones. Users and items are matched by their ids; there may be new ones.
 
         Raises
         ------
@@ -135,17 +141,26 @@ class Transitions(FromSequences):
         """
         if not self.fitted:
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        old, new = Sequences.from_arrays(self.sequences_), self._made(known)
-        tail, late = tails(new, arrived(old, new), self.window)
+        new, items = self._made(known), (self.item_ids_, known.item_ids)
+        old = over_ids(
+            Sequences.from_arrays(self.sequences_), (self.user_ids_, known.user_ids), items
+        )
+        tail, late = tails(new, arrived(old, new, known.user_ids, known.item_ids), self.window)
         raw = vars(self).get("raw_")
-        raw = self._whole(old, self._fade(old)) if raw is None else raw
+        raw = self._whole(old, self._fade(old)) if raw is None else _over(raw, *items)
+        newest = None if new.times is None or not len(new.items) else float(new.times.max())
         if self.half_life is not None and old.times is not None and len(old.items):
-            assert new.times is not None
-            raw = raw * np.exp2((old.times.max() - new.times.max()) / (_DAY * self.half_life))
+            if newest is None:
+                raise InputError(
+                    "the last fit had a clock and these data have none",
+                    column="timestamp",
+                    mend="add timestamp",
+                )
+            raw = raw * np.exp2((old.times.max() - newest) / (_DAY * self.half_life))
         out = copy.copy(self)
         out.__dict__.pop("_histories", None)
         out.remember(known)
-        out.raw_ = raw + self._whole(tail, np.where(late, self._fade(tail), 0.0))
+        out.raw_ = raw + self._whole(tail, np.where(late, self._fade(tail, newest), 0.0))
         out.sequences_ = new.to_arrays()
         out._scale(known, new, [(0, out.raw_.copy())])
         return out
@@ -201,11 +216,11 @@ class Transitions(FromSequences):
             which = (np.ones(len(events)), np.arange(len(events)), own)
             yield first, sparse.csr_matrix(which, shape=(stop - first, len(events))) @ after
 
-    def _fade(self, sequences: Sequences) -> np.ndarray:
-        """What a pair weighs by the time of its later event, (n_events,)."""
+    def _fade(self, sequences: Sequences, newest: float | None = None) -> np.ndarray:
+        """What a pair weighs by the time of its later event, (n_events,); ages are taken from the newest of all."""
         if self.half_life is None or sequences.times is None or not len(sequences.items):
             return np.ones(len(sequences.items))
-        age = sequences.times.max() - sequences.times
+        age = (sequences.times.max() if newest is None else newest) - sequences.times
         return np.exp2(-age / (_DAY * self.half_life))
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
@@ -221,6 +236,13 @@ class Transitions(FromSequences):
             "decay": ("float", 0.3, 1.0),
             "normalisation": ("float", 0.0, 0.8),
         }
+
+
+def _over(raw: sparse.csr_matrix, before: np.ndarray, after: np.ndarray) -> sparse.csr_matrix:
+    """Counts between items over the items of later data, matched by their ids."""
+    at, held = places(before, after), raw.tocoo()
+    shape = (len(after), len(after))
+    return sparse.csr_matrix((held.data, (at[held.row], at[held.col])), shape=shape)
 
 
 def _ranges(starts: np.ndarray, most: int) -> Iterator[tuple[int, int]]:

@@ -13,11 +13,15 @@ from torch import nn
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.liked import by_id
-from recnb.models.common.reading.batches import Windows
+from recnb.models.common.reading.batches import Windows, item_rows
 from recnb.models.common.reading.packed import pack
 from recnb.models.common.sequences import Sequences
-from recnb.models.sequential.arrivals import arrived, tails
+from recnb.models.common.settings import at_least_one
+from recnb.models.sequential.arrivals import arrived, over_ids, places, tails
 from recnb.models.sequential.learned import Learned
+from recnb.models.sequential.transfer import Transferred
+from recnb.models.sequential.transitions import Transitions
+from recnb.models.sequential.vectors import start_from_text
 
 HOWS = ("finetune", "replay", "adapter")
 
@@ -30,7 +34,7 @@ class Update:
     ----------
     how : {"finetune", "replay", "adapter"}
         All weights learn the new events; the same, with old events mixed in; or the weights stay, and low-rank updates
-        beside the linear maps learn the new events, with the vectors of items that the base does not know.
+        beside the linear maps learn the new events, with the free vectors of items that the base does not know.
     epochs : int
         Passes over the new events.
     lr : float, optional
@@ -55,6 +59,15 @@ class Update:
     rank: int = 4
     fresh: bool = False
 
+    def __post_init__(self) -> None:
+        if self.how not in HOWS:
+            raise InputError(f"how={self.how!r}", mend=f"one of {', '.join(HOWS)}")
+        at_least_one(self, "epochs", "rank")
+        if self.lr is not None and not self.lr > 0:
+            raise InputError(f"lr={self.lr!r}", mend="above 0, or None for that of the model")
+        if not 0 <= self.replay < np.inf:
+            raise InputError(f"replay={self.replay!r}", mend="a number of at least 0")
+
 
 def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Learned:
     """A copy of a fitted network that has learned the events that came since.
@@ -62,9 +75,9 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
     Parameters
     ----------
     model : Learned
-        Fitted or updated before, with free item vectors.
+        Fitted or updated before.
     known : Dataset
-        The events of the last time and later ones, over the same users and items.
+        The events of the last time and later ones. Users and items are matched by their ids; there may be new ones.
     update : Update
     seed : int
 
@@ -76,49 +89,116 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
     Raises
     ------
     InputError
-        Vectors from text (their whitening would turn with the items), an unknown way, or other histories.
+        The model is no trained sequence model or not fitted, or events of the last time are missing or stand behind
+        new ones.
+
+    Notes
+    -----
+    A new item with free vectors begins where it would in a fit. With vectors from text it is told by its text, centred
+    and whitened as at the fit, and of "both" the free part begins at 0. Items that were known keep their vectors and
+    what was said of their text; a tuned language model stays as it was tuned.
     """
-    if update.how not in HOWS:
-        raise InputError(f"how={update.how!r}", mend=f"one of {', '.join(HOWS)}")
-    if model.items != "free":
-        raise InputError(
-            f"items={model.items!r} cannot be updated", mend="fit again, or items='free'"
-        )
-    old, new = Sequences.from_arrays(model.sequences_), model._made(known)
-    late = arrived(old, new)
-    out = copy.copy(model)
-    out._drop_caches()
-    out.remember(known)
-    out._learn_sequences(known)
-    out.popularity_ = np.bincount(new.items, minlength=known.n_items).astype(np.float32)
-    out._learn_items(known, new)
-    current: dict[str, Any] = {"row": model.row_, "weights": model.weights_}
+    _check(model)
+    users, items = (model.user_ids_, known.user_ids), (model.item_ids_, known.item_ids)
+    old, new = over_ids(Sequences.from_arrays(model.sequences_), users, items), model._made(known)
+    late = arrived(old, new, known.user_ids, known.item_ids)
+    current: dict[str, Any] = {
+        "weights": model.weights_,
+        "row": model.row_,
+        "n_used": model.n_used_,
+        "item_ids": model.item_ids_,
+    }
     base: dict[str, Any] | None = vars(model).get("_base")
     if update.how == "adapter" and base is None:
         base = current
+    out = _told(model, known, new)
     source = _Stretches.of(new, late, out, update, known, seed)
     network = out._build()
     adapting = update.how == "adapter"
     where = base if adapting and base is not None else current
-    load_rows(network, where["weights"], where["row"], out.row_)
-    known_rows = np.zeros(out.row_.max() + 1, dtype=bool)
-    known_rows[out.row_[where["row"] >= 0]] = True
+    before = _rows_of(where, known)
+    _open_new(network, out, before >= 0)
+    load_rows(network, where["weights"], before, out.row_)
+    known_rows = np.zeros(out.row_.max(initial=-1) + 1, dtype=bool)
+    known_rows[out.row_[(before >= 0) & (before < where["n_used"])]] = True
     if adapting:
         learned = vars(model).get("_adapter")
         network = _with_adapter(network, update.rank, seed)
         if learned is not None and not update.fresh:
-            load_rows(network, learned["weights"], learned["row"], out.row_, strict=False)
+            rows = _rows_of(learned, known)
+            load_rows(network, learned["weights"], rows, out.row_, strict=False)
     if len(source):
         _train(network, source, out, update, known_rows if adapting else None, seed)
     if adapting:
         out._base = base
-        out._adapter = {"row": out.row_, "weights": _numbers(network)}
+        out._adapter = {
+            "weights": _numbers(network),
+            "row": out.row_,
+            "item_ids": out.item_ids_,
+        }
         out.weights_ = merged_weights(network)
     else:
         out.__dict__.pop("_base", None)
         out.__dict__.pop("_adapter", None)
         out.weights_ = _numbers(network)
     return out
+
+
+def _check(model: Any) -> None:
+    name = type(model).__name__
+    if isinstance(model, Transitions):
+        raise InputError(f"{name} counts and is not trained", mend="call model.updated(known)")
+    if isinstance(model, Transferred):
+        raise InputError(
+            f"{name} is not updated", mend=f"fit {name}(source, n_epochs=…) on all that is known"
+        )
+    if not isinstance(model, Learned):
+        raise InputError(
+            f"{name} cannot be updated",
+            mend="fit it again; sasrec, hstu, gru4rec and transitions can be updated",
+        )
+    if not model.fitted:
+        raise InputError(f"{name} is not fitted", mend="call fit first")
+
+
+def _told(model: Learned, known: Dataset, sequences: Sequences) -> Learned:
+    """A copy that is told all histories and has rows for the new items; its weights are those of before."""
+    out = copy.copy(model)
+    out._drop_caches()
+    out.remember(known)
+    out._learn_sequences(known)
+    out.popularity_ = np.bincount(sequences.items, minlength=known.n_items).astype(np.float32)
+    texts = model.items != "free"
+    told = out._has_text(known.items) if texts else False
+    out.row_, out.n_used_ = item_rows(known, sequences, told)
+    out._start = None
+    table = out._in_rows(known.items)
+    before = np.full(len(table), -1)  # the row of before, by the new ones
+    there = out.row_ >= 0
+    before[out.row_[there]] = _rows_of({"row": model.row_, "item_ids": model.item_ids_}, known)[
+        there
+    ]
+    if texts:
+        out.text_ = model.text_[np.maximum(before, 0)]
+        out.text_[before < 0] = model._vectors_of(table[before < 0])
+    if model.settings.items.start == "text":
+        raw = out._encoded(table)
+        out._start = start_from_text(raw, model.settings.shape.width, raw[before >= 0])
+    return out
+
+
+def _rows_of(state: dict[str, Any], known: Dataset) -> np.ndarray:
+    """The row that each item of later data had in an earlier state, -1 for none."""
+    at = places(known.item_ids, state["item_ids"])
+    return np.where(at >= 0, state["row"][at], -1)
+
+
+def _open_new(network: Any, model: Learned, known: np.ndarray) -> None:
+    """What new items are by themselves: nothing, where their text speaks for them already."""
+    free, items = network.vectors.free, model.settings.items
+    if free is not None and items.items == "both" and items.start == "random":
+        with torch.no_grad():
+            free[model.row_[~known & (model.row_ >= 0)]] = 0
 
 
 def load_rows(
@@ -158,7 +238,8 @@ def _with_adapter(network: Any, rank: int, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = peft.inject_adapter_in_model(config, network)
-    network.vectors.free.requires_grad_(True)
+    if network.vectors.free is not None:
+        network.vectors.free.requires_grad_(True)
     return network
 
 
@@ -179,7 +260,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.network = network
         self.hook: Any = None
-        if frozen_rows is not None:
+        if frozen_rows is not None and network.vectors.free is not None:
             open_ = torch.from_numpy(~frozen_rows)[:, None].float()
             free = network.vectors.free
             self.hook = free.register_hook(lambda grad: grad * open_.to(grad.device))

@@ -82,13 +82,17 @@ class ItemVectors(nn.Module):
             self.text.copy_(self.texts.all())
 
 
-def start_from_text(raw: np.ndarray, width: int) -> np.ndarray:
+def start_from_text(
+    raw: np.ndarray, width: int, directions: np.ndarray | None = None
+) -> np.ndarray:
     """Free vectors that begin with what texts say: their leading whitened directions, as long as random ones.
 
-    Texts with fewer directions than `width` leave the others at 0.
+    The directions are those of the texts `directions`, by default of all. Texts with fewer directions than `width`
+    leave the others at 0.
     """
     out = np.zeros((len(raw), width), np.float32)
-    if len(raw) > 1:
-        leading = whiten(raw, dim=min(width, raw.shape[1]))
+    directions = raw if directions is None else directions
+    if len(directions) > 1:
+        leading = whiten(raw, fit_on=directions, dim=min(width, raw.shape[1]))
         out[:, : leading.shape[1]] = SCALE * leading
     return out

@@ -74,16 +74,18 @@ class Epoch:
         return pack(source.items, source.starts[chosen], source.sizes[chosen], source.targets)
 
 
-def item_rows(train: Dataset, sequences: Sequences, others: bool) -> tuple[np.ndarray, int]:
-    """Which row of a network's table each item has: items with events by their ids, then the others where asked.
+def item_rows(
+    train: Dataset, sequences: Sequences, others: bool | np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Which row of a network's table each item has: items with events by their ids, then others where asked.
 
     Parameters
     ----------
     train : Dataset
     sequences : Sequences
         Its events.
-    others : bool
-        Whether items without events have rows.
+    others : bool or ndarray of shape (n_items,), bool
+        Whether items without events have rows, or which of them.
 
     Returns
     -------
@@ -94,7 +96,8 @@ def item_rows(train: Dataset, sequences: Sequences, others: bool) -> tuple[np.nd
     """
     used = np.bincount(sequences.items, minlength=train.n_items) > 0
     order = by_id(train)[1]
-    order = np.concatenate([order[used[order]], order[~used[order]][: None if others else 0]])
+    more = ~used & others
+    order = np.concatenate([order[used[order]], order[more[order]]])
     rows = np.full(train.n_items, -1, np.int64)
     rows[order] = np.arange(len(order))
     return rows, int(used.sum())

@@ -142,5 +142,8 @@ def check_heads(width: int, n_heads: int) -> None:
     """Refuse heads that do not divide the width into parts that a rotation can turn."""
     if not n_heads >= 1 or width % (2 * n_heads):
         raise InputError(
-            f"width={width} with n_heads={n_heads}", mend="a width that two times the heads divide"
+            f"width={width} cannot be shared among n_heads={n_heads}: each head turns pairs of numbers",
+            mend=f"a multiple of {2 * n_heads}, or another n_heads"
+            if n_heads >= 1
+            else "n_heads of at least 1",
         )

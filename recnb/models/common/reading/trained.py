@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from recnb.errors import InputError
 from recnb.models.common.item_tables import sentences
 from recnb.models.common.sequences import FromSequences, Sequences
 from recnb.models.common.validation import Validation
+from recnb.progress import tell
 
 if TYPE_CHECKING:
     from recnb.models.common.reading.batches import Windows
 
+_PAUSE = 2.0  # seconds of training between two words about how far it is
 _CACHES = ("_network", "_trie", "_histories")
 
 
@@ -74,11 +77,37 @@ class TrainedOnSequences(FromSequences):
             checkpoint=place_of(self.checkpoint, train.digest, self.seed),
         )
         value = None if valid is None else self._value(train, valid)
-        trained = train_network(network, self._epochs(source), how, value, data=train.digest)
+        trained = train_network(
+            network, self._epochs(source), how, value, self._tells(), data=train.digest
+        )
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         network.refresh()
         self._keep(network)
         self._network = network
+
+    def _tells(self) -> Callable[[int, int, int, float], None]:
+        """How far the training is, told now and then to whoever listens."""
+        name, n_epochs, last = type(self).__name__, self.n_epochs, [time.monotonic()]
+
+        def tells(epoch: int, step: int, n_steps: int, loss: float) -> None:
+            if time.monotonic() - last[0] >= _PAUSE:
+                last[0] = time.monotonic()
+                tell(
+                    f"{name}: epoch {epoch} of at most {n_epochs}, loss {loss:.3f}",
+                    (epoch - 1) * n_steps + step - 1,
+                    n_epochs * n_steps,
+                )
+
+        return tells
+
+    def choice_remarks(self) -> tuple[str, ...]:
+        values = [epoch["value"] for epoch in self.learning_ if epoch["value"] is not None]
+        if len(values) < 2 or self.n_epochs_ < self.n_epochs or values[-1] <= values[-2]:
+            return ()
+        return (
+            f"training stopped at the last epoch allowed ({self.n_epochs}) while its value on the validation part "
+            "still rose: set n_epochs higher",
+        )
 
     @property
     def _lr_encoder(self) -> float:
@@ -169,12 +198,28 @@ class TrainedOnSequences(FromSequences):
             self.columns_ = (self.text or Text()).chosen(items)
         return sentences(self.text, self.columns_, items)
 
+    def _has_text(self, items: pd.DataFrame, learn: bool = False) -> np.ndarray:
+        """Which items have any text in the columns that are read, (n,), bool: of the others nothing can be said."""
+        return np.array([bool(s.strip()) for s in self._sentences(items, learn)], dtype=bool)
+
     def _learn_turning(self, raw: np.ndarray, whitening: bool) -> np.ndarray:
         """Vectors of the texts of all rows as a network reads them; how they came about is kept for new items."""
         from recnb.models.common.reading.live import turning
 
         self.shift_, self.turn_ = turning(raw[: self.n_used_], whitening)
-        return self._turned(raw)
+        return self._turned_rows(raw)
+
+    def _turned_rows(self, raw: np.ndarray) -> np.ndarray:
+        """Vectors of the texts of all rows; those of items without events are no longer than those of the others."""
+        used = self._turned(raw[: self.n_used_])
+        return np.concatenate([used, self._turned_new(raw[self.n_used_ :], used)])
+
+    def _turned_new(self, raw: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """Vectors of texts that the whitening was not learned on, beside those of items with events."""
+        from recnb.models.common.reading.live import drawn_in
+
+        turned = self._turned(raw)
+        return turned if self.turn_ is None else drawn_in(turned, used, self.turn_)
 
     def _turned(self, raw: np.ndarray) -> np.ndarray:
         centred = raw - self.shift_

@@ -263,7 +263,7 @@ def test_an_item_without_events_is_generated_by_its_text(split):
         ({"ids": "titles"}, "one of text"),
         ({"quantiser": "pq"}, "one of kmeans"),
         ({"n_beams": 0}, "at least 1"),
-        ({"width": 10}, "two times the heads"),
+        ({"width": 10}, "a multiple of"),
     ],
     ids=str,
 )

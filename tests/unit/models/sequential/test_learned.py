@@ -254,7 +254,7 @@ def test_the_epochs_found_are_those_of_the_refit(split):
         ({"items": "words"}, "one of free, text, both"),
         ({"loss": "hinge"}, "one of auto"),
         ({"positions": "sine"}, "one of rope"),
-        ({"width": 10, "n_heads": 4}, "two times the heads"),
+        ({"width": 10, "n_heads": 4}, "a multiple of"),
         ({"dropout": 1.5}, "from 0 to 1"),
         ({"items": "text", "start": "text"}, "without free vectors"),
         ({"length": 0}, "at least 1"),

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models import SASRec, Transferred
+from recnb.models import EASE, SASRec, Transferred
 from recnb.recommender import load_model
 
 SUBJECTS = (
@@ -96,7 +96,8 @@ def test_whitening_is_that_of_the_source():
 
 
 def test_what_cannot_be_transferred_is_refused(there):
-    with pytest.raises(InputError, match="texts alone"):
-        Transferred(SASRec()).fit(there)
+    for source in (SASRec(), EASE(), "a folder"):
+        with pytest.raises(InputError, match="texts alone"):
+            Transferred(source).fit(there)
     with pytest.raises(InputError, match="not fitted"):
         Transferred(SASRec(items="text")).fit(there)
