@@ -127,9 +127,9 @@ def overlap(material: Material) -> list[Finding]:
     share = shared / test.nnz
     if task.protocol.repeats == "exclude":
         said = "they are left out of the test, since known items are not listed"
-        tested = int((np.diff(test.indptr) > 0).sum())
-        if not explicit and len(task.users) < tested:
-            said += f", and with them {tested - len(task.users):,} of {tested:,} users"
+        n_tested = int((np.diff(test.indptr) > 0).sum())
+        if not explicit and len(task.users) < n_tested:
+            said += f", and with them {n_tested - len(task.users):,} of {n_tested:,} users"
         mend = "--repeats include (repeats='include' in Python) if having it again should count"
     else:
         said = "buying again counts as a hit"
