@@ -155,7 +155,7 @@ def evaluate(
     from recnb.data.text import title_notes
     from recnb.errors import InputError
     from recnb.evaluation import Protocol
-    from recnb.study.run import Study, choose_models, run
+    from recnb.study.run import Study, choose_models, run, text_notes
 
     protocol = Protocol(
         k=tuple(numbers(k, int, "--k")),
@@ -200,7 +200,7 @@ def evaluate(
             )
         notes = (*ds.notes, *chosen.notes, *left_out)
         if any(model.needs_text for model in judged.values()):
-            notes += title_notes(ds.items)
+            notes += (*title_notes(ds.items), *text_notes(judged, ds.items))
         if split is None:
             notes += (
                 f"the split is {chosen.name}: the data have {'an' if ds.order else 'no'} order",

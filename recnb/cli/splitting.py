@@ -24,4 +24,10 @@ def make_split(ds: Dataset, name: str | None, test: float, valid: float, seed: i
         settings = {"valid": valid > 0, "tie_seed": seed}
     else:
         settings["tie_seed" if "time" in name else "seed"] = seed
-    return splits.make(ds, name, **settings)
+    try:
+        return splits.make(ds, name, **settings)
+    except InputError as error:
+        clock = next((note for note in ds.notes if "looks like times" in note), None)
+        if ds.order is not None or clock is None or "order" not in error.problem:
+            raise
+        raise InputError(error.problem, column=error.column, mend=clock) from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # no markup: names of models have brackets
 console = Console(stderr=True, highlight=False, markup=False)
+
+
+NOTED = ("repeated_pairs",)  # notes that change whom or what the table is about
 
 
 class Steps:
@@ -86,10 +90,10 @@ def show(ev: Evaluation, output: Path) -> None:
     seconds = ev.costs.groupby("model")["fit_seconds"].mean()
     for row in values.to_dict("records"):
         model = str(row["model"])
-        cells = [f"{row['value']:.4f}", f"{row['low']:.3f}..{row['high']:.3f}"]
+        cells = [f"{row['value']:.4f}", _ends(row["low"], row["high"], "")]
         if model in changes.index:
             d = changes.loc[model]
-            ends = f"{d['low']:+.3f}..{d['high']:+.3f}"
+            ends = _ends(d["low"], d["high"], "+")
             cells += [f"{d['difference']:+.4f}", ends, f"{d['p_holm']:.4f}"]
         else:
             cells += ["best", "", ""]
@@ -103,9 +107,21 @@ def show(ev: Evaluation, output: Path) -> None:
             markup=False,
         )
     for found in ev.findings:
-        if found.severity != "note":
+        if found.severity != "note" or (found.code in NOTED and found.value > 0.05):
             out.print(
                 f"[bold]{found.severity}[/bold] {found.code}: {escape(found.evidence)}",
                 soft_wrap=True,
             )
+            out.print(f"  mend: {found.mend}", soft_wrap=True, markup=False)
     out.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _ends(low: Any, high: Any, sign: str) -> str:
+    """An interval; of one user there is none.
+
+    Examples
+    --------
+    >>> _ends(0.1, 0.25, "+"), _ends(float("nan"), float("nan"), "")
+    ('+0.100..+0.250', 'none')
+    """
+    return f"{low:{sign}.3f}..{high:{sign}.3f}" if math.isfinite(low) else "none"

@@ -339,8 +339,10 @@ def _split(ds: Dataset, part: np.ndarray, name: str, **settings) -> Split:
     part = np.asarray(part).astype(np.int8)
     if not (part == TRAIN).any() or not (part == TEST).any():
         empty = "train" if not (part == TRAIN).any() else "test"
+        longest = int(np.bincount(ds.interactions["user"]).max(initial=0))
+        why = "every user has one row" if longest == 1 else f"no user has more than {longest} rows"
         raise InputError(
-            f"the {empty} part of the {name} split of '{ds.name}' is empty ({len(part):,} rows)",
-            mend="give more rows or other shares",
+            f"the {empty} part of the {name} split of '{ds.name}' is empty ({len(part):,} rows; {why})",
+            mend="give users with more rows, other shares, or a split that divides all rows (global_time, random)",
         )
     return Split(ds, part, name, settings)

@@ -180,7 +180,7 @@ class Task:
                 f"no user of '{name}' has a relevant test item",
                 mend="lower relevant_from, or enlarge the test part",
             )
-        once = "let each row stand in one part; where buying again counts, use repeats='include'"
+        once = "let each row stand in one part; where buying again counts, use --repeats include"
         for part, rows in (("validation", self.split.valid), ("training", self.split.train)):
             if rows is not None and test.multiply(rows.pairs().astype(bool)).nnz == test.nnz:
                 return InputError(

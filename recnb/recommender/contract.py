@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
@@ -173,6 +174,10 @@ class Recommender(BaseEstimator):
         language model".
         """
         return Reads.unknown()
+
+    def text_columns(self, items: pd.DataFrame) -> tuple[str, ...]:
+        """The columns of an items table that are read as text, by the settings; none where no text is read."""
+        return tuple(self._template().chosen(items)) if self.needs_text else ()
 
     def check_installed(self) -> None:
         """Raise where a package that the model needs is missing; before any fitting."""

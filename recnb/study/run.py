@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from sklearn.base import clone
 
-from recnb.data import Dataset, Split, Text
+from recnb.data import Dataset, Split
 from recnb.encoders.loading import check_at_hand
 from recnb.errors import InputError
 from recnb.evaluation import Evaluation, Protocol, evaluate
@@ -79,13 +80,46 @@ def choose_models(names: str | None, ds: Dataset) -> tuple[dict[str, Recommender
         try:
             model = make(name)
             model.check_installed()
-            if model.needs_text:
-                Text().chosen(ds.items)
+            model.check_data(ds)
         except InputError as error:
             left_out.append(f"{name} is left out: {error}")
             continue
         models[name] = model
     return models, tuple(left_out)
+
+
+def text_notes(models: Mapping[str, Recommender], items: pd.DataFrame) -> tuple[str, ...]:
+    """Which item columns the models read as text, and which none of them reads; nothing where none reads text.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"title": ["Tea", "Rice"], "colour": ["green", "white"]})
+    >>> for note in text_notes({"tfidf": make("tfidf"), "ease": make("ease")}, items):
+    ...     print(note)
+    read as text: title
+    item columns that no model reads: colour; in a model's brackets text=title+colour reads more as text
+    """
+    read: dict[tuple[str, ...], list[str]] = {}
+    for name, model in models.items():
+        if columns := model.text_columns(items):
+            read.setdefault(columns, []).append(name)
+    if not read:
+        return ()
+    who = {
+        columns: f" (by {', '.join(names)})" if len(read) > 1 else ""
+        for columns, names in read.items()
+    }
+    told = "; ".join(f"{', '.join(columns)}{who[columns]}" for columns in read)
+    others = {m for model in models.values() for m in model.reads().modalities} - {"text"}
+    idle = [str(c) for c in items if c not in {name for columns in read for name in columns}]
+    if others or not idle:  # attributes, or columns by their names
+        return (f"read as text: {told}",)
+    more = "+".join((*next(iter(read)), idle[0]))
+    shown = f"{', '.join(idle[:12])}{' …' if len(idle) > 12 else ''}"
+    return (
+        f"read as text: {told}",
+        f"item columns that no model reads: {shown}; in a model's brackets text={more} reads more as text",
+    )
 
 
 def run(
@@ -116,7 +150,7 @@ def run(
             sources(model)  # read now: a file that is edited during the run is not what runs
             if not model.fitted:  # a lack is told before hours of search and fitting
                 model.check_installed()
-                model.check_data(study.split.known)
+                _check_data(name, model, study.split.known)
                 _check_language_models(name, model)
     with listening(progress, said), keeping(store.pairs):
         if said:  # it is measured for whoever listens
@@ -145,6 +179,15 @@ def run(
         items = study.split.dataset.items.rename_axis("item_id").reset_index()
         write_parquet(made_folder(models_folder) / "items.parquet", items)
     return ev
+
+
+def _check_data(name: str, model: Recommender, known: Dataset) -> None:
+    """Raise, with the model's name, where the data lack what it needs: no other model is lost to it later."""
+    try:
+        model.check_data(known)
+    except InputError as error:
+        said = InputError(f"{name}: {error.problem}", column=error.column, mend=error.mend)
+        raise said from None
 
 
 def _check_language_models(name: str, model: Recommender) -> None:

@@ -228,8 +228,9 @@ def times(series: pd.Series, file: str, column: str = "timestamp") -> np.ndarray
             broken = ~number  # a date among numbers
         if broken.any():
             row = _first(broken)
+            more = f" ({broken.sum():,} such rows)" if broken.sum() > 1 else ""
             raise InputError(
-                f"'{series.iloc[row]}' is no time",
+                f"'{series.iloc[row]}' is no time{more}",
                 file=file,
                 column=column,
                 row=row + 1,

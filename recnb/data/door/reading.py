@@ -228,6 +228,7 @@ def _mended(
                 frame["rating"] = given.astype("Float64")
             notes += said
     if "timestamp" in frame:
+        frame["timestamp"] = _worded(frame["timestamp"], file, reading)
         frame["timestamp"], said = values.times(
             frame["timestamp"], file, "timestamp", reading.dates
         )
@@ -235,6 +236,26 @@ def _mended(
         frame, said = _timed(frame, file, reading)
         notes += said
     return frame, notes
+
+
+def _worded(clock: pd.Series, file: str, reading: Reading) -> pd.Series:
+    """Words among times, such as "yesterday": asked, or emptied where bad rows are left out."""
+    if not values.is_text(clock):
+        return clock
+    text = values.emptied(clock)[0].astype("string")
+    words = (text.notna() & ~text.str.contains(r"\d", na=True)).to_numpy(bool)
+    if not words.any() or words[text.notna().to_numpy()].all():
+        return clock
+    if reading.bad_rows == "drop":
+        return clock.mask(words)
+    row = int(words.argmax())
+    raise Undecided(
+        f"'{clock.iloc[row]}' is no time ({words.sum():,} such rows)",
+        file=file,
+        column="timestamp",
+        row=row + 1,
+        flags=["--bad-rows drop", columns_flag({**reading.columns, "timestamp": "none"})],
+    )
 
 
 def _timed(frame: pd.DataFrame, file: str, reading: Reading) -> tuple[pd.DataFrame, list[str]]:

@@ -67,7 +67,7 @@ class Asked:
         else:
             raise InputError(
                 f"{type(model).__name__} does not say what it knows of a user",
-                mend="give the known part of the split",
+                mend="give the data that it was fitted on: --data on the command line, known=split.known in Python",
             )
         latest = list(dict.fromkeys(np.asarray(history)[::-1].tolist()))[::-1]
         if not latest:

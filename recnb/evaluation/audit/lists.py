@@ -99,7 +99,7 @@ def seen_recommended(task: Task, model: str, rows: pd.DataFrame) -> list[Finding
             float(seen.mean()),
             int(seen.sum()),
             f"{model}: {seen.mean():.1%} of the listed places ({users:,} users) are items that the user already had",
-            "leave known items out of the lists, or judge with repeats='include'",
+            "leave known items out of the lists, or judge with --repeats include (repeats='include' in Python)",
         )
     ]
 

@@ -15,6 +15,7 @@ from recnb.evaluation.findings import Finding
 from recnb.evaluation.protocol import Task
 
 LEAK = 0.01
+LARGE = 0.1  # of the rows, of one user
 FEW = 100
 
 
@@ -25,6 +26,8 @@ def audit_rows(material: Material) -> list[Finding]:
         *future_leak(task),
         *overlap(material),
         *tied(task),
+        *no_order(task),
+        *dominant_user(task),
         *cold_users(material),
         *few_users(task),
         *test_filtered(task),
@@ -105,22 +108,29 @@ def overlap(material: Material) -> list[Finding]:
     out = []
     explicit = split.dataset.feedback == "explicit"
     if len(both):
-        # Without an order, and where nothing is rated, rows alike may be the same thing bought again.
-        sure = split.dataset.order is not None or explicit
+        # Without an order, and where nothing is rated, rows alike may be the same thing bought again; where known
+        # items are left out, no list gains by them.
+        counted = task.protocol.repeats == "include" or explicit
+        sure = explicit or (split.dataset.order is not None and counted)
+        harm = "" if counted else "; known items are left out of the test, and these with them"
         out.append(
             Finding(
                 "overlap",
                 "error" if sure else "warning",
                 len(both) / len(split.test.interactions),
                 len(both),
-                f"{len(both):,} test rows stand among the known rows, alike in every column",
-                "drop repeated rows before splitting",
+                f"{len(both):,} test rows stand among the known rows, alike in every column: events written twice, or "
+                f"repeated within one tick of the clock{harm}",
+                "if they were written twice: --duplicates drop",
             )
         )
     share = shared / test.nnz
     if task.protocol.repeats == "exclude":
         said = "they are left out of the test, since known items are not listed"
-        mend = "use repeats='include' if buying again should count"
+        n_tested = int((np.diff(test.indptr) > 0).sum())
+        if not explicit and len(task.users) < n_tested:
+            said += f", and with them {n_tested - len(task.users):,} of {n_tested:,} users"
+        mend = "--repeats include (repeats='include' in Python) if having it again should count"
     else:
         said = "buying again counts as a hit"
         mend = "read the result as the repeat and the new purchase together"
@@ -165,6 +175,50 @@ def tied(task: Task) -> list[Finding]:
     ]
 
 
+def no_order(task: Task) -> list[Finding]:
+    """Data with a clock that tells no order: the rows of most users share one time."""
+    ds = task.dataset
+    if ds.order is None:
+        return []
+    clock = ds.interactions.groupby("user")[ds.order].agg(["min", "max", "size"])
+    several = clock[clock["size"] > 1]
+    share = float((several["min"] == several["max"]).mean()) if len(several) else 0.0
+    if share <= 0.5:
+        return []
+    return [
+        Finding(
+            "no_order",
+            "warning",
+            share,
+            len(several),
+            f"{share:.0%} of the {len(several):,} users with several rows have all of them at one {ds.order}: there is "
+            "no order here, and what is last, or follows what, is a hash of the ids",
+            "give a finer clock or a position; else judge with --split random and read no model of sequences",
+        )
+    ]
+
+
+def dominant_user(task: Task) -> list[Finding]:
+    """One user with a large part of the known rows, as a bot or a shared account has."""
+    ds = task.dataset
+    n = np.bincount(task.split.known.interactions["user"], minlength=ds.n_users)
+    share = float(n.max() / max(n.sum(), 1))
+    if share <= LARGE or ds.n_users < FEW / 2:
+        return []
+    user = ds.user_ids[n.argmax()]
+    return [
+        Finding(
+            "dominant_user",
+            "warning",
+            share,
+            int(n.max()),
+            f"user '{user}' has {n.max():,} of the {n.sum():,} known rows ({share:.0%}): what is counted over rows or "
+            "pairs is mostly this one's doing",
+            "leave this user out if it is a bot or a shared account",
+        )
+    ]
+
+
 def cold_users(material: Material) -> list[Finding]:
     """Test users without history."""
     n = np.diff(material.known.indptr)[material.task.users]
@@ -172,6 +226,7 @@ def cold_users(material: Material) -> list[Finding]:
     if not cold:
         return []
     share = cold / len(n)
+    first = "" if material.task.events is None else " for their first event"
     return [
         Finding(
             "cold_users",
@@ -179,7 +234,7 @@ def cold_users(material: Material) -> list[Finding]:
             share,
             cold,
             f"{share:.1%} of the {len(n):,} judged users have no known row; they count, and get what a model gives to "
-            "a stranger",
+            f"a stranger{first}",
             "read the groups of activity beside the mean",
         )
     ]
@@ -196,7 +251,9 @@ def few_users(task: Task) -> list[Finding]:
             "warning",
             float(n),
             n,
-            f"only {n} users are judged; intervals over so few are wide and rough",
+            f"only {n} users are judged; intervals over so few are wide and rough"
+            if n > 1
+            else "one user is judged: intervals and differences over users need at least two",
             "take a larger test part or more data",
         )
     ]

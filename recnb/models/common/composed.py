@@ -61,6 +61,10 @@ class Composed(Recommender):
         for part in self.given():
             part.check_data(train)
 
+    def text_columns(self, items: pd.DataFrame) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(dict.fromkeys(c for part in self.given() for c in part.text_columns(items)))
+
     @property
     def uses_history(self) -> bool:  # type: ignore[override]
         return any(m.uses_history for m in self.given())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from recnb.errors import InputError
 _BINS = 10
 _NONE = 1e-6  # of the largest singular value: what lies below is rounding
 _FEW = 100  # items below which a share says nothing
+_MANY = 2_000  # different texts that surely share words
 _LONG = 60  # characters: a longer string is prose, not an attribute
 
 
@@ -117,17 +119,38 @@ def tfidf_vectors(
         vectoriser = TfidfVectorizer(min_df=min_items, max_df=max(int(most), min_items), **settings)
         try:
             vectors = vectoriser.fit_transform(sentences)
-        except ValueError as error:
-            raise InputError(
-                f"the item texts have no term in {min_items} items ({error})",
-                column="text",
-                mend="lower min_items or add text",
-            ) from None
+        except ValueError:
+            raise _no_terms(sentences, min_items, most) from None
         terms = vectoriser.get_feature_names_out().astype(object)
         return vectors.tocsr(), terms, np.asarray(vectoriser.idf_, dtype=np.float64)
     vectoriser = TfidfVectorizer(vocabulary=list(terms), **settings)
     vectoriser.idf_ = idf
     return vectoriser.transform(sentences).tocsr(), terms, idf
+
+
+def _no_terms(sentences: list[str], min_items: int, most: float) -> InputError:
+    """Why no term is left of these sentences."""
+    filled = [sentence for sentence in sentences if sentence.strip()]
+    if filled and len(set(filled)) == 1:
+        shown = textwrap.shorten(filled[0], 60, placeholder=" …")
+        problem = (
+            f'all {len(filled):,} item texts are the same ("{shown}"): no word tells two apart'
+        )
+        return InputError(problem, column="text", mend="give texts that differ, or leave it out")
+    return InputError(
+        f"no term of the item texts stands in at least {min_items} and at most {int(most):,} of {len(sentences):,} "
+        "items",
+        column="text",
+        mend="add text, set max_share=1 (tfidf[max_share=1]) where a few kinds are all there is, or leave it out",
+    )
+
+
+def check_terms(
+    sentences: list[str], min_items: int, max_share: float, ngrams: int, kind: str
+) -> None:
+    """Raise before any fitting where no term would be left; a large catalogue of different texts is not looked at."""
+    if len(set(sentences)) <= _MANY:
+        tfidf_vectors(sentences, min_items, max_share, ngrams, kind)
 
 
 def sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> list[str]:

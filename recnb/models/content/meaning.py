@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from recnb.data.text import Text
-from recnb.models.common.item_tables import sentences, tfidf_vectors
+from recnb.data import Dataset, Text
+from recnb.models.common.item_tables import check_terms, sentences, tfidf_vectors
 from recnb.models.content.kernel import Vectors
 from recnb.models.content.model import ContentModel
 from recnb.recommender import Reads
@@ -116,6 +116,10 @@ class TextJoint(TextFrozen):
         self.share = share
         self.max_share = max_share
         self.ngrams = ngrams
+
+    def check_data(self, train: Dataset) -> None:
+        super().check_data(train)
+        check_terms(self._template()(train), 2, self.max_share, self.ngrams, "word")
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[Vectors | None, Vectors | None]:
         if learn:

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.metaestimators import available_if
 
-from recnb.data.text import Text
-from recnb.models.common.item_tables import sentences, tfidf_vectors
+from recnb.data import Dataset, Text
+from recnb.models.common.item_tables import check_terms, sentences, tfidf_vectors
 from recnb.models.common.liked import history_rows
 from recnb.models.content.model import ContentModel
 
@@ -75,6 +75,11 @@ class TfIdf(ContentModel):
         self.ngrams = ngrams
         self.analyzer = analyzer
         self.weights = weights
+
+    def check_data(self, train: Dataset) -> None:
+        super().check_data(train)
+        texts, shares = self._template()(train), (self.min_items, self.max_share)
+        check_terms(texts, *shares, self.ngrams, self.analyzer)
 
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[sparse.csr_matrix, None]:
         if learn:

@@ -124,5 +124,5 @@ class TigerDense(Tiger):
         told = self._has_text(table)
         raw = self._encoded(table[told])
         out = self._grown_by(table, told, raw)
-        out.text_ = np.concatenate([self.text_, self._turned_new(raw, self.text_[: self.n_used_])])
+        out.text_ = np.concatenate([self.text_, self._turned_new(raw, self._placed)])
         return out

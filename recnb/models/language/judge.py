@@ -119,6 +119,10 @@ class LanguageJudge(CandidateScorer):
         """Numbers that fitting changed, and those of the decoder."""
         return 0, self.n_parameters_
 
+    def text_columns(self, items: pd.DataFrame) -> tuple[str, ...]:
+        """The title alone, where there is one and no template is given."""
+        return tuple((self.text or _usual(items)).chosen(items))
+
     def check_data(self, train: Dataset) -> None:
         """Besides texts of the items, the wording must be there."""
         super().check_data(train)

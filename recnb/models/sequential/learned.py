@@ -294,4 +294,4 @@ class Learned(TrainedOnSequences):
             raw = tower.all_states()[tower.place, -1].numpy()
         else:
             raw = self._encoded(table)
-        return self._turned_new(raw, self.text_[: self.n_used_])
+        return self._turned_new(raw, self._placed)

@@ -36,8 +36,8 @@ class Transferred(Learned):
     -----
     Texts are whitened as they were in the source: with a whitening of their own the directions would mean something
     else. Without rows (``n_epochs=0``) the training data give users and items a place and the histories, and popularity
-    orders equal scores; nothing else of them is used. A model of ids has nothing to bring along: its vectors belong
-    to items that are not here.
+    orders equal scores; nothing else of them is used, but that an item with neither text nor rows stands last. A model
+    of ids has nothing to bring along: its vectors belong to items that are not here.
 
     References
     ----------
@@ -136,7 +136,11 @@ class Transferred(Learned):
         raw = self._encoded(self._in_rows(train.items))
         self.turn_ = self.source.turn_
         self.shift_ = raw.mean(axis=0) if self.centred else self.source.shift_
-        self.text_ = self._turned_rows(raw)
+        self.text_ = self._turned(raw)  # none of them was whitened by: all are alike
+
+    @property
+    def _placed(self) -> np.ndarray:
+        return self.text_
 
     def _build(self) -> Any:
         """The source's network over the texts of this domain."""

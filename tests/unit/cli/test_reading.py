@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import numpy as np
@@ -101,3 +102,44 @@ def test_titles_that_models_cannot_tell_apart_are_counted_at_the_door(
     assert any("have no title" in note for note in page["notes"])
     code, said = call(monkeypatch, capsys, "recnb evaluate shop --models ease --output out2")
     assert code == 0 and "title" not in said
+
+
+def test_evaluate_says_which_columns_are_read_as_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "clicks.csv", [(u, i) for u, i, *_ in ROWS], "user,item")
+    items = [(i, f"Thing {i % 7}", "red", f"Says {i % 5}") for i in range(20)]
+    write(tmp_path / "items.csv", items, "item,title,cat,description")
+    line = "recnb evaluate clicks.csv --items items.csv --draws 1000 --models popularity,tfidf"
+    code, text = call(monkeypatch, capsys, f"{line},few=tfidf[text=title]")
+    assert code == 0
+    assert "note: read as text: title, text (by tfidf); title (by few)" in text
+    unread = "item columns that no model reads: cat; in a model's brackets text=title+text+cat"
+    assert unread in text
+
+
+def test_a_split_that_needs_an_order_names_the_column_that_looks_like_one(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        (u, i, f"2024-05-{1 + n % 28:02d} 10:{n % 60:02d}") for n, (u, i, *_) in enumerate(ROWS)
+    ]
+    write(tmp_path / "clicks.csv", rows, "user,item,when")
+    line = "recnb evaluate clicks.csv --split leave_one_out --models popularity --draws 1000"
+    code, text = call(monkeypatch, capsys, line)
+    assert code == 2 and "--columns timestamp=when reads it" in text.splitlines()[-1]
+
+
+def test_the_terminal_says_how_findings_are_mended_and_who_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    again = [(u, i, t + 10**8) for u, i, _, t in ROWS[::20]]
+    write(tmp_path / "clicks.csv", [(u, i, t) for u, i, _, t in ROWS] + again, "user,item,time")
+    line = "recnb evaluate clicks.csv --split leave_one_out --models popularity --draws 1000"
+    code, text = call(monkeypatch, capsys, line)
+    assert code == 0 and re.search(r"note repeated_pairs: .*, and with them \d+ of 30 users", text)
+    assert "mend: --repeats include" in text and "warning few_users" in text
+    assert text.count("\n  mend: ") == sum(
+        line.startswith(("error ", "warning ", "note ")) for line in text.splitlines()
+    )

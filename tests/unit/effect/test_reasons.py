@@ -90,7 +90,9 @@ def test_events_that_a_list_of_items_does_not_tell_are_needed():
 
 
 def test_a_model_that_takes_no_histories_is_refused(ds):
-    with pytest.raises(InputError, match="does not say what it knows"):
+    with pytest.raises(
+        InputError, match=r"does not say what it knows of a user; .*--data on the command line"
+    ):
         Asked.of(Popularity().fit(ds), 0)
     with pytest.raises(InputError, match="ask a model that takes histories"):
         Asked.of(Popularity().fit(ds), 0, ds)

@@ -152,3 +152,44 @@ def test_small_circles_that_share_what_they_like_are_no_copies() -> None:
         f.code for f in evaluate(parse_models("popularity"), split, Protocol(draws=1000)).findings
     }
     assert "copied_rows" not in said
+
+
+def _clicks(n_users: int = 60, n: int = 8, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = [(f"u{u}", f"i{rng.integers(40)}") for u in range(n_users) for _ in range(n)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id"]).drop_duplicates()
+    return frame.assign(timestamp=10**9 + rng.permutation(len(frame)))
+
+
+def _said(frame: pd.DataFrame, **protocol) -> dict:
+    split = splits.leave_one_out(Dataset.from_frames(frame, duplicates="keep"))
+    return {f.code: f for f in audit(Task(split, Protocol(**protocol)))}
+
+
+def test_a_clock_that_tells_no_order_and_a_bot_are_said() -> None:
+    frame = _clicks()
+    assert not {"no_order", "dominant_user"} & set(_said(frame))
+    assert "100% of the 60 users" in _said(frame.assign(timestamp=10**9))["no_order"].evidence
+    bot = pd.DataFrame({"user_id": "bot", "item_id": [f"i{i % 40}" for i in range(100)]})
+    bot["timestamp"] = 10**9 + np.arange(100)
+    found = _said(pd.concat([frame, bot], ignore_index=True))["dominant_user"]
+    assert found.severity == "warning" and "user 'bot' has 99 of the" in found.evidence
+
+
+def test_events_twice_in_one_tick_are_an_error_only_where_they_count() -> None:
+    frame = _clicks()
+    last = frame.sort_values("timestamp").groupby("user_id").tail(1).head(20)
+    twice = pd.concat([frame, last], ignore_index=True)
+    assert _said(twice)["overlap"].severity == "warning"
+    assert "known items are left out of the test" in _said(twice)["overlap"].evidence
+    assert _said(twice, repeats="include")["overlap"].severity == "error"
+
+
+def test_users_without_a_known_row_are_strangers_for_their_first_event_only() -> None:
+    frame = _clicks()
+    ds = Dataset.from_frames(frame)
+    part = np.where(ds.interactions["user"] < 10, 2, 0).astype(np.int8)
+    split = splits.Split(ds, part, "predefined")
+    for next_event, words in ((True, "a stranger for their first event"), (False, "a stranger")):
+        found = {f.code: f for f in audit(Task(split, Protocol(next_event=next_event)))}
+        assert found["cold_users"].evidence.endswith(words)

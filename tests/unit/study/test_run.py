@@ -32,7 +32,7 @@ def data(**columns: list[str]) -> Dataset:
 
 
 def test_all_defaults_where_torch_and_text_are_there():
-    models, left_out = choose_models(None, data(title=["One", "Two"]))
+    models, left_out = choose_models(None, data(title=["One tea", "Two tea"]))
     assert tuple(models) == DEFAULTS and left_out == ()
 
 
@@ -41,7 +41,7 @@ def test_without_torch_the_language_model_is_left_out_and_named(monkeypatch: pyt
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "torch" else real(name, *a)
     )
-    models, left_out = choose_models(None, data(title=["One", "Two"]))
+    models, left_out = choose_models(None, data(title=["One tea", "Two tea"]))
     assert "text_frozen" not in models and "tfidf" in models
     assert (
         len(left_out) == 1 and "text_frozen" in left_out[0] and "pip install torch" in left_out[0]
@@ -54,8 +54,18 @@ def test_without_text_the_content_models_are_left_out_and_named():
     assert len(left_out) == 2 and all("no text" in line for line in left_out)
 
 
+def test_a_default_that_cannot_be_fitted_is_left_out_and_another_named_one_ends_the_run(tmp_path):
+    models, left_out = choose_models(None, data(title=["One", "Two"]))
+    assert "tfidf" not in models and "no term of the item texts" in left_out[0]
+    split = splits.random(data(title=["One", "Two"]), test=0.4, valid=0)
+    study = Study(split, parse_models("popularity,mine=recnb.models:TfIdf"))
+    with pytest.raises(InputError, match="mine: no term of the item texts"):
+        run(study, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("judged.json"))  # nothing was fitted before
+
+
 def test_a_description_is_text():
-    assert "tfidf" in choose_models(None, data(description=["Green tea", "Rice"]))[0]
+    assert "tfidf" in choose_models(None, data(description=["Green tea", "Black tea"]))[0]
 
 
 def test_a_repeated_run_fits_nothing_for_other_orders_of_ties(tmp_path, monkeypatch):

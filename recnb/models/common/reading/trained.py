@@ -221,6 +221,11 @@ class TrainedOnSequences(FromSequences):
         turned = self._turned(raw)
         return turned if self.turn_ is None else drawn_in(turned, used, self.turn_)
 
+    @property
+    def _placed(self) -> np.ndarray:
+        """The vectors beside which new items are put: those of items with events."""
+        return self.text_[: self.n_used_]
+
     def _turned(self, raw: np.ndarray) -> np.ndarray:
         centred = raw - self.shift_
         return centred if self.turn_ is None else centred @ self.turn_

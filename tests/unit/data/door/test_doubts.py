@@ -253,3 +253,21 @@ def test_what_is_no_mapping_and_what_is_no_data_is_said(tmp_path):
     make("popularity").fit(load(path)).save(tmp_path / "model")
     with pytest.raises(InputError, match=r"a saved model, not data; recnb\.load_model reads it"):
         load(tmp_path / "model")
+
+
+def test_words_among_times_are_counted_and_dropped_when_asked(tmp_path):
+    clock = [f"2024-05-{1 + n % 28:02d} 10:00:00" for n in range(len(PAIRS))]
+    clock[3] = clock[7] = "gestern"
+    path = table(tmp_path / "a.csv", "user,item,time", users(), items(), clock)
+    with pytest.raises(Undecided, match=r"'gestern' is no time \(2 such rows\).*--bad-rows drop"):
+        load(path)
+    ds = load(path, bad_rows="drop")
+    assert len(ds.interactions) == len(PAIRS) - 2
+    assert "2 rows without a time are left out" in ds.notes
+
+
+def test_a_user_with_one_row_has_no_test_row(tmp_path):
+    clock = range(1_700_000_000, 1_700_000_012)
+    path = table(tmp_path / "a.csv", "user,item,time", range(12), [i % 5 for i in range(12)], clock)
+    with pytest.raises(InputError, match=r"is empty \(12 rows; every user has one row\)"):
+        splits.leave_one_out(load(path))

@@ -11,9 +11,9 @@ import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from recnb.data import Text
+from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.models import Attributes, TextFrozen, TextJoint, TfIdf
+from recnb.models import Attributes, TextFrozen, TextJoint, TfIdf, make
 from recnb.models.common.item_tables import (
     attribute_columns,
     attribute_names,
@@ -91,9 +91,20 @@ def test_common_words_are_left_out_of_large_catalogues_only():
     )
 
 
-def test_texts_without_a_common_term_are_an_error():
-    with pytest.raises(InputError, match="no term in 2 items"):
-        tfidf_vectors(["alpha", "beta"], min_items=2)
+@pytest.mark.parametrize("name", ["tfidf", "text_joint", "popularity+tfidf"])
+def test_texts_without_a_common_term_are_an_error_before_any_fit(name):
+    ids = [f"i{n}" for n in range(120)]
+    rows = pd.DataFrame({"user_id": "a", "item_id": ids})
+    for titles, words in (
+        (ids, "no term of the item texts stands in at least 2 and at most 24 of 120"),
+        (
+            ["Article"] * 120,
+            r'all 120 item texts are the same \("Article\."\): no word tells two apart',
+        ),
+    ):
+        ds = Dataset.from_frames(rows, pd.DataFrame({"item_id": ids, "title": titles}))
+        with pytest.raises(InputError, match=words):
+            make(name).check_data(ds)
 
 
 def test_attributes_take_lists_numbers_and_strings():

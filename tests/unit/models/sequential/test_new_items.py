@@ -80,12 +80,18 @@ def test_what_resembles_nothing_is_in_few_lists_and_what_resembles_a_kind_gets_t
     np.testing.assert_allclose(model.text_[: model.n_used_], plain, atol=1e-4)
 
 
-def test_a_model_put_over_another_shop_bounds_what_nobody_has_used_there(shop):
-    source = make("sasrec[items=text]", **SMALL).fit(shop)
+def test_a_model_put_over_another_shop_bounds_what_comes_there(shop):
+    """Without rows of its own it knows nothing else of the shop: who has had what decides no vector."""
+    source = make("sasrec[items=text]", **{**SMALL, "n_epochs": 1}).fit(shop)
     there = Transferred(source).fit(shop)
-    used = np.linalg.norm(there.text_[: there.n_used_], axis=1)
-    others = np.linalg.norm(there.text_[there.n_used_ :], axis=1)
-    assert len(others) == 2 and others.max() <= used.max() * 1.001
+    one = Transferred(source).fit(shop.rows(shop.interactions["user"].to_numpy() == 0))
+    np.testing.assert_allclose(
+        one.score(np.arange(9), shop)[:, :160], there.score(np.arange(9), shop)[:, :160], atol=1e-4
+    )
+    grown = there.with_items(pd.DataFrame({"item_id": ["n0", "n1"], "title": ["Gift card", ""]}))
+    lengths = np.linalg.norm(there.text_, axis=1)
+    assert np.linalg.norm(grown.text_[-1]) <= np.quantile(lengths, 0.95) * 1.001
+    assert grown.row_[-1] == -1
 
 
 def test_the_nearest_text_that_is_no_farther_out():
