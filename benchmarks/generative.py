@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 from published_tables import KEPT as TABLES
 from published_tables import load
-from sequential_training import thirds
+from sequential_training import kept_users, thirds
 from sklearn.base import clone
 
 from recnb import evaluate
@@ -209,9 +209,13 @@ def summary(task: str, split: Split) -> dict[str, Any]:
                 record["parameters"] = fits[0]["parameters"]
                 record["collisions"] = fits[0]["collisions"]
             records.append(record)
-    for to in (TO, "text"):
-        others = [name for name in values if name != to] if to in values else []
-        pairs = [paired(values[n][:, HEADLINE], values[to][:, HEADLINE], DRAWS) for n in others]
+    compared = {name: table[:, HEADLINE] for name, table in values.items()}
+    trained = kept_users(task)  # of `sequential_training.py`, where it was there
+    if trained is not None:
+        compared["sasrec"] = trained.reindex(judged_users(split)).to_numpy()
+    for to in (TO, "sasrec", "text"):
+        others = [name for name in arms if name != to] if to in compared else []
+        pairs = [paired(compared[n], compared[to], DRAWS) for n in others]
         for name, pair, p in zip(others, pairs, holm([pair.p for pair in pairs])):
             differences.append(
                 {
@@ -240,9 +244,14 @@ def summary(task: str, split: Split) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def judged_users(split: Split) -> np.ndarray:
+    """Ids of the users of :func:`judged`, in its order."""
+    return np.sort(split.dataset.user_ids[split.test.interactions["user"].unique()])
+
+
 def by_group(data: str, values: dict[str, np.ndarray], split: Split) -> list[dict[str, Any]]:
     """Text ids less transitions and less each control, for parts of the users."""
-    users = np.sort(split.dataset.user_ids[split.test.interactions["user"].unique()])
+    users = judged_users(split)
     table = pd.DataFrame({name: of[:, HEADLINE] for name, of in values.items()}, index=users)
     out = []
     for to in (name for name in (TO, "random", "interactions") if name in values):
