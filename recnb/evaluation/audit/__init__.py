@@ -35,7 +35,7 @@ CHECKS = {
     "tied_timestamps": "ties in time at the cut, and the spread of the headline over their orders",
     "tied_last": "users whose last rows share one time",
     "no_order": "users whose rows all share one time",
-    "dominant_user": "one user with a large part of the rows",
+    "dominant_user": "a user with a large part of all rows",
     "cold_users": "test users of whom nothing is known",
     "few_users": "too few users for a narrow interval",
     "few_hits": "too few users with a hit for an interval that covers",

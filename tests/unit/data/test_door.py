@@ -62,7 +62,13 @@ CSV = {
     "short row, blank lines": ("user_id,item_id,rating\n\na,x,1\n\nb,y\n", None, 2, "2 cells", ""),
     "open quote": ('user_id,item_id\na,"x\nb,y\n', None, None, "cannot be split", "quote"),
     "column twice": ("user_id,item_id,rating,rating\na,x,1,2\n", "rating", None, "twice", "one"),
-    "no time": ("user_id,item_id,timestamp\na,x,1\nb,y,soon\n", "timestamp", 2, "'soon'", "ISO"),
+    "no time": (
+        "user_id,item_id,timestamp\na,x,1\nb,y,soon\n",
+        "timestamp",
+        2,
+        "'soon'",
+        "--bad-rows drop",
+    ),
     "time among numbers": (
         "user_id,item_id,timestamp\na,x,1\nb,y,2\nc,y,2020-01-01\n",
         "timestamp",
