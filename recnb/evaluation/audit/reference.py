@@ -20,11 +20,7 @@ from recnb.evaluation.protocol import Task
 MOST_USERS = 400
 LEAST_ROWS = 3
 TOO_GOOD = 1.4
-WINDOW, LAST, DECAY = (
-    3,
-    5,
-    0.7,
-)  # of the counts of what followed: steps, last items, cost of a step back
+WINDOW, LAST, DECAY = 3, 5, 0.7  # what followed: steps, last items, weight of a step back
 MEND = (
     "look what it was fitted on: rows of the test, an embedding or a table made from them? If it is a new kind of "
     "model on known rows alone, the gain is real"
