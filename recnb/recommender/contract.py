@@ -195,8 +195,8 @@ class Recommender(BaseEstimator):
 
     def _template(self) -> Text:
         """How a model that needs text has it put together; a bare word in its place is refused."""
-        told = getattr(self, "text", None) if self.needs_text else None
-        if isinstance(told, str):
+        told = getattr(self, "text", None)
+        if isinstance(told, str) and self.needs_text:
             raise InputError(
                 f"{type(self).__name__}: text='{told}' is no template",
                 mend=f"text=Text('{told}') reads this column (recnb.Text)",

@@ -129,7 +129,7 @@ def test_repeats():
     assert values(ev, "m", "recall") == {"a": 1, "b": 1 / 2}
     assert ev.lists.set_index("user_id")["item_id"].to_dict() == {"a": "i0", "b": "i3"}
     only = splits.predefined(dataset([*TRAIN, ("a", 0, 5)]))
-    with pytest.raises(InputError, match="use repeats='include'"):
+    with pytest.raises(InputError, match="use --repeats include"):
         evaluate({"m": SCORES}, only)
 
 

@@ -115,7 +115,8 @@ def drawn_in(vectors: np.ndarray, learned: np.ndarray, turn: np.ndarray) -> np.n
     The catalogue varies by 10 in one direction and by 0.1 in the other; what lies off it keeps the first:
 
     >>> turn = np.diag([0.1, 10.0])
-    >>> drawn_in(np.array([[3.0, 4.0]]) @ turn, np.array([[1.0, 0.0], [0.0, -1.0]]), turn).round(2).tolist()
+    >>> learned = np.array([[1.0, 0.0], [0.0, -1.0]])
+    >>> drawn_in(np.array([[3.0, 4.0]]) @ turn, learned, turn).astype(float).round(2).tolist()
     [[0.3, 0.95]]
     """
     out = np.array(vectors, np.float32)
