@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 from published_tables import KEPT as TABLES
 from published_tables import load
-from sequential_training import kept_users, thirds
+from sequential_training import LEAST, kept_users, thirds
 from sklearn.base import clone
 
 from recnb import evaluate
@@ -257,6 +257,8 @@ def by_group(data: str, values: dict[str, np.ndarray], split: Split) -> list[dic
     for to in (name for name in (TO, "random", "interactions") if name in values):
         for by, group in thirds(split, False).items():
             for label, part in table.groupby(group.reindex(users).astype(object)):
+                if len(part) < LEAST:
+                    continue
                 d = paired(part["text"], part[to], DRAWS)
                 ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
                 head = {"data": data, "model": "text", "to": to, "by": by, "group": label}

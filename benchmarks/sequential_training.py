@@ -55,6 +55,7 @@ FILE = "sequential_training.json"
 KEPT = Path(".benchmarks")  # what is finished, for the next call
 PROTOCOL = Protocol(k=(5, 10), metrics=("ndcg", "recall"), draws=2000)
 LENGTH, WIDTH = 50, 64
+LEAST = 20  # users of a group that is shown
 _BEAUTY = {"dropout": 0.5, "batch_size": 256, "n_epochs": 60, "patience": 4}
 _MOVIES = {
     "length": 100, "dropout": 0.5, "lr": 2e-3, "batch_size": 128, "n_epochs": 60, "patience": 5,
@@ -364,6 +365,8 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
         for what, group in groups.items():
             both = pd.DataFrame({"row": of[row], "to": of[to], "group": group}).dropna()
             for label, part in both.groupby(both["group"].astype(str)):
+                if len(part) < LEAST:
+                    continue
                 d = paired(part["row"], part["to"])
                 head = {"data": name, "row": row, "to": to, "by": what, "group": label}
                 mean = float(part["row"].mean())
