@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from published_tables import KEPT as TABLES
-from published_tables import load
-from sequential_training import LEAST, kept_users, thirds
+from published_tables import load, recorded_settings
+from sequential_training import by_groups, kept_users, thirds
 from sklearn.base import clone
 
 from recnb import evaluate
@@ -173,17 +173,6 @@ def simple(task: str, split: Split) -> dict[str, np.ndarray]:
     return out
 
 
-def recorded_settings(data: str, name: str) -> dict[str, Any]:
-    """Settings of a model in `results/published_tables.json`; none where it is not there."""
-    file = OUTPUT.parent / "published_tables.json"
-    if not file.is_file():
-        return {}
-    rows = json.loads(file.read_text(encoding="utf-8"))["records"]
-    rows = [row["settings"] for row in rows if (row["data"], row["model"]) == (data, name)]
-    known = make(name).get_params()
-    return {key: value for key, value in (rows or [{}])[0].items() if key in known}
-
-
 def summary(task: str, split: Split) -> dict[str, Any]:
     """What is finished of a task: records, differences, the share of content."""
     data, place = TASKS[task][0], KEPT / task
@@ -251,19 +240,14 @@ def judged_users(split: Split) -> np.ndarray:
 
 def by_group(data: str, values: dict[str, np.ndarray], split: Split) -> list[dict[str, Any]]:
     """Text ids less transitions and less each control, for parts of the users."""
-    users = judged_users(split)
-    table = pd.DataFrame({name: of[:, HEADLINE] for name, of in values.items()}, index=users)
-    out = []
-    for to in (name for name in (TO, "random", "interactions") if name in values):
-        for by, group in thirds(split, False).items():
-            for label, part in table.groupby(group.reindex(users).astype(object)):
-                if len(part) < LEAST:
-                    continue
-                d = paired(part["text"], part[to], DRAWS)
-                ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
-                head = {"data": data, "model": "text", "to": to, "by": by, "group": label}
-                out.append({**head, "value": float(part["text"].mean()), **ends, "n_users": d.n})
-    return out
+    users, groups = judged_users(split), thirds(split, False)
+    of = {name: pd.Series(table[:, HEADLINE], users) for name, table in values.items()}
+    return [
+        {"data": data, "model": "text", "to": to, **one}
+        for to in (TO, "random", "interactions")
+        if to in of
+        for one in by_groups(of["text"], of[to], groups)
+    ]
 
 
 def content(values: dict[str, np.ndarray], control: str) -> dict[str, float]:

@@ -288,6 +288,22 @@ def best_counted(records: list[dict[str, Any]]) -> str:
     return max(values, key=values.__getitem__, default="")
 
 
+def recorded(name: str) -> list[dict[str, Any]]:
+    """Records of a data set in `results/published_tables.json`; none where it is not there."""
+    file = Path("results") / "published_tables.json"
+    if not file.is_file():
+        return []
+    rows = json.loads(file.read_text(encoding="utf-8"))["records"]
+    return [row for row in rows if row["data"] == name]
+
+
+def recorded_settings(name: str, model: str) -> dict[str, Any]:
+    """Settings of a model on a data set in `results/published_tables.json`; none where it is not there."""
+    rows = [row["settings"] for row in recorded(name) if row["model"] == model]
+    known = make(model).get_params()
+    return {key: value for key, value in (rows or [{}])[0].items() if key in known}
+
+
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings that say something: of a blend those of its parts."""
     return json.loads(json.dumps(settings, default=repr))

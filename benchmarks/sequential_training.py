@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from published_tables import NEXT, TO, best_counted, load, protocol_of
+from published_tables import NEXT, TO, best_counted, load, protocol_of, recorded, recorded_settings
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
@@ -314,16 +314,9 @@ def means(held: dict[str, Any]) -> list[dict[str, Any]]:
     return out
 
 
-def tables(name: str) -> list[dict[str, Any]]:
-    """Records of a data set in `results/published_tables.json`."""
-    held = json.loads((Path("results") / "published_tables.json").read_text(encoding="utf-8"))
-    return [row for row in held["records"] if row["data"] == name]
-
-
 def counted(name: str, model: str, split: Split) -> pd.Series:
     """NDCG@10 by user of a model that counts, its settings from the published tables, else its defaults."""
-    row = [r for r in tables(name) if r["model"] == model]
-    settings = row[0]["settings"] if row else {}
+    settings = recorded_settings(name, model)
     label = f"{name}-{model}-{zlib.crc32(json.dumps(settings, sort_keys=True).encode())}"
     if (found := kept_users(label)) is None:
         fitted = make(model, **settings).fit(split.known)
@@ -356,25 +349,33 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
     split = load(name)
     of = {row: values for row in rows if (values := kept_users(row)) is not None}
     pairs = [(row, rows[0]) for row in list(of)[1:] if rows[0] in of]
-    for to in dict.fromkeys((TO, best_counted(tables(name)) or TO)):
+    for to in dict.fromkeys((TO, best_counted(recorded(name)) or TO)):
         pairs += [(row, to) for row in of if row in rows]
         of[to] = counted(name, to, split)
     groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split, name in NEXT)}
-    out = []
-    for row, to in pairs:
-        for what, group in groups.items():
-            both = pd.DataFrame({"row": of[row], "to": of[to], "group": group}).dropna()
-            for label, part in both.groupby(both["group"].astype(str)):
-                if len(part) < LEAST:
-                    continue
-                d = paired(part["row"], part["to"])
-                head = {"data": name, "row": row, "to": to, "by": what, "group": label}
-                mean = float(part["row"].mean())
-                ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
-                out.append({**head, "value": mean, **ends, "n_users": d.n})
+    out = [
+        {"data": name, "row": row, "to": to, **one}
+        for row, to in pairs
+        for one in by_groups(of[row], of[to], groups)
+    ]
     whole = [one for one in out if not one["by"]]
     for one, p in zip(whole, holm([one["p"] for one in whole]) if whole else []):
         one["p_holm"] = float(p)
+    return out
+
+
+def by_groups(of: pd.Series, to: pd.Series, groups: dict[str, pd.Series]) -> list[dict[str, Any]]:
+    """Differences of values by user, in each group of each grouping that has at least LEAST of them."""
+    out = []
+    for what, group in groups.items():
+        both = pd.DataFrame({"of": of, "to": to, "group": group}).dropna()
+        for label, part in both.groupby(both["group"].astype(str)):
+            if len(part) < LEAST:
+                continue
+            d = paired(part["of"], part["to"])
+            ends = {"difference": d.difference, "low": d.low, "high": d.high, "p": d.p}
+            head = {"by": what, "group": label, "value": float(part["of"].mean())}
+            out.append({**head, **ends, "n_users": d.n})
     return out
 
 

@@ -24,7 +24,8 @@ from recnb.models.sequential.transitions import Transitions
 from recnb.recommender import Recommender
 
 DAY = 86_400.0
-HOWS = ("stale", "count", "finetune", "replay", "adapter", "refit")
+_TRAINED = ("finetune", "replay", "adapter")  # ways of a network
+HOWS = ("stale", "count", *_TRAINED, "refit")
 _PANEL = 2003  # a seed of its own: the hash that orders ties knows nothing of it
 
 
@@ -233,7 +234,7 @@ def over_time(
     values, tasks, last_fit = [], {}, 0
     for step in range(clock.n_steps + 1):
         acts = step > 0 and step % way.every == 0
-        if acts and way.how in ("count", "finetune", "replay", "adapter"):
+        if acts and way.how in ("count", *_TRAINED):
             now, last = known(step), fitted
             begin = way.fresh is not None and step % way.fresh < way.every
             new = _timed(
@@ -279,7 +280,7 @@ def kept_up(
     """
     if way.how == "count" and isinstance(model, Transitions):
         return model.updated(known)
-    if way.how in ("finetune", "replay", "adapter") and isinstance(model, Learned):
+    if way.how in _TRAINED and isinstance(model, Learned):
         from recnb.models.sequential.updating import Update, updated
 
         return updated(model, known, Update(way.how, fresh=begin, **way.settings), seed)
@@ -287,7 +288,7 @@ def kept_up(
     if isinstance(model, Transitions):
         able = ("count", *able)
     elif isinstance(model, Learned):
-        able = ("finetune", "replay", "adapter", *able)
+        able = (*_TRAINED, *able)
     raise InputError(
         f"{type(model).__name__} cannot be kept up by '{way.how}'", mend=f"take {', '.join(able)}"
     )

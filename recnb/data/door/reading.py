@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from recnb.data.door import columns, item_columns, layouts, names, records, values
@@ -248,14 +249,7 @@ def _worded(clock: pd.Series, file: str, reading: Reading) -> pd.Series:
         return clock
     if reading.bad_rows == "drop":
         return clock.mask(words)
-    row = int(words.argmax())
-    raise Undecided(
-        f"'{clock.iloc[row]}' is no time ({words.sum():,} such rows)",
-        file=file,
-        column="timestamp",
-        row=row + 1,
-        flags=["--bad-rows drop", columns_flag({**reading.columns, "timestamp": "none"})],
-    )
+    raise _no_time(f"'{clock.iloc[int(words.argmax())]}' is no time", words, file, reading)
 
 
 def _timed(frame: pd.DataFrame, file: str, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
@@ -265,13 +259,17 @@ def _timed(frame: pd.DataFrame, file: str, reading: Reading) -> tuple[pd.DataFra
         return frame, []
     if reading.bad_rows == "drop":
         return frame[~lacking], [f"{lacking.sum():,} rows without a time are left out"]
-    stated = {**reading.columns, "timestamp": "none"}
-    raise Undecided(
-        f"no time, while other rows have one ({lacking.sum():,} such rows)",
+    raise _no_time("no time, while other rows have one", lacking, file, reading)
+
+
+def _no_time(what: str, rows: np.ndarray, file: str, reading: Reading) -> Undecided:
+    """The question what to do with rows whose time cannot be read, the first of them named."""
+    return Undecided(
+        f"{what} ({rows.sum():,} such rows)",
         file=file,
         column="timestamp",
-        row=int(lacking.argmax()) + 1,
-        flags=["--bad-rows drop", columns_flag(stated)],
+        row=int(rows.argmax()) + 1,
+        flags=["--bad-rows drop", columns_flag({**reading.columns, "timestamp": "none"})],
     )
 
 
