@@ -67,12 +67,16 @@ TO = "transitions"  # what differences are taken to
 class Row:
     """One model of the table: its name in the registry, or the rows that a blend joins, and how it is fitted.
 
+    A blend joins its rows as they were tuned alone or, `together`, tunes the first alone and then the second within
+    the blend, with as many trials each.
+
     `seeds` are those of a model that draws random numbers; `trials` replaces the common number where a fit is long, and
     then stands in the results.
     """
 
     spec: str = ""
     parts: tuple[str, ...] = ()
+    together: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
     trials: int | None = None
@@ -92,6 +96,9 @@ ROWS: dict[str, Row] = {
     "transitions": Row("transitions"),
     "transitions+itemknn": Row(parts=("transitions", "itemknn")),
     "transitions+itemknn_recent": Row(parts=("transitions", "itemknn_recent")),
+    "transitions+itemknn_recent, together": Row(
+        parts=("transitions", "itemknn_recent"), together=True
+    ),
     "transitions+vsknn": Row(parts=("transitions", "vsknn")),
     "transitions+ease_recent": Row(parts=("transitions", "ease_recent")),
 }
@@ -188,7 +195,11 @@ def protocol_of(name: str, protocol: Protocol) -> Protocol:
 
 def tuned(row: Row, name: str, place: Path, split: Split, trials: int, users: int) -> Recommender:
     """The row's model with settings chosen on the valid rows; a finished search is read back."""
-    model = make(row.spec, **row.settings)
+    if row.together:
+        parts = [make(ROWS[part].spec, **ROWS[part].settings) for part in row.parts]
+        model: Recommender = Blend(parts, users=users, tuned="together")
+    else:
+        model = make(row.spec, **row.settings)
     headline = protocol_of(place.name, HEADLINE)
     space = model.search_space() if hasattr(model, "search_space") else {}
     n = (trials if row.trials is None else row.trials) if space else 0
@@ -201,8 +212,10 @@ def tuned(row: Row, name: str, place: Path, split: Split, trials: int, users: in
         best = search(model, split, n, seed=0, protocol=headline, users=users, kept=storage)
         record = best.searched  # type: ignore[attr-defined]
         values = [trial.value for trial in record.trials]
+        params = best.get_params()
+        first = {f"models__0__{key}" for key in parts[0].search_space()} if row.together else ()
         found = {
-            "settings": {key: best.get_params()[key] for key in (*space, "n_epochs") if key in best.get_params()},
+            "settings": {key: params[key] for key in (*first, *space, "n_epochs") if key in params},
             "trials": len(values), "default": values[0], "best": values[record.best],
             "seconds": time.perf_counter() - start,
         }  # fmt: skip
@@ -226,7 +239,7 @@ def measure(name: str, rows: dict[str, Row], trials: int, users: int) -> dict[st
     store = DiskStore(place, split, protocol)
     models: dict[str, Recommender] = {}
     for label, row in rows.items():
-        if row.parts:
+        if row.parts and not row.together:
             parts = [tuned(ROWS[part], part, place, split, trials, users) for part in row.parts]
             models[label] = Blend(parts, users=users)
         else:
@@ -274,6 +287,8 @@ def measure(name: str, rows: dict[str, Row], trials: int, users: int) -> dict[st
         "train": int((split.part == 0).sum()),
         "valid": int((split.part == 1).sum()),
         "test": int((split.part == 2).sum()),
+        "trials": trials,
+        "search_users": min(users, int((split.part == 1).sum())),
     }
     return out
 
@@ -385,7 +400,7 @@ def merged(
     return {
         "what": "next item, leave one out, the whole catalogue less the known items, beside published values",
         "interval": "95 % percentile bootstrap over users, 2,000 draws; differences paired, Holm",
-        "chosen": f"on the valid rows, {args.trials} trials each, NDCG@10 over {args.users:,} users",
+        "chosen": "on the valid rows, NDCG@10; trials and users of a search: see splits",
         "device": "cpu",
         "date": datetime.now(UTC).date().isoformat(),
         "versions": versions(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,6 +20,7 @@ from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.recommender import Recommender
 
 SCALES = ("zscore", "rank")
+TUNED = ("apart", "together")
 _MOST = 4
 _CELLS = 2 * 10**7  # of one score matrix while the weights are chosen
 
@@ -41,6 +42,9 @@ class Blend(Composed):
         Set on the models that have one.
     users : int
         The most users of the validation part who choose the weights.
+    tuned : {"apart", "together"}
+        What :func:`~recnb.study.search` does: each model on its own, or the first on its own and the others within the
+        blend, for what they add to it. The best neighbours alone are not the best beside a table of transitions.
 
     Notes
     -----
@@ -62,12 +66,30 @@ class Blend(Composed):
         scale: str = "zscore",
         seed: int | None = None,
         users: int = MOST_USERS,
+        tuned: str = "apart",
     ) -> None:
         self.models = models
         self.weights = weights
         self.scale = scale
         self.seed = seed
         self.users = users
+        self.tuned = tuned
+
+    def search_space(self) -> dict[str, tuple]:
+        """With ``tuned="together"`` the settings of all models but the first."""
+        return {
+            f"models__{i}__{name}": spec
+            for i, model in enumerate(self.models)
+            if i and self.tuned == "together" and hasattr(model, "search_space")
+            for name, spec in model.search_space().items()
+        }
+
+    def map_parts(self, change: Callable[[Recommender], Recommender]) -> Composed:
+        """An unfitted copy; models that are tuned within the blend are left as they are."""
+        if self.tuned == "apart":
+            return super().map_parts(change)
+        first, *others = self.models
+        return clone(self).set_params(models=[change(first), *(clone(m) for m in others)])
 
     @property
     def uses_valid(self) -> bool:  # type: ignore[override]
@@ -79,6 +101,8 @@ class Blend(Composed):
             raise InputError(f"a blend of {n} models", mend=f"give two to {_MOST}")
         if self.scale not in SCALES:
             raise InputError(f"scale='{self.scale}'", mend=f"one of {', '.join(SCALES)}")
+        if self.tuned not in TUNED:
+            raise InputError(f"tuned='{self.tuned}'", mend=f"one of {', '.join(TUNED)}")
         if self.weights is not None and len(self.weights) != n:
             raise InputError(f"{len(self.weights)} weights for {n} models", mend="one per model")
         self.models_ = [self._fitted(m, train, valid) for m in self.models]

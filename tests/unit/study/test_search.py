@@ -134,6 +134,20 @@ def test_a_hybrid_has_its_parts_searched():
     assert len(best.models[0].searched.trials) == 6
 
 
+def test_parts_of_a_hybrid_are_searched_for_what_they_add():
+    split = make_split()
+    alone = search(Blend([EASE(l2=1e6), ItemKNN()]), split, trials=6)
+    best = search(Blend([EASE(l2=1e6), ItemKNN()], tuned="together"), split, trials=6)
+    assert best.models[0].get_params() == alone.models[0].get_params(), "the first one on its own"
+    assert {key.split("__")[1] for t in best.searched.trials for key in t.settings} == {"1"}
+    values = [t.value for t in best.searched.trials]
+    assert values[best.searched.best] == max(values) > values[0]
+    # the value of a trial is that of the whole
+    judge = Judge.of(split, "ndcg", 10, None)
+    fitted = clone(best).fit(split.train, split.valid)
+    assert judge.value(fitted) == pytest.approx(max(values))
+
+
 def test_cold_items_are_judged_among_themselves():
     split = splits.cold_item(make_split().dataset, test=0.2, valid=0.2)
     judge = Judge.of(split, "ndcg", 10, None)
