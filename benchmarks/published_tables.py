@@ -96,7 +96,7 @@ ROWS: dict[str, Row] = {
     "transitions": Row("transitions"),
     "transitions+itemknn": Row(parts=("transitions", "itemknn")),
     "transitions+itemknn_recent": Row(parts=("transitions", "itemknn_recent")),
-    "transitions+itemknn_recent, together": Row(
+    "transitions+itemknn_recent together": Row(
         parts=("transitions", "itemknn_recent"), together=True
     ),
     "transitions+vsknn": Row(parts=("transitions", "vsknn")),
