@@ -61,6 +61,8 @@ def plot_learning(
     ax.set_xlabel(xlabel or plain(x.replace("_", " ").capitalize()))
     ax.set_ylabel(ylabel or plain(y.replace("_", " ").capitalize()))
     if len(names) > 1:
-        ax.legend(handles, names, frameon=False)
+        # five lines leave no corner free
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(names) > 4 else {}
+        ax.legend(handles, names, frameon=False, **beside)
     quiet(ax, "y")
     return ax
