@@ -313,10 +313,26 @@ def recorded(name: str) -> list[dict[str, Any]]:
 
 
 def recorded_settings(name: str, model: str) -> dict[str, Any]:
-    """Settings of a model on a data set in `results/published_tables.json`; none where it is not there."""
+    """Settings of a row on a data set in `results/published_tables.json`; none where it is not there."""
     rows = [row["settings"] for row in recorded(name) if row["model"] == model]
-    known = make(model).get_params()
-    return {key: value for key, value in (rows or [{}])[0].items() if key in known}
+    found = (rows or [{}])[0]
+    return found if model in ROWS and ROWS[model].parts else _known(make(model), found)
+
+
+def recorded_model(name: str, model: str) -> Recommender:
+    """A row with its settings in `results/published_tables.json`; a blend keeps the weights that it chose."""
+    settings = recorded_settings(name, model)
+    if not (parts := ROWS[model].parts):
+        return make(model, **settings)
+    models = [make(ROWS[part].spec) for part in parts]
+    models = [m.set_params(**_known(m, found)) for m, found in zip(models, settings["models"])]
+    return Blend(models, weights=tuple(settings["weights"]), scale=settings["scale"])
+
+
+def _known(model: Recommender, settings: dict[str, Any]) -> dict[str, Any]:
+    """Those settings that the model has."""
+    known = model.get_params()
+    return {key: value for key, value in settings.items() if key in known}
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

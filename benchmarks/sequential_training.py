@@ -37,7 +37,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from published_tables import NEXT, TO, best_counted, load, protocol_of, recorded, recorded_settings
+from published_tables import (
+    NEXT,
+    TO,
+    best_counted,
+    load,
+    protocol_of,
+    recorded,
+    recorded_model,
+    recorded_settings,
+)
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
@@ -319,7 +328,7 @@ def counted(name: str, model: str, split: Split) -> pd.Series:
     settings = recorded_settings(name, model)
     label = f"{name}-{model}-{zlib.crc32(json.dumps(settings, sort_keys=True).encode())}"
     if (found := kept_users(label)) is None:
-        fitted = make(model, **settings).fit(split.known)
+        fitted = recorded_model(name, model).fit(split.known)
         keep_users(label, 0, evaluate({model: fitted}, split, protocol_of(name, PROTOCOL)))
         found = kept_users(label)
     assert found is not None
