@@ -64,6 +64,7 @@ def test_settings_of_the_parts_are_within_reach():
         (Blend([EASE()]), "a blend of 1 models"),
         (Blend([EASE(), EASE()], weights=(1.0,)), "1 weights for 2 models"),
         (Blend([EASE(), EASE()], scale="odd"), "scale='odd'"),
+        (Blend([EASE(), EASE()], tuned="odd"), "tuned='odd'"),
     ],
 )
 def test_a_wrong_blend_says_so(ds, model, words):
