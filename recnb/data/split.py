@@ -160,31 +160,48 @@ class Split:
     def with_learners(self, n: int) -> Split:
         """The same question, answered after learning from `n` people: what a new place's first rows are worth.
 
+        Of a split whose judged users have no training rows, such as :func:`recnb.splits.cold_user`.
+
         Parameters
         ----------
         n : int
             Of the users with training rows, drawn by a hash of their ids, so that the first ten of a hundred are the
-            ten. The rows of users who are judged stay as they are: nobody else's history is told less.
+            ten; all of them where there are fewer. The rows of users who are judged stay as they are: nobody else's
+            history is told less.
+
+        Returns
+        -------
+        Split
+            Its name ends in how many people are learned from.
 
         Raises
         ------
         InputError
-            Below 1: a model is fitted on something.
+            No whole number of at least 1: a model is fitted on something. Or users who are judged have training rows,
+            and would be learned from whatever `n` is.
         """
-        if n < 1:
-            raise InputError(f"n={n}", mend="at least 1")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise InputError(f"n={n!r}", mend="a whole number of at least 1")
         user = self.dataset.interactions["user"].to_numpy()
         judged = np.unique(user[self.part != TRAIN])
+        both = np.intersect1d(judged, user[self.part == TRAIN])
+        if len(both):
+            raise InputError(
+                f"{len(both):,} users who are judged in the {self.name} split have training rows, and are learned "
+                f"from beside any {n:,}",
+                mend="take a cold_user split",
+            )
         others = np.setdiff1d(user, judged)
         order = np.argsort(
             mix(hash_ids(self.dataset.user_ids[others]), seed=_LEARNERS), kind="stable"
         )
-        kept = np.isin(user, np.concatenate([judged, others[order[:n]]]))
+        learners = others[order[:n]]
+        kept = np.isin(user, np.concatenate([judged, learners]))
         return replace(
             self,
             dataset=self.dataset.rows(kept),
             part=self.part[kept],
-            name=f"{self.name}:{n}",
+            name=f"{self.name}:{len(learners)}",
         )
 
     def frame(self) -> pd.DataFrame:

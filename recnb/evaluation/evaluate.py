@@ -65,7 +65,8 @@ def evaluate(
     split : Split
     protocol : Protocol, optional
     seeds : iterable of int
-        For models that draw random numbers; the others are fitted once.
+        For models that draw random numbers; they take the place of a seed that a model was given. The others are
+        fitted once.
     progress : callable (what, done, all), optional
         Called before every step.
     store : Store, optional

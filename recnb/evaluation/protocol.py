@@ -130,6 +130,10 @@ class Asked:
     excluded: sparse.csr_matrix | None
 
 
+class NobodyToJudge(InputError):
+    """No user has a relevant test item that was not known before."""
+
+
 class Task:
     """A split prepared for judging: who counts, what is relevant for them, what may be listed.
 
@@ -172,23 +176,23 @@ class Task:
         if split.candidates is not None:
             self.shelves = {"shelf": split.candidates, "catalogue": None}
 
-    def _nobody(self) -> InputError:
+    def _nobody(self) -> NobodyToJudge:
         """Why no user can be judged: nothing relevant, or all of it known already."""
         name, test = self.split.dataset.name, self.split.test.positives().astype(bool)
         if not test.nnz:
-            return InputError(
+            return NobodyToJudge(
                 f"no user of '{name}' has a relevant test item",
                 mend="lower relevant_from, or enlarge the test part",
             )
         once = "let each row stand in one part; where buying again counts, use --repeats include"
         for part, rows in (("validation", self.split.valid), ("training", self.split.train)):
             if rows is not None and test.multiply(rows.pairs().astype(bool)).nnz == test.nnz:
-                return InputError(
+                return NobodyToJudge(
                     f"all {test.nnz:,} relevant test pairs of '{name}' stand in the {part} part too: the same rows on "
                     "both sides",
                     mend=once,
                 )
-        return InputError(
+        return NobodyToJudge(
             f"all {test.nnz:,} relevant test pairs of '{name}' are known before the test",
             mend=once,
         )

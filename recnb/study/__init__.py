@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recnb.study.over_time import Clock, Run, Way, compared, over_time
+from recnb.study.clock import Clock, Way
+from recnb.study.over_time import Run, compared, over_time
 from recnb.study.search import search
 from recnb.study.trials import Search, Trial
 

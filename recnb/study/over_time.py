@@ -4,102 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from recnb.data import Dataset, Split
-from recnb.data.split import GIVEN, TEST, TRAIN
+from recnb.data import Dataset
+from recnb.data.split import TEST
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.evaluation.judge import judge
 from recnb.evaluation.protocol import Task
-from recnb.hashing import hash_ids, mix
 from recnb.metrics import over_splits
 from recnb.models.sequential.learned import Learned
 from recnb.models.sequential.transitions import Transitions
 from recnb.recommender import Recommender
+from recnb.study.clock import Clock, Course, Way, panel_of
 
-DAY = 86_400.0
 _TRAINED = ("finetune", "replay", "adapter")  # ways of a network
-HOWS = ("stale", "count", *_TRAINED, "refit")
-_PANEL = 2003  # a seed of its own: the hash that orders ties knows nothing of it
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When a model is kept up, and when it is judged.
-
-    Parameters
-    ----------
-    start : float
-        Unix seconds: what is older is learned first.
-    days : float
-        Of a step.
-    n_steps : int
-    judge_every : int
-        Steps from one judgement to the next; the first is at the start.
-    window : float
-        Days whose events are judged each time.
-
-    Examples
-    --------
-    >>> clock = Clock(start=0.0, days=1, n_steps=5, judge_every=2, window=7)
-    >>> [clock.judged(step) for step in range(6)], clock.at(3) / 86_400
-    ([True, False, True, False, True, False], 3.0)
-    """
-
-    start: float
-    days: float = 1.0
-    n_steps: int = 30
-    judge_every: int = 1
-    window: float = 7.0
-
-    def __post_init__(self) -> None:
-        for name in ("days", "n_steps", "judge_every", "window"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="above 0")
-
-    def at(self, step: int) -> float:
-        """The time of a step, Unix seconds."""
-        return self.start + step * self.days * DAY
-
-    def judged(self, step: int) -> bool:
-        return step % self.judge_every == 0
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a model is kept up.
-
-    Parameters
-    ----------
-    how : {"stale", "count", "finetune", "replay", "adapter", "refit"}
-        Never; by exact counts (:meth:`recnb.models.Transitions.updated`); by training on what came, alone, with old
-        events mixed in, or in low-rank updates beside frozen weights; by a new fit on all that is known. Whichever way,
-        a model that reads histories is told all of them when it is asked.
-    every : int
-        Steps between two actions, at least. "refit" is computed where it is judged alone: what happens between two
-        judgements changes nothing in them, but its cost is counted for every `every` steps.
-    fresh : int, optional
-        Of "adapter": steps after which a new one begins; None: one for all.
-    settings : mapping
-        Of :class:`recnb.models.sequential.updating.Update`.
-    """
-
-    how: str
-    every: int = 1
-    fresh: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.how not in HOWS:
-            raise InputError(f"how={self.how!r}", mend=f"one of {', '.join(HOWS)}")
-        if self.every < 1:
-            raise InputError(f"every={self.every!r}", mend="at least 1 step")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +41,18 @@ class Run:
         `step`, `what` ("fit", "update", "refit"), `seconds`.
     n_actions : int
         How often the way would have acted, where "refit" was computed at the judgements alone.
+    clock : Clock or None
+        None where it is not known.
+    notes : tuple of str
+        Judgements that were left out, and why.
     """
 
     values: pd.DataFrame
     kept: pd.DataFrame
     costs: pd.DataFrame
     n_actions: int
+    clock: Clock | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -146,19 +77,22 @@ class Run:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
         frames = {name: getattr(self, name).to_dict("list") for name in ("values", "kept", "costs")}
-        return {**frames, "n_actions": self.n_actions}
+        clock = None if self.clock is None else asdict(self.clock)
+        return {
+            **frames,
+            "n_actions": self.n_actions,
+            "clock": clock,
+            "notes": list(self.notes),
+        }
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Run:
         """What :meth:`to_dict` gave."""
         frames = {name: pd.DataFrame(told[name]) for name in ("values", "kept", "costs")}
-        return cls(**frames, n_actions=told["n_actions"])
-
-
-def panel_of(ds: Dataset, share: float) -> np.ndarray:
-    """Users who are never learned from, by a hash of their ids: bool of shape (n_users,)."""
-    order = mix(hash_ids(ds.user_ids), seed=_PANEL).argsort(kind="stable").argsort(kind="stable")
-    return order < int(share * ds.n_users)
+        clock = Clock(**told["clock"]) if told.get("clock") else None
+        return cls(
+            **frames, n_actions=told["n_actions"], clock=clock, notes=tuple(told.get("notes", ()))
+        )
 
 
 def over_time(
@@ -179,17 +113,17 @@ def over_time(
     model : Recommender
         Unfitted. "count" needs transitions, the ways that train a trained sequence model with free vectors.
     ds : Dataset
-        With a clock.
+        With timestamps.
     clock : Clock
     way : Way
     protocol : Protocol
         Its first metric and cut-off are measured.
     panel : float
-        Share of the users who are never learned from, whose histories are told when scores are asked for: what they
-        get then and later shows what is forgotten.
+        Share of the users, from 0 to below 1, who are never learned from, whose histories are told when scores are
+        asked for: what they get then and later shows what is forgotten.
     seed : int
     most_users : int, optional
-        Judge so many users at a time, by a hash of their ids; with ``next_event`` only.
+        Judge so many users at a time, by a hash of their ids; taken with ``next_event`` alone.
     progress : callable, optional
         `progress(step, value)` after each judgement.
 
@@ -200,29 +134,24 @@ def over_time(
     Raises
     ------
     InputError
-        No clock, nothing before the start, nobody to judge, or the model cannot be kept up in this way.
+        No clock, nothing before the start, nobody to judge after it, no action before the last judgement, or the model
+        cannot be kept up in this way.
 
     Notes
     -----
     No model sees an event at or after the time at which it is judged: rows are cut by the clock, and the list for a
-    window is made at its start (with ``next_event`` for each event with all before it).
+    window is made at its start (with ``next_event`` for each event with all before it). A judgement for which nobody
+    has a relevant row in the window is left out, and :attr:`Run.notes` says so.
     """
-    if "timestamp" not in ds.interactions:
-        raise InputError(f"'{ds.name}' has no clock", column="timestamp", mend="add timestamp")
-    watched = panel_of(ds, panel)
-    times = ds.interactions["timestamp"].to_numpy(np.float64)
-    theirs = watched[ds.interactions["user"].to_numpy()]
-
-    def known(step: int) -> Dataset:
-        return ds.rows((times < clock.at(step)) & ~theirs)
-
-    def task(step: int) -> Task:
-        start = clock.at(step)
-        shown = times < start + clock.window * DAY
-        part = np.where(times >= start, TEST, np.where(theirs, GIVEN, TRAIN))[shown]
-        split = Split(ds.rows(shown), part.astype(np.int8), "over_time", {"step": step})
-        return Task(split, protocol, most_users)
-
+    _check(model, ds, way, protocol, panel, most_users)
+    course = Course(ds, clock, panel_of(ds, panel))
+    tasks, notes = course.tasks(protocol, most_users)
+    if way.how != "stale" and way.every > max(tasks):
+        raise InputError(
+            f"every={way.every}: the last judgement, at step {max(tasks)}, comes before any action",
+            mend=f"every of at most {max(tasks)}, or more steps",
+        )
+    known, watched = course.known, course.watched
     fresh = clone(model)
     if fresh.seeded:
         fresh.set_params(seed=seed)
@@ -231,7 +160,7 @@ def over_time(
 
     costs: list[tuple[int, str, float]] = []
     fitted = _timed(costs, 0, "fit", lambda: clone(fresh).fit(known(0)))
-    values, tasks, last_fit = [], {}, 0
+    values, last_fit = [], 0
     for step in range(clock.n_steps + 1):
         acts = step > 0 and step % way.every == 0
         if acts and way.how in ("count", *_TRAINED):
@@ -244,28 +173,54 @@ def over_time(
                 lambda: kept_up(last, now, way, begin, seed + step),  # noqa: B023
             )
             fitted = new
-        if not clock.judged(step):
+        if step not in tasks:
             continue
         if way.how == "refit" and step - last_fit >= way.every:
             now, last_fit = known(step), step
             fitted = _timed(costs, step, "refit", lambda: clone(fresh).fit(now))  # noqa: B023
-        tasks[step] = task(step)
         values.append(_values(fitted, tasks[step], step, watched))
         if progress:
             progress(step, float(values[-1]["value"].mean()))
-    last_judged = max(tasks)
     kept = [
         _values(fitted, _only(tasks[step], watched), step, watched)
         for step in tasks
-        if step < last_judged and watched[tasks[step].users].any()
+        if step < max(tasks) and watched[tasks[step].users].any()
     ]
-    empty = values[0].iloc[:0]
     return Run(
         pd.concat(values, ignore_index=True),
-        pd.concat([empty, *kept], ignore_index=True),
+        pd.concat([values[0].iloc[:0], *kept], ignore_index=True),
         pd.DataFrame(costs, columns=["step", "what", "seconds"]),
         0 if way.how == "stale" else clock.n_steps // way.every,
+        clock,
+        tuple(notes),
     )
+
+
+def _check(
+    model: Recommender,
+    ds: Dataset,
+    way: Way,
+    protocol: Protocol,
+    panel: float,
+    most_users: int | None,
+) -> None:
+    """Refuse what no run can follow, before anything is fitted."""
+    if "timestamp" not in ds.interactions:
+        raise InputError(f"'{ds.name}' has no clock", column="timestamp", mend="add timestamp")
+    if not 0 <= panel < 1:
+        raise InputError(f"panel={panel!r}", mend="a share of the users, from 0 to below 1")
+    if most_users is not None:
+        if not protocol.next_event:
+            raise InputError(
+                f"most_users={most_users!r} without next_event",
+                mend="take Protocol(next_event=True), or leave it out",
+            )
+        if not isinstance(most_users, Integral) or most_users < 1:
+            raise InputError(
+                f"most_users={most_users!r}", mend="a whole number of at least 1, or None"
+            )
+    if way.how not in _ways_of(model):
+        raise _unable(model, way)
 
 
 def kept_up(
@@ -284,13 +239,22 @@ def kept_up(
         from recnb.models.sequential.updating import Update, updated
 
         return updated(model, known, Update(way.how, fresh=begin, **way.settings), seed)
-    able: tuple[str, ...] = ("refit", "stale")
+    raise _unable(model, way)
+
+
+def _ways_of(model: Recommender) -> tuple[str, ...]:
+    """How a model can be kept up."""
     if isinstance(model, Transitions):
-        able = ("count", *able)
-    elif isinstance(model, Learned):
-        able = (*_TRAINED, *able)
-    raise InputError(
-        f"{type(model).__name__} cannot be kept up by '{way.how}'", mend=f"take {', '.join(able)}"
+        return ("count", "refit", "stale")
+    if isinstance(model, Learned):
+        return (*_TRAINED, "refit", "stale")
+    return ("refit", "stale")
+
+
+def _unable(model: Recommender, way: Way) -> InputError:
+    return InputError(
+        f"{type(model).__name__} cannot be kept up by '{way.how}'",
+        mend=f"take {', '.join(_ways_of(model))}",
     )
 
 
@@ -330,7 +294,8 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : mapping of name to runs of different seeds
+    runs : mapping of name to list of Run
+        Runs of different seeds, of one clock and one panel.
     to : str
         The way that the differences are taken to.
 
@@ -340,15 +305,19 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
         `model, value, low, high, share` (of the value of `to`), `difference, difference_low, difference_high, p,
         n_users, seconds, forgotten` (then less now on the panel, the mean over judgements; NaN without one).
 
+    Raises
+    ------
+    InputError
+        No runs, no way `to`, clocks or panels that differ, or no judgement that all runs share.
+
     Notes
     -----
-    A user's value is the mean over seeds at each judgement; users and judgements are both samples
-    (:func:`recnb.metrics.over_splits`). Intervals of values are those between 0 and 1
+    Everything is over the judgements (a step and a user) that all runs share, so that values and shares are of the
+    same questions as differences. A user's value is the mean over seeds at each judgement; users and judgements are
+    both samples (:func:`recnb.metrics.over_splits`). Intervals of values are those between 0 and 1
     (:meth:`recnb.metrics.OverSplits.as_share`), of differences around them.
     """
-    held = {name: list(each) for name, each in runs.items()}
-    if to not in held:
-        raise InputError(f"no way '{to}'", mend=f"one of {', '.join(held)}")
+    held = _shared(_listed(runs, to))
     frames = {name: _by_user(each) for name, each in held.items()}
     rows = []
     for name, frame in frames.items():
@@ -376,6 +345,52 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
     base = float(out.loc[out["model"] == to, "value"].iloc[0])
     out.insert(4, "share", out["value"] / base if base else np.nan)
     return out
+
+
+def _listed(runs: Mapping[str, Iterable[Run]], to: str) -> dict[str, list[Run]]:
+    """The runs of each way, refused where they are none."""
+    mend = 'give lists of runs by name, {"count": [over_time(…)]}'
+    if not isinstance(runs, Mapping) or not runs:
+        raise InputError("no runs to compare", mend=mend)
+    held = {}
+    for name, each in runs.items():
+        held[name] = [] if isinstance(each, Run) else list(each)
+        if isinstance(each, Run):
+            raise InputError(f"'{name}' is a run and no list of runs", mend=mend)
+        if not held[name] or not all(isinstance(run, Run) for run in held[name]):
+            raise InputError(f"'{name}' holds no runs", mend=mend)
+    if to not in held:
+        raise InputError(f"no way '{to}'", mend=f"one of {', '.join(held)}")
+    return held
+
+
+def _shared(held: dict[str, list[Run]]) -> dict[str, list[Run]]:
+    """The runs with the judgements alone that all of them share."""
+    every = [run for each in held.values() for run in each]
+    if len({run.clock for run in every if run.clock is not None}) > 1:
+        raise InputError("the runs follow different clocks", mend="give over_time the same clock")
+    shared = _judgements(every[0].values)
+    for run in every[1:]:
+        shared = shared.intersection(_judgements(run.values), sort=False)
+    if not len(shared):
+        raise InputError(
+            "the runs share no judgement of a user at a step", mend="run them on the same data"
+        )
+    panels = [run.values.set_index(["step", "user_id"])["panel"].loc[shared] for run in every]
+    if not all(panel.equals(panels[0]) for panel in panels):
+        raise InputError(
+            "the runs keep different users from learning", mend="give over_time the same panel"
+        )
+    return {name: [_within(run, shared) for run in each] for name, each in held.items()}
+
+
+def _within(run: Run, shared: pd.MultiIndex) -> Run:
+    values, kept = (frame[_judgements(frame).isin(shared)] for frame in (run.values, run.kept))
+    return replace(run, values=values, kept=kept)
+
+
+def _judgements(frame: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(frame[["step", "user_id"]])
 
 
 def _by_user(runs: list[Run]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
+from numbers import Integral
 from typing import Any, TypeVar
 
 from recnb.errors import InputError
@@ -96,7 +97,7 @@ def counts_at_least_one(group: Any, *names: str) -> None:
     """Refuse settings that are no whole number of at least 1."""
     for name in names:
         value = getattr(group, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise InputError(f"{name}={value!r}", mend="a whole number of at least 1")
 
 

@@ -16,7 +16,7 @@ from recnb.models.common.liked import by_id
 from recnb.models.common.reading.batches import Windows, item_rows
 from recnb.models.common.reading.packed import pack
 from recnb.models.common.sequences import Sequences
-from recnb.models.common.settings import at_least_one
+from recnb.models.common.settings import counts_at_least_one
 from recnb.models.sequential.arrivals import arrived, over_ids, places, tails
 from recnb.models.sequential.learned import Learned
 from recnb.models.sequential.transfer import Transferred
@@ -62,14 +62,14 @@ class Update:
     def __post_init__(self) -> None:
         if self.how not in HOWS:
             raise InputError(f"how={self.how!r}", mend=f"one of {', '.join(HOWS)}")
-        at_least_one(self, "epochs", "rank")
+        counts_at_least_one(self, "epochs", "rank")
         if self.lr is not None and not self.lr > 0:
             raise InputError(f"lr={self.lr!r}", mend="above 0, or None for that of the model")
         if not 0 <= self.replay < np.inf:
             raise InputError(f"replay={self.replay!r}", mend="a number of at least 0")
 
 
-def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Learned:
+def updated(model: Learned, known: Dataset, update: Update | str, seed: int = 0) -> Learned:
     """A copy of a fitted network that has learned the events that came since.
 
     Parameters
@@ -78,7 +78,8 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
         Fitted or updated before.
     known : Dataset
         The events of the last time and later ones. Users and items are matched by their ids; there may be new ones.
-    update : Update
+    update : Update or str
+        How; a name alone is taken with the defaults of :class:`Update`.
     seed : int
 
     Returns
@@ -89,8 +90,8 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
     Raises
     ------
     InputError
-        The model is no trained sequence model or not fitted, or events of the last time are missing or stand behind
-        new ones.
+        The model is no trained sequence model or not fitted, there is no such way, or events of the last time are
+        missing or stand behind new ones.
 
     Notes
     -----
@@ -99,6 +100,10 @@ def updated(model: Learned, known: Dataset, update: Update, seed: int = 0) -> Le
     what was said of their text; a tuned language model stays as it was tuned.
     """
     _check(model)
+    if isinstance(update, str):
+        update = Update(update)
+    elif not isinstance(update, Update):
+        raise InputError(f"update={update!r}", mend=f"Update(…), or one of {', '.join(HOWS)}")
     users, items = (model.user_ids_, known.user_ids), (model.item_ids_, known.item_ids)
     old, new = over_ids(Sequences.from_arrays(model.sequences_), users, items), model._made(known)
     late = arrived(old, new, known.user_ids, known.item_ids)

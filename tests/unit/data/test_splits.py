@@ -419,5 +419,10 @@ def test_fewer_learners_leave_the_judged_people_alone():
         assert keys(split.history.rows(told)) == keys(whole.history.rows(given_then))
     turned = splits.cold_user(build(rows.sample(frac=1, random_state=1)), 0.5, 0, 0.5)
     assert parts(turned.with_learners(4)).equals(parts(some[4]))
-    with pytest.raises(InputError, match="at least 1"):
-        whole.with_learners(0)
+    assert [split.name for split in some.values()] == [f"cold_user:{n}" for n in (1, 4, 10, 10)]
+    for n in (0, 1.5, True, "3"):
+        with pytest.raises(InputError, match="a whole number of at least 1"):
+            whole.with_learners(n)
+    for other in (splits.user_time(build(rows)), splits.random(build(rows))):
+        with pytest.raises(InputError, match=r"judged in the .* take a cold_user split"):
+            other.with_learners(4)

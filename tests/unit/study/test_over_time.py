@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import sys
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.models import EASE, SASRec, Transitions
 from recnb.models.sequential.updating import Update, updated
+from recnb.progress import listening
 from recnb.study import Clock, Run, Way, compared, over_time
 
 N_ITEMS, N_DAYS, TURN = 40, 16, 10
@@ -156,10 +159,145 @@ def test_opening_a_package_is_no_cost_of_an_update(ds, monkeypatch):
     assert seen == [("fit", True), ("update", True)]
 
 
-def test_what_cannot_be_kept_up_is_refused(ds):
-    with pytest.raises(InputError, match="EASE cannot be kept up by 'count'"):
-        over_time(EASE(), ds, CLOCK, Way("count"), PROTOCOL)
-    with pytest.raises(InputError, match="how='weekly'"):
-        Way("weekly")
-    with pytest.raises(InputError, match="window"):
-        Clock(0.0, window=0)
+def test_a_start_is_a_date_or_seconds():
+    zone = pd.Timestamp("1970-01-11T02:00", tz="Europe/Oslo") - pd.Timedelta("1h")
+    dates = ("1970-01-11", "1970-01-11T00:00:00Z", pd.Timestamp("1970-01-11"), zone)
+    for start in (*dates, datetime.date(1970, 1, 11), np.datetime64("1970-01-11"), 864_000):
+        assert Clock(start, n_steps=np.int64(4), judge_every=2, window=2) == CLOCK
+    for start in ("next week", "", None, float("nan"), CLOCK.start * 1e6, pd.NaT, ["1970-01-11"]):
+        with pytest.raises(InputError, match="is no time; a date such as '2024-05-31'"):
+            Clock(start)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_steps": 2.5},
+        {"n_steps": 0},
+        {"judge_every": 1.5},
+        {"judge_every": 31},
+        {"days": np.inf},
+        {"days": "1"},
+        {"window": 0},
+    ],
+    ids=str,
+)
+def test_a_clock_that_does_not_go(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))}="):
+        Clock(0.0, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"how": "weekly"}, "how='weekly'; one of stale, count"),
+        ({"how": "refit", "every": 1.5}, "every=1.5"),
+        ({"how": "refit", "fresh": 1}, "fresh=1 with 'refit'"),
+        ({"how": "adapter", "fresh": 0}, "fresh=0"),
+        ({"how": "stale", "settings": {"epochs": 2}}, "'stale' has no setting 'epochs'"),
+        ({"how": "finetune", "settings": {"epoch": 2}}, "no setting 'epoch'; one of epochs, lr$"),
+        ({"how": "replay", "settings": {"how": "adapter"}}, "no setting 'how'; .* lr, replay$"),
+        ({"how": "finetune", "settings": {"rank": 2}}, "'finetune' has no setting 'rank'"),
+        ({"how": "finetune", "settings": {"epochs": 1.5}}, "epochs=1.5; a whole number"),
+        ({"how": "finetune", "settings": None}, "settings=None"),
+    ],
+    ids=str,
+)
+def test_a_way_says_what_it_does_not_take(settings, words):
+    with pytest.raises(InputError, match=words):
+        Way(**settings)
+
+
+def test_a_window_without_rows_is_left_out_with_a_note(ds):
+    times = ds.interactions["timestamp"].to_numpy()
+    gap = ds.rows((times < 12 * 86_400) | (times >= 14 * 86_400))
+    heard: list[str] = []
+    clock = replace(CLOCK, n_steps=8)
+    with listening(said=heard.append):
+        run = over_time(Transitions(), gap, clock, Way("refit"), PROTOCOL)
+    assert set(run.values["step"]) == {0, 4} and run.costs["step"].tolist() == [0, 4]
+    assert heard == list(run.notes)
+    days = [line.partition(" is not judged: no user of")[0] for line in run.notes]
+    assert days == ["step 2, 1970-01-13,", "step 6, 1970-01-17,", "step 8, 1970-01-19,"]
+    whole = over_time(Transitions(), ds, CLOCK, Way("refit"), PROTOCOL)
+    first = (r.values.query("step == 0").drop(columns="step") for r in (run, whole))
+    pd.testing.assert_frame_equal(*first)
+    assert not whole.notes
+    back = Run.from_dict(json.loads(json.dumps(run.to_dict())))
+    assert (back.clock, back.notes) == (clock, run.notes)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (-1, "nothing to learn before the start, 1969-12-31: .* 1970-01-01 to 1970-01-16"),
+        (20, "nobody to judge after the start; .* 1970-01-21 to 1970-01-25, .* to 1970-01-16"),
+        (15, "nobody to judge after the start"),
+    ],
+)
+def test_a_clock_outside_the_rows_names_their_dates(ds, start, words):
+    with pytest.raises(InputError, match=words):
+        over_time(Transitions(), ds, replace(CLOCK, start=start * 86_400), Way("stale"), PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"panel": 1.0}, "panel=1.0"),
+        ({"panel": -0.1}, "panel=-0.1"),
+        ({"panel": float("nan")}, "panel=nan"),
+        ({"most_users": 0}, "most_users=0; a whole number"),
+        ({"most_users": 9, "protocol": replace(PROTOCOL, next_event=False)}, "without next_event"),
+        ({"way": Way("refit", every=5)}, "every=5: the last judgement, at step 4, comes before"),
+        ({"model": EASE(), "way": Way("count")}, "EASE cannot be kept up by 'count'"),
+    ],
+    ids=str,
+)
+def test_what_no_run_can_follow_is_refused_before_a_fit(ds, given, words, monkeypatch):
+    monkeypatch.setattr(sys.modules[over_time.__module__], "_timed", None)
+    told = {"model": Transitions(), "clock": CLOCK, "way": Way("count"), "protocol": PROTOCOL}
+    with pytest.raises(InputError, match=words):
+        over_time(ds=ds, **{**told, **given})
+
+
+def test_a_run_without_a_panel_forgets_nothing(ds):
+    run = over_time(Transitions(), ds, CLOCK, Way("count"), PROTOCOL, panel=0)
+    assert run.forgetting().empty and len(run.values)
+    assert np.isnan(compared({"count": [run]}, to="count").loc[0, "forgotten"])
+
+
+@pytest.fixture(scope="module")
+def pair(ds):
+    ways = ("stale", "count")
+    return {how: over_time(Transitions(), ds, CLOCK, Way(how), PROTOCOL, panel=0.2) for how in ways}
+
+
+def test_ways_are_compared_over_what_all_of_them_were_asked(pair):
+    fewer = pair["count"].values.query("step != 2 and user_id < 'u40'")
+    part = replace(pair["count"], values=fewer)
+    table = compared({"stale": [pair["stale"]], "count": [part]}, to="stale").set_index("model")
+    assert (table["n_users"] == 40).all()
+    asked = pair["stale"].values.query("step != 2 and user_id < 'u40'")
+    assert np.isclose(table.loc["stale", "value"], asked.groupby("user_id")["value"].mean().mean())
+    gap = table.loc["count", "value"] - table.loc["stale", "value"]
+    assert gap > 0.01 and np.isclose(table.loc["count", "difference"], gap)
+    assert np.isclose(table.loc["count", "share"], 1 + gap / table.loc["stale", "value"])
+
+
+def test_runs_that_cannot_be_compared(pair):
+    one, other = pair["stale"], pair["count"]
+    moved = one.values.assign(step=one.values["step"] + 1)
+    for runs, words in (
+        ({}, "no runs to compare"),
+        ({"a": one}, "'a' is a run and no list of runs"),
+        ({"a": []}, "'a' holds no runs"),
+        ({"b": [one]}, "no way 'a'; one of b"),
+        ({"a": [one], "b": [replace(other, clock=replace(CLOCK, days=2))]}, "different clocks"),
+        ({"a": [one], "b": [replace(other, values=moved)]}, "share no judgement"),
+        (
+            {"a": [one], "b": [replace(other, values=other.values.assign(panel=False))]},
+            "different users from learning",
+        ),
+    ):
+        with pytest.raises(InputError, match=words):
+            compared(runs, to="a")

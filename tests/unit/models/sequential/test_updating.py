@@ -147,6 +147,19 @@ def test_what_is_missing_is_named(old, now, free):
         updated(free, Dataset.from_frames(pd.concat([early, rows]), duplicates="keep"), Update())
 
 
+def test_a_name_says_how(free, now):
+    one, two = (updated(free, now, how) for how in ("adapter", Update("adapter")))
+    assert all(np.array_equal(value, two.weights_[name]) for name, value in one.weights_.items())
+    trained = updated(free, now, "finetune").weights_["vectors.free"]
+    assert not np.allclose(one.weights_["vectors.free"][:2], trained[:2])
+    for wrong, words in (
+        ("weekly", "how='weekly'; one of finetune"),
+        (None, "update=None; Update"),
+    ):
+        with pytest.raises(InputError, match=words):
+            updated(free, now, wrong)
+
+
 def test_what_cannot_be_updated_is_one_line(old, free):
     for model, words in (
         (Transitions().fit(old), "call model.updated"),
@@ -157,6 +170,13 @@ def test_what_cannot_be_updated_is_one_line(old, free):
     ):
         with pytest.raises(InputError, match=words):
             updated(model, old, Update())
-    for settings in ({"how": "x"}, {"epochs": 0}, {"lr": -1}, {"replay": -1}, {"rank": 0}):
+    for settings in (
+        {"how": "x"},
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"lr": -1},
+        {"replay": -1},
+        {"rank": 0},
+    ):
         with pytest.raises(InputError, match=next(iter(settings))):
             Update(**settings)
