@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -62,7 +62,7 @@ def plot_learning(
     ax.set_ylabel(ylabel or plain(y.replace("_", " ").capitalize()))
     if len(names) > 1:
         # five lines leave no corner free
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(names) > 4 else {}
-        ax.legend(handles, names, frameon=False, **beside)
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        ax.legend(handles, names, frameon=False, **(beside if len(names) > 4 else {}))
     quiet(ax, "y")
     return ax
