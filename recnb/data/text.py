@@ -169,10 +169,45 @@ class Text:
             found = [n for n in found if n in ("title", "text") or not _contained(table[n], body)]
         return found
 
+    def check_apart(self, table: pd.DataFrame) -> None:
+        """Raise where no two items of a table have different texts; it is read as far as the first two that have.
+
+        Examples
+        --------
+        >>> Text("title").check_apart(pd.DataFrame({"title": [None, "Tea", "Rice"]}))
+        """
+        columns = [name for name in self.columns or _USUAL if name in table]
+        if not columns or len(columns) < len(self.columns):
+            return  # :meth:`chosen` says what is missing
+        rows = (tuple(map(_plain, row)) for row in zip(*(table[name] for name in columns)))
+        filled = (row for row in rows if any(row))
+        first, n = next(filled, None), 1
+        for row in filled:
+            if row != first:
+                return
+            n += 1
+        if first is None:
+            raise InputError(
+                f"none of {len(table):,} items has a text",
+                column=", ".join(columns) or "title",
+                mend="fill it, or name other columns (text=title+brand)",
+            )
+        raise same_texts(self._join(first), n)
+
     def _join(self, pieces: Sequence[str]) -> str:
         sentence = " ".join(p if p[-1] in ".!?…。！？" else f"{p}." for p in pieces if p)
         words = sentence.split(" ")
         return sentence if len(words) <= self.max_words else " ".join(words[: self.max_words])
+
+
+def same_texts(text: str, n: int) -> InputError:
+    """What whoever reads texts alone is told where all `n` of them are the same."""
+    shown = textwrap.shorten(text, 60, placeholder=" …")
+    return InputError(
+        f'all {n:,} item texts are the same ("{shown}"): no word tells two apart',
+        column="text",
+        mend="give texts that differ, or leave it out",
+    )
 
 
 def history_sentences(

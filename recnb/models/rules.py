@@ -11,7 +11,7 @@ from scipy import sparse
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.composed import Composed
-from recnb.models.common.item_tables import split_value
+from recnb.models.common.item_tables import groups_of, split_value
 from recnb.models.common.lifting import best_open, lifted
 from recnb.recommender import Reads, Recommender
 
@@ -96,12 +96,7 @@ class Apart(Composed):
             raise InputError(f"penalty={self.penalty!r}", mend="a number of at least 0")
         if not isinstance(self.n, Integral) or self.n < 1:
             raise InputError(f"n={self.n!r}", mend="at least 1 candidate")
-        if self.column not in train.items:
-            raise InputError(
-                f"the items have no column '{self.column}'",
-                column=self.column,
-                mend=f"one of {', '.join(map(str, train.items))}",
-            )
+        groups_of(train.items, self.column)
 
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         self._check(train)

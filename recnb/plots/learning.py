@@ -62,7 +62,9 @@ def plot_learning(
     ax.set_ylabel(ylabel or plain(y.replace("_", " ").capitalize()))
     if len(names) > 1:
         # five lines leave no corner free
-        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
-        ax.legend(handles, names, frameon=False, **(beside if len(names) > 4 else {}))
+        beside: dict[str, Any] = {}
+        if len(names) > 4:
+            beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        ax.legend(handles, names, frameon=False, **beside)
     quiet(ax, "y")
     return ax

@@ -83,6 +83,7 @@ class Recommender(BaseEstimator):
                 mend="Dataset.from_frames(frame)",
             )
         self._template()
+        self._check_texts(train)
         try:
             self.remember(train)
             self._fit(train, valid)
@@ -192,6 +193,17 @@ class Recommender(BaseEstimator):
             )
         if self.needs_text:
             self._template().chosen(train.items)
+            self._check_texts(train)
+
+    def _check_texts(self, train: Dataset) -> None:
+        """Raise where a model that knows items by their texts alone has none that differ: all its scores would tie."""
+        if not self.needs_text or len(train.items) < 2:
+            return
+        try:
+            self._template().check_apart(train.items)
+        except InputError:
+            if self.reads() == Reads("none", ("text",), self.reads().language_models):
+                raise
 
     def _template(self) -> Text:
         """How a model that needs text has it put together; a bare word in its place is refused."""

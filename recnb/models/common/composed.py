@@ -30,7 +30,17 @@ class Composed(Recommender):
         for name in self._parts:
             value = getattr(self, name)
             out += value if isinstance(value, (list, tuple)) else [value]
+        for model in out:
+            if not isinstance(model, Recommender):
+                raise InputError(
+                    f"{type(self).__name__}: {model!r} is no model",
+                    mend="recnb.make makes one by name",
+                )
         return out
+
+    def _check_texts(self, train: Dataset) -> None:
+        """Each part checks its own when it is fitted; here only that the parts are models."""
+        self.given()
 
     @property
     def cheap(self) -> bool:  # type: ignore[override]

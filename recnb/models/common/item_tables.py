@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from recnb.data.text import Text
+from recnb.data.text import Text, same_texts
 from recnb.errors import InputError
 
 _BINS = 10
@@ -132,11 +132,7 @@ def _no_terms(sentences: list[str], min_items: int, most: float) -> InputError:
     """Why no term is left of these sentences."""
     filled = [sentence for sentence in sentences if sentence.strip()]
     if filled and len(set(filled)) == 1:
-        shown = textwrap.shorten(filled[0], 60, placeholder=" …")
-        problem = (
-            f'all {len(filled):,} item texts are the same ("{shown}"): no word tells two apart'
-        )
-        return InputError(problem, column="text", mend="give texts that differ, or leave it out")
+        return same_texts(filled[0], len(filled))
     return InputError(
         f"no term of the item texts stands in at least {min_items} and at most {int(most):,} of {len(sentences):,} "
         "items",
@@ -161,6 +157,12 @@ def sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> lis
     InputError
         A column that was read is missing.
     """
+    _all_there(items, columns)
+    template = text or Text()
+    return Text(*columns, max_words=template.max_words, labels=template.labels)(items)
+
+
+def _all_there(items: pd.DataFrame, columns: list[str]) -> None:
     missing = [name for name in columns if name not in items]
     if missing:
         raise InputError(
@@ -168,34 +170,115 @@ def sentences(text: Text | None, columns: list[str], items: pd.DataFrame) -> lis
             column=missing[0],
             mend="add it; it may be empty",
         )
-    template = text or Text()
-    return Text(*columns, max_words=template.max_words, labels=template.labels)(items)
 
 
-def attribute_columns(items: pd.DataFrame, named: tuple[str, ...] | None = None) -> list[str]:
+def attribute_columns(
+    items: pd.DataFrame, named: Sequence[str] | None = None, constant: bool = False
+) -> list[str]:
     """The columns to use: those named, else all but title and text whose values repeat and are no prose.
+
+    Parameters
+    ----------
+    items : DataFrame
+    named : sequence of str, or str, optional
+        A string is one column, or several joined by "+".
+    constant : bool
+        Whether columns with one value for all items are among those that are not named; they tell no items apart.
 
     Raises
     ------
     InputError
-        A named column is missing, or none is left.
+        A named column is missing, empty or has one value for all items, none is named, or none is left.
     """
     if named is not None:
-        for name in named:
-            if name not in items:
-                raise InputError(
-                    f"the items have no column '{name}'",
-                    column=name,
-                    mend="name one that they have",
-                )
-        return list(named)
+        return _named_columns(items, named)
     found = [str(c) for c in items if c not in ("title", "text") and _repeats(items[c])]
+    if not constant:
+        found = [name for name in found if not _constant(items[name])]
     if not found:
         raise InputError(
             "the items have no attributes (columns beside title and text whose values repeat)",
             mend="add such columns or use tfidf",
         )
     return found
+
+
+def _named_columns(items: pd.DataFrame, named: Sequence[str]) -> list[str]:
+    if isinstance(named, str):
+        named = [named] if named in items else [part.strip() for part in named.split("+")]
+    if not any(named):
+        raise InputError(
+            "no column is named", mend="name some, or None for all that describe the items"
+        )
+    for name in named:
+        if name not in items:
+            raise InputError(
+                f"the items have no column '{name}'", column=name, mend="name one that they have"
+            )
+        if not any(map(split_value, items[name])):
+            raise InputError(f"'{name}' is empty", column=name, mend="fill it, or leave it out")
+        if len(items) > 1 and _constant(items[name]):
+            raise InputError(
+                f"all items have the same value of '{name}': it tells none apart",
+                column=name,
+                mend="name columns whose values differ",
+            )
+    return list(dict.fromkeys(named))
+
+
+def _constant(column: pd.Series) -> bool:
+    """Whether all items have the same value, none of them none."""
+    values = (set(split_value(value)) for value in column)
+    first = next(values, None)
+    return bool(first) and all(value == first for value in values)
+
+
+def constant_remark(items: pd.DataFrame, used: list[str], named: object) -> tuple[str, ...]:
+    """Which columns were left out of those not named, as they have one value for all items; a note, or none."""
+    if named is not None:
+        return ()
+    out = [c for c in attribute_columns(items, constant=True) if c not in used]
+    return (f"columns with one value for all items are not read: {', '.join(out)}",) if out else ()
+
+
+def groups_of(items: pd.DataFrame, column: str) -> sparse.csr_matrix:
+    """Which items share a value of a column: csr of ones (n_items, n_groups); groups of one are left out.
+
+    Raises
+    ------
+    InputError
+        The column is missing, no two items share a value, or all have the same.
+
+    Examples
+    --------
+    >>> groups_of(pd.DataFrame({"brand": ["a", None, "b", "a"]}), "brand").toarray().ravel().tolist()
+    [1.0, 0.0, 0.0, 1.0]
+    """
+    if column not in items:
+        raise InputError(
+            f"the items have no column '{column}'",
+            column=column,
+            mend=f"one of {', '.join(map(str, items))}",
+        )
+    parts = [sorted(set(split_value(v))) for v in items[column]]
+    names, place = np.unique([v for row in parts for v in row], return_inverse=True)
+    rows = np.repeat(np.arange(len(parts)), [len(row) for row in parts])
+    shape = (len(parts), len(names))
+    ones = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, place.ravel())), shape=shape)
+    kept = np.flatnonzero(np.asarray(ones.sum(axis=0)).ravel() > 1)
+    if not len(kept):
+        raise InputError(
+            f"no two items share a value of '{column}'",
+            column=column,
+            mend="name a column whose values repeat",
+        )
+    if _constant(items[column]):
+        raise InputError(
+            f"all items have the same value of '{column}': no list can keep them apart",
+            column=column,
+            mend="name a column whose values differ",
+        )
+    return sparse.csr_matrix(ones[:, kept])
 
 
 def attribute_names(
@@ -230,6 +313,7 @@ def one_hot(
 
 def _values(items: pd.DataFrame, columns: list[str], bins: dict[str, list[float]]):
     rows: list[list[str]] = [[] for _ in range(len(items))]
+    _all_there(items, columns)
     for column in columns:
         if column in bins:
             numbers = items[column].astype(float).to_numpy()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from scipy import sparse
 
-from recnb.models.common.item_tables import attribute_columns, attribute_names, one_hot
+from recnb.models.common.item_tables import (
+    attribute_columns,
+    attribute_names,
+    constant_remark,
+    one_hot,
+)
 from recnb.models.content.model import ContentModel
 from recnb.recommender import Reads
 
@@ -15,8 +22,8 @@ class Attributes(ContentModel):
 
     Parameters
     ----------
-    columns : sequence of str, optional
-        Columns of the items table. None means all but title and text whose values repeat.
+    columns : sequence of str, or str, optional
+        Columns of the items table, in a string joined by "+". None means all but title and text whose values repeat.
     way, l2, rank, weights
         As in :class:`~recnb.models.content.words.TfIdf`.
 
@@ -28,7 +35,7 @@ class Attributes(ContentModel):
 
     def __init__(
         self,
-        columns: tuple[str, ...] | None = None,
+        columns: Sequence[str] | None = None,
         way: str = "auto",
         l2: float | str = "auto",
         rank: int | str | None = "auto",
@@ -43,10 +50,14 @@ class Attributes(ContentModel):
     def reads(self) -> Reads:
         return Reads(modalities=("attributes",))
 
+    def remarks(self) -> tuple[str, ...]:
+        return tuple(getattr(self, "remarks_", ()))
+
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[sparse.csr_matrix, None]:
         if learn:
             self.columns_ = attribute_columns(items, self.columns)
             self.names_, self.idf_, self.bins_ = attribute_names(items, self.columns_)
+            self.remarks_ = list(constant_remark(items, self.columns_, self.columns))
         return one_hot(items, self.columns_, self.names_, self.idf_, self.bins_), None
 
     @classmethod

@@ -142,6 +142,8 @@ def interaction_vectors(pairs: object, dim: int, seed: int) -> np.ndarray:
     from sklearn.decomposition import TruncatedSVD
 
     n_users, n_items = pairs.shape  # type: ignore[attr-defined]
+    if n_items == 1:
+        return np.ones((1, 1), np.float32)
     svd = TruncatedSVD(max(1, min(dim, n_users - 1, n_items - 1)), random_state=seed)
     svd.fit(pairs)
     vectors = (svd.components_ * svd.singular_values_[:, None]).T

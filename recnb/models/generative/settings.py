@@ -28,7 +28,8 @@ class Ids:
     quantiser : {"kmeans", "rqvae"}
         Of vectors: residual k-means, or a residual-quantised autoencoder.
     n_codes, n_levels : int
-        Tokens of a level, and levels before the one that tells items of one code apart.
+        Tokens of a level, at least 2 (k-means makes no more than there are different vectors), and levels before the
+        one that tells items of one code apart. A catalogue of one item is served without a question.
     """
 
     ids: str = "text"
@@ -41,7 +42,11 @@ class Ids:
 
         one_of(self, "ids", IDS)
         one_of(self, "quantiser", QUANTISERS)
-        at_least_one(self, "n_codes", "n_levels")
+        at_least_one(self, "n_levels")
+        if self.n_codes < 2:
+            raise InputError(
+                f"n_codes={self.n_codes!r}: all items would have one code", mend="at least 2"
+            )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,13 +120,19 @@ class Facts:
     bins: dict[str, list[float]]
 
     @classmethod
-    def of(cls, items: pd.DataFrame, columns: tuple[str, ...] | None) -> Facts:
+    def of(cls, items: pd.DataFrame, columns: Sequence[str] | None) -> Facts:
         """Learn them from an items table.
+
+        Parameters
+        ----------
+        items : DataFrame
+        columns : sequence of str, or str, optional
+            In a string joined by "+"; None means all but title and text whose values repeat.
 
         Raises
         ------
         InputError
-            A named column is missing, or no two items share a value.
+            A named column is missing, empty or has one value for all items, or no two items share a value.
         """
         chosen = attribute_columns(items, columns)
         names, _, bins = attribute_names(items, chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
-from recnb.models.common.item_tables import split_value
+from recnb.models.common.item_tables import constant_remark, groups_of
 from recnb.models.common.liked import by_id, counts, liked_pairs, sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
@@ -32,8 +33,9 @@ class LightGCN(Recommender):
     share : float
         How much of an item's message comes from its attribute values, from 0 (they are not read) to below 1. An item
         that nobody has used hears them alone.
-    columns : sequence of str, optional
-        Columns of the items table whose values become nodes; None means all but title and text whose values repeat.
+    columns : sequence of str, or str, optional
+        Columns of the items table whose values become nodes, in a string joined by "+"; None means all but title and
+        text whose values repeat.
     together : int
         Items joined to each item by an edge, those that the same people like; 0 joins none.
     width, n_layers : int
@@ -46,6 +48,7 @@ class LightGCN(Recommender):
         A column of the items: lists shall not hold two items with the same value of it. A soft rule: it costs
         `rule_weight` times the expected number of such pairs among ten listed items.
     rule_weight : float
+        At least 0.
     lr : float
     batch_size : int
         Users of a step.
@@ -74,7 +77,7 @@ class LightGCN(Recommender):
     def __init__(
         self,
         share: float = 0.0,
-        columns: tuple[str, ...] | None = None,
+        columns: Sequence[str] | None = None,
         together: int = 0,
         width: int = 64,
         n_layers: int = 2,
@@ -116,11 +119,16 @@ class LightGCN(Recommender):
         attributes = self.share or self.rule is not None
         return Reads("pairs", ("attributes",) if attributes else ())
 
+    def remarks(self) -> tuple[str, ...]:
+        return tuple(getattr(self, "remarks_", ()))
+
     def check_data(self, train: Dataset) -> None:
         super().check_data(train)
         self._check()
         if self.share:
             Facts.of(train.items, self.columns)
+        if self.rule is not None:
+            groups_of(train.items, self.rule)
 
     def _check(self) -> None:
         from recnb.models.knowledge.network import LOSSES
@@ -132,6 +140,8 @@ class LightGCN(Recommender):
         for name, least in (("width", 1), ("n_layers", 0), ("together", 0), ("batch_size", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend=f"at least {least}")
+        if not 0 <= self.rule_weight < np.inf:
+            raise InputError(f"rule_weight={self.rule_weight!r}", mend="a number of at least 0")
 
     # ---------------------------------------------------------------- fitting
 
@@ -186,6 +196,7 @@ class LightGCN(Recommender):
         if self.share:
             read = Facts.of(train.items, self.columns)
             self.columns_, self.names_, self.bins_ = read.columns, read.names, read.bins
+            self.remarks_ = list(constant_remark(train.items, read.columns, self.columns))
             facts = read.edges(train.items)
         else:
             facts = sparse.csr_matrix((train.n_items, 0))
@@ -306,35 +317,3 @@ class LightGCN(Recommender):
         out.popularity_ = np.pad(self.popularity_, (0, len(table)))
         out.reached_ = np.append(self.reached_, np.diff(edges.indptr) > 0)
         return out
-
-
-def groups_of(items: pd.DataFrame, column: str) -> sparse.csr_matrix:
-    """Which items share a value of a column: csr of ones (n_items, n_groups); groups of one are left out.
-
-    Raises
-    ------
-    InputError
-        The column is missing, or no two items share a value.
-
-    Examples
-    --------
-    >>> groups_of(pd.DataFrame({"brand": ["a", None, "b", "a"]}), "brand").toarray().ravel().tolist()
-    [1.0, 0.0, 0.0, 1.0]
-    """
-    if column not in items:
-        raise InputError(
-            f"the items have no column '{column}'", column=column, mend="name one that they have"
-        )
-    parts = [sorted(set(split_value(v))) for v in items[column]]
-    names, place = np.unique([v for row in parts for v in row], return_inverse=True)
-    rows = np.repeat(np.arange(len(parts)), [len(row) for row in parts])
-    shape = (len(parts), len(names))
-    ones = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, place.ravel())), shape=shape)
-    kept = np.flatnonzero(np.asarray(ones.sum(axis=0)).ravel() > 1)
-    if not len(kept):
-        raise InputError(
-            f"no two items share a value of '{column}'",
-            column=column,
-            mend="name a column whose values repeat",
-        )
-    return sparse.csr_matrix(ones[:, kept])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,9 @@ class Paths:
     ----------
     items : DataFrame
         The items table of a data set.
-    columns : sequence of str, optional
-        Columns whose values are walked over; None means all but title and text whose values repeat.
+    columns : sequence of str, or str, optional
+        Columns whose values are walked over, in a string joined by "+"; None means all but title and text whose values
+        repeat.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class Paths:
     [(0, ('director=a', 'genre=x')), (2, ('genre=x',))]
     """
 
-    def __init__(self, items: pd.DataFrame, columns: tuple[str, ...] | None = None) -> None:
+    def __init__(self, items: pd.DataFrame, columns: Sequence[str] | None = None) -> None:
         facts = Facts.of(items, columns)
         self.names = facts.names
         self.edges = facts.edges(items)
@@ -66,8 +68,19 @@ class Paths:
         history : ndarray of int
             Codes of liked items.
         item : int
+
+        Raises
+        ------
+        InputError
+            A code is none of the items table.
         """
         history = np.asarray(history)
+        n_items = self.edges.shape[0]
+        for code in [*history.tolist(), item]:
+            if not isinstance(code, (int, np.integer)) or not 0 <= code < n_items:
+                raise InputError(
+                    f"{code!r} is no item code", mend=f"whole numbers from 0 to {n_items - 1:,}"
+                )
         if not len(history):
             return []
         mine = self.edges[item].indices

@@ -101,6 +101,10 @@ class Transferred(Learned):
     def _check(self) -> None:
         if not isinstance(self.source, Learned) or self.source.items != "text":
             raise _no_source()
+        if isinstance(self.source, Transferred):
+            raise InputError(
+                "the source was transferred itself", mend="transfer the model that it came from"
+            )
         if not self.source.fitted:
             raise InputError("the source is not fitted", mend="fit it in its own domain first")
         if self.source.settings.tunes:

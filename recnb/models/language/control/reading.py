@@ -71,7 +71,7 @@ class Vocabulary:
 
     def __init__(self, items: pd.DataFrame) -> None:
         plain = [c for c in items if str(c) not in ("title", "text")]
-        found = attribute_columns(items) if _any_repeats(items, plain) else []
+        found = attribute_columns(items, constant=True) if _any_repeats(items, plain) else []
         numeric = [c for c in found if pd.api.types.is_numeric_dtype(items[c])]
         # a file's column of whole numbers is text: they may be codes, and values are named as they stand
         written = [str(c) for c in plain if str(c) not in numeric and holds_numbers(items[c])]
@@ -241,6 +241,6 @@ def _within(words: tuple[str, ...], held: tuple[str, ...]) -> bool:
 def _any_repeats(items: pd.DataFrame, columns: list) -> bool:
     """Whether there are attributes at all; asked of the table, which raises where there are none."""
     try:
-        return bool(columns) and bool(attribute_columns(items[columns]))
+        return bool(columns) and bool(attribute_columns(items[columns], constant=True))
     except InputError:
         return False

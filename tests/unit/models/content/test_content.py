@@ -134,6 +134,36 @@ def test_attributes_take_lists_numbers_and_strings():
         attribute_columns(items[["title", "plot"]])
 
 
+def test_columns_that_tell_no_items_apart_are_refused_where_named_and_left_out_where_not(ds):
+    from dataclasses import replace
+
+    odd = replace(ds, items=ds.items.assign(junk=None, shop="here", **{"a+b": ds.items["kind"]}))
+    for columns, words in (
+        (("kind", "junk"), "'junk' is empty"),
+        (("kind", "shop"), "the same value of 'shop'"),
+        ((), "no column is named"),
+        ("kind+colour", "no column 'colour'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            make("attributes", columns=columns).fit(odd)
+    model = make("attributes").fit(odd)
+    assert model.columns_ == ["kind", "year", "a+b"]
+    assert model.remarks() == ("columns with one value for all items are not read: shop",)
+    assert make("attributes").fit(ds).remarks() == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "read"),
+    [("kind", ["kind"]), ("kind + year", ["kind", "year"]), ("a+b", ["a+b"])],
+)
+def test_a_string_of_columns_is_no_row_of_letters(columns, read, ds):
+    from dataclasses import replace
+
+    odd = replace(ds, items=ds.items.assign(**{"a+b": ds.items["kind"]}))
+    assert make(f"attributes[columns={columns}]").fit(odd).columns_ == read
+    assert attribute_columns(odd.items, columns) == read
+
+
 def test_attributes_keep_their_bins_for_new_items(ds):
     wide = ds.items.assign(price=np.linspace(1, 100, 30))
     from dataclasses import replace

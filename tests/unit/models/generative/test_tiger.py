@@ -263,6 +263,7 @@ def test_an_item_without_events_is_generated_by_its_text(split):
         ({"ids": "titles"}, "one of text"),
         ({"quantiser": "pq"}, "one of kmeans"),
         ({"n_beams": 0}, "at least 1"),
+        ({"n_codes": 1}, "all items would have one code; at least 2"),
         ({"width": 10}, "a multiple of"),
     ],
     ids=str,
@@ -270,3 +271,12 @@ def test_an_item_without_events_is_generated_by_its_text(split):
 def test_a_wrong_setting_is_one_line(settings, words, split):
     with pytest.raises(InputError, match=words):
         Tiger(**settings).fit(split.train)
+
+
+@pytest.mark.parametrize("ids", ["text", "interactions"])
+def test_a_catalogue_of_one_item_is_served(ids):
+    rows = pd.DataFrame({"user_id": list("aab"), "item_id": "x", "position": [0, 1, 0]})
+    items = pd.DataFrame({"item_id": ["x"], "title": ["a book"]})
+    one = Dataset.from_frames(rows, items, duplicates="keep", feedback="implicit")
+    model = Tiger(**{**SMALL, "n_epochs": 1}, ids=ids).fit(one)
+    assert top_k(model, k=2).tolist() == [[0, -1], [0, -1]]

@@ -76,6 +76,11 @@ def test_new_items_come_with_their_values(ds, fitted):
     assert not hasattr(LightGCN(), "with_items")
 
 
+def test_new_items_without_a_column_that_is_read_are_refused(fitted):
+    with pytest.raises(InputError, match="no column 'kind'; what is read of an item is kind"):
+        fitted.with_items(pd.DataFrame({"item_id": ["n"], "year": [1980]}))
+
+
 def test_a_history_counts_and_that_of_training_changes_nothing(ds, fitted):
     users = np.arange(40)
     assert np.allclose(fitted.score(users, ds), fitted.score(users), atol=1e-5)
@@ -116,6 +121,10 @@ def test_what_has_no_meaning_is_refused(ds):
         ({"share": 1.0}, "share"),
         ({"loss": "hinge"}, "loss"),
         ({"share": 0.2, "columns": ("brand",)}, "brand"),
+        ({"share": 0.2, "columns": ()}, "no column is named"),
+        ({"share": 0.2, "columns": "kind+brand"}, "no column 'brand'"),
+        ({"rule": "year", "rule_weight": -1.0}, "rule_weight=-1.0; a number of at least 0"),
+        ({"rule": "year", "rule_weight": np.inf}, "rule_weight"),
         ({"rule": "brand"}, "brand"),
         ({"n_layers": -1}, "n_layers"),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,10 +93,37 @@ def test_the_reason_carries_the_score_more_than_another_item_of_the_history(ds):
     assert (strength[:, 0] > 0).all()
 
 
+def test_a_rule_over_a_column_without_kinds_is_refused_wherever_it_is_given(ds):
+    odd = replace(ds, items=ds.items.assign(junk=None, shop="here"))
+    plain = Popularity().fit(odd)
+    for column, words in (
+        ("junk", "no two items share a value of 'junk'"),
+        ("shop", "all items have the same value of 'shop'"),
+        ("brand", "no column 'brand'; one of"),
+    ):
+        for refused in (
+            lambda column=column: Apart.around(plain, odd, column, 1),
+            lambda column=column: LightGCN(rule=column).check_data(odd),
+            lambda column=column: LightGCN(rule=column).fit(odd),
+        ):
+            with pytest.raises(InputError, match=words):
+                refused()
+
+
+def test_a_code_that_is_no_item_has_no_path(ds):
+    paths = Paths(ds.items, "year")
+    assert paths.names.tolist() == Paths(ds.items, ("year",)).names.tolist()
+    for history, item in (([0, 999], 9), ([0], 999), ([-1], 9), ([0], -1), ([0.5], 9)):
+        with pytest.raises(InputError, match="no item code; whole numbers from 0 to 29"):
+            paths.between(np.array(history), item)
+
+
 def test_what_has_no_meaning_is_refused(ds):
     with pytest.raises(InputError, match="brand"):
         Apart(Popularity(), "brand").fit(ds)
     with pytest.raises(InputError, match="penalty"):
         Apart(Popularity(), "year", -1.0).fit(ds)
+    with pytest.raises(InputError, match="'ease' is no model"):
+        Apart("ease", "year").fit(ds)
     with pytest.raises(InputError, match="history"):
         reliance(Popularity().fit(ds), ds, USERS[:2], USERS[:2], USERS[:2])

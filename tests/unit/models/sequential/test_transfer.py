@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from recnb.data import Dataset
+from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.models import EASE, SASRec, Transferred
+from recnb.models import EASE, SASRec, Transferred, make
 from recnb.recommender import load_model
 
 SUBJECTS = (
@@ -101,3 +101,32 @@ def test_what_cannot_be_transferred_is_refused(there):
             Transferred(source).fit(there)
     with pytest.raises(InputError, match="not fitted"):
         Transferred(SASRec(items="text")).fit(there)
+
+
+def test_a_transferred_model_is_not_transferred_again(source, there):
+    with pytest.raises(InputError, match="transferred itself"):
+        Transferred(Transferred(source).fit(there)).fit(there)
+
+
+def test_texts_that_tell_no_items_apart_are_refused_where_all_rests_on_them(source, there):
+    from dataclasses import replace
+
+    for title, words in (
+        (None, "none of 30 items has a text"),
+        ("poster", r'all 30 item texts are the same \("poster\."\)'),
+    ):
+        blank = replace(there, items=there.items.assign(title=title))
+        alone = (
+            Transferred(source),
+            SASRec(**{**SMALL, "text": Text("title")}),
+            make("tiger", text=Text("title")),
+            make("text_frozen", text=Text("title")),
+        )
+        for model in alone:
+            with pytest.raises(InputError, match=words):
+                model.fit(blank)
+            if not isinstance(model, Transferred):
+                with pytest.raises(InputError, match=words):
+                    model.check_data(blank)
+        both = SASRec(**{**SMALL, "items": "both", "n_epochs": 1, "text": Text("title")})
+        assert np.ptp(both.fit(blank).score(np.arange(1))) > 0.1  # ids tell them apart
