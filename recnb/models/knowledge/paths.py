@@ -48,7 +48,7 @@ class Paths:
 
     Examples
     --------
-    >>> items = pd.DataFrame({"director": ["a", "a", "b", "b"], "genre": ["x", "x", "x", "x"]})
+    >>> items = pd.DataFrame({"director": ["a", "a", "b", "b"], "genre": ["x", "x", "x", "y"]})
     >>> [(path.item, path.values) for path in Paths(items).between(np.array([0, 2]), 1)]
     [(0, ('director=a', 'genre=x')), (2, ('genre=x',))]
     """

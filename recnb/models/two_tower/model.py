@@ -65,7 +65,7 @@ class TwoTower(Explains, Recommender):
     @property
     def needs_text(self) -> bool:  # type: ignore[override]
         modalities = self.settings.fusion.modalities
-        return modalities is None or "text" in modalities.split("+")
+        return modalities is None or "text" in str(modalities).split("+")  # a list is refused later
 
     @property
     def uses_history(self) -> bool:  # type: ignore[override]

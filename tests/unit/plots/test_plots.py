@@ -29,7 +29,7 @@ from recnb.plots import (
     style,
 )
 from recnb.plots.palette import look_of
-from recnb.study.over_time import HOWS
+from recnb.study.clock import HOWS
 
 MODELS = ["ease", "text_dot", "popularity"]
 

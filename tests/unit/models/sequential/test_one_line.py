@@ -12,7 +12,8 @@ from recnb.evaluation import Protocol, evaluate
 from recnb.models import EASE, Apart, SASRec, Tiger, Transitions, about, make
 from recnb.models.common.reading import trained
 from recnb.progress import listening
-from recnb.study.over_time import Way, kept_up
+from recnb.study.clock import Way
+from recnb.study.over_time import kept_up
 
 N_ITEMS, N_USERS = 20, 40
 SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 1e-2, "batch_size": 16}
