@@ -235,7 +235,7 @@ class Recommender(BaseEstimator):
 
     def remarks(self) -> tuple[str, ...]:
         """What a reader of its results has to know of how it was fitted; a note of the report each."""
-        return ()
+        return tuple(getattr(self, "remarks_", ()))
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that the model holds: (trainable, total). Counted over its fitted float arrays."""

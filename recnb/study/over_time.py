@@ -354,9 +354,9 @@ def _listed(runs: Mapping[str, Iterable[Run]], to: str) -> dict[str, list[Run]]:
         raise InputError("no runs to compare", mend=mend)
     held = {}
     for name, each in runs.items():
-        held[name] = [] if isinstance(each, Run) else list(each)
         if isinstance(each, Run):
             raise InputError(f"'{name}' is a run and no list of runs", mend=mend)
+        held[name] = list(each)
         if not held[name] or not all(isinstance(run, Run) for run in held[name]):
             raise InputError(f"'{name}' holds no runs", mend=mend)
     if to not in held:

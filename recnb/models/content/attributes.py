@@ -50,9 +50,6 @@ class Attributes(ContentModel):
     def reads(self) -> Reads:
         return Reads(modalities=("attributes",))
 
-    def remarks(self) -> tuple[str, ...]:
-        return tuple(getattr(self, "remarks_", ()))
-
     def _vectors(self, items: pd.DataFrame, learn: bool) -> tuple[sparse.csr_matrix, None]:
         if learn:
             self.columns_ = attribute_columns(items, self.columns)

@@ -119,9 +119,6 @@ class LightGCN(Recommender):
         attributes = self.share or self.rule is not None
         return Reads("pairs", ("attributes",) if attributes else ())
 
-    def remarks(self) -> tuple[str, ...]:
-        return tuple(getattr(self, "remarks_", ()))
-
     def check_data(self, train: Dataset) -> None:
         super().check_data(train)
         self._check()
