@@ -16,11 +16,11 @@ alone, since what happens between them changes none; its cost is counted for eve
 chosen once, on the 28 days before the start. A tenth of the users is never learned from: what the last model reaches
 on their earlier weeks, less what the model of that week reached, is what was forgotten.
 
-NDCG@10. Intervals over users and judgements (`recnb.metrics.over_splits`), those of values
-between 0 and 1. Every finished (data, model, way, seed) is
-kept in `.benchmarks/continual` and not computed again; results go to `results/continual.json` after each. The last
-line is `ratio: X`: the seconds of the daily new fit of `sasrec` over those of the cheapest way within 2 % of its value
-on the first data set (1 where none is).
+NDCG@10. Intervals over users and judgements (`recnb.metrics.over_splits`), those of values between 0 and 1. Every
+finished (data, model, way, seed) is kept in `.benchmarks/continual` and not computed again; results go to
+`results/continual.json` after each, where a model that was measured on another machine stays until it is measured here.
+The last line is `ratio: X`: the seconds of the daily new fit of `sasrec` over those of the cheapest way within 2 % of
+its value on the first data set (1 where none is).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from published_tables import with_earlier
 
 from recnb import Protocol, load, make
 from recnb.data import Dataset
@@ -163,6 +164,11 @@ def write(file: Path) -> float:
                 near = table[table["share"] >= 0.98]
                 cheapest = near["seconds"].clip(lower=1e-3).min()
                 ratios[name] = float(table.query("way == 'refit'")["seconds"].iloc[0] / cheapest)
+    found = {
+        "records": json.loads(json.dumps(records).replace("NaN", "null")),
+        "over_time": months,
+        "forgetting": forgotten,
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(
         file,
@@ -173,9 +179,7 @@ def write(file: Path) -> float:
             "versions": versions(),
             "sasrec": SASREC,
             "steps": STEPS,
-            "records": json.loads(json.dumps(records).replace("NaN", "null")),
-            "over_time": months,
-            "forgetting": forgotten,
+            **with_earlier(file, found, ("data", "model")),
         },
     )
     return next(iter(ratios.values()), 1.0)

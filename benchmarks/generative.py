@@ -18,7 +18,8 @@ valid and ranks the whole catalogue less the known items. `share`: of what text 
 random ids have not, (text - random) / (text - popularity), resampled over users.
 
 What is finished lies in `.benchmarks/generative` and is not computed again; a fit that is cut goes on from its last
-epoch. Results go to `results/generative.json`. The last line is `ratio: X`: NDCG@10 of text ids over transitions on the
+epoch. Results go to `results/generative.json`, where an arm that was measured on another machine stays until it is
+measured here. The last line is `ratio: X`: NDCG@10 of text ids over transitions on the
 last data set that has both.
 """
 
@@ -36,15 +37,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from published_tables import KEPT as TABLES
-from published_tables import load, recorded_settings
-from sequential_training import by_groups, kept_users, thirds
+from published_tables import load, recorded_settings, with_earlier
+from sequential_training import by_groups, corrected, kept_users, thirds
 from sklearn.base import clone
 
 from recnb import evaluate
 from recnb.data import Split
 from recnb.evaluation import Protocol
 from recnb.files import write_json
-from recnb.metrics import bootstrap, clustered, holm, paired
+from recnb.metrics import bootstrap, clustered, paired
 from recnb.models import make
 from recnb.recommender import Recommender
 from recnb.versions import versions
@@ -205,12 +206,12 @@ def summary(task: str, split: Split) -> dict[str, Any]:
     for to in (TO, "sasrec", "text"):
         others = [name for name in arms if name != to] if to in compared else []
         pairs = [paired(compared[n], compared[to], DRAWS) for n in others]
-        for name, pair, p in zip(others, pairs, holm([pair.p for pair in pairs])):
+        for name, pair in zip(others, pairs):
             differences.append(
                 {
                     "data": data, "model": name, "to": to, "metric": "ndcg@10",
                     "difference": pair.difference, "low": pair.low, "high": pair.high,
-                    "p": pair.p, "p_holm": float(p), "n_users": pair.n,
+                    "p": pair.p, "n_users": pair.n,
                 }
             )  # fmt: skip
     groups = by_group(data, values, split) if "text" in values else []
@@ -269,6 +270,9 @@ def write(tasks: dict[str, Split]) -> None:
         for task in TASKS
         if task in tasks or (KEPT / task).is_dir()
     ]
+    lists = {key: [row for part in parts for row in part[key]] for key in parts[0]}
+    lists = with_earlier(OUTPUT, lists, ("data", "model", "to", "by", "control"))
+    corrected(lists["differences"], "data", "to")
     write_json(
         OUTPUT,
         {
@@ -279,7 +283,7 @@ def write(tasks: dict[str, Split]) -> None:
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
             "versions": versions(),
             "arms": ARMS,
-            **{key: [row for part in parts for row in part[key]] for key in parts[0]},
+            **lists,
         },
     )
 

@@ -427,6 +427,22 @@ def merged(
     }
 
 
+def with_earlier(
+    file: Path, found: dict[str, list[dict[str, Any]]], same: tuple[str, ...]
+) -> dict[str, list[dict[str, Any]]]:
+    """Lists of records with those of the results file that were measured elsewhere and not again.
+
+    Records are of one piece where they agree in all of the keys `same` that they have.
+    """
+    held = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    out = {}
+    for name, rows in found.items():
+        new = {tuple(row.get(key) for key in same) for row in rows}
+        old = [r for r in held.get(name, []) if tuple(r.get(key) for key in same) not in new]
+        out[name] = [*old, *rows]
+    return out
+
+
 def write(file: Path, held: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(

@@ -19,7 +19,8 @@ it has not been there yet) and to the counting model that was best there on the 
 of the users by their known events, in thirds by the rows of the judged item, and where it has none. Holm within a data
 set over the differences for everybody.
 
-Results go to `results/sequential_training.json`, row by row; what is finished is not computed again. The last line is
+Results go to `results/sequential_training.json`, row by row; what is finished is not computed again, and a row that was
+measured on another machine stays until it is measured here. The last line is
 `ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
 """
 
@@ -46,6 +47,7 @@ from published_tables import (
     recorded,
     recorded_model,
     recorded_settings,
+    with_earlier,
 )
 from sklearn.base import clone
 from torch import nn
@@ -370,10 +372,19 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
         for row, to in pairs
         for one in by_groups(of[row], of[to], groups)
     ]
-    whole = [one for one in out if not one["by"]]
-    for one, p in zip(whole, holm([one["p"] for one in whole]) if whole else []):
-        one["p_holm"] = float(p)
     return out
+
+
+def corrected(differences: list[dict[str, Any]], *family: str) -> list[dict[str, Any]]:
+    """The differences for everybody with Holm's p, within each family."""
+    families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for one in differences:
+        if not one.get("by"):
+            families.setdefault(tuple(one[key] for key in family), []).append(one)
+    for whole in families.values():
+        for one, p in zip(whole, holm([one["p"] for one in whole])):
+            one["p_holm"] = float(p)
+    return differences
 
 
 def by_groups(of: pd.Series, to: pd.Series, groups: dict[str, pd.Series]) -> list[dict[str, Any]]:
@@ -391,8 +402,8 @@ def by_groups(of: pd.Series, to: pd.Series, groups: dict[str, pd.Series]) -> lis
     return out
 
 
-def flat(held: dict[str, Any]) -> dict[str, Any]:
-    """What is finished, as lists of records: the form of `published_tables.json`."""
+def flat(held: dict[str, Any], file: Path) -> dict[str, Any]:
+    """What is finished, and what the file has besides, as lists of records: the form of `published_tables.json`."""
     candidates, records = [], []
     for row, kept in held.get("quality", {}).items():
         same = {key: kept[key] for key in ("data", "model")}
@@ -412,18 +423,27 @@ def flat(held: dict[str, Any]) -> dict[str, Any]:
                 if "@" in name
             ]
     speeds = held.get("speed", {})
+    lists = {
+        "speed": [{"beside": name, **row} for name, one in speeds.items() for row in one["loops"]],
+        "candidates": candidates,
+        "records": records,
+        "means": held.get("means", []),
+        "differences": held.get("differences", []),
+    }
+    lists = with_earlier(file, lists, ("beside", "data", "model", "row", "to"))
+    corrected(lists["differences"], "data")
+    epochs = {
+        beside: [one["epoch_seconds"] for one in lists["speed"] if one["beside"] == beside]
+        for beside in dict.fromkeys(one["beside"] for one in lists["speed"])
+    }
     return {
         "what": "sequence models that are trained: an epoch beside the usual loops, and quality",
         "interval": "95 % percentile bootstrap over users, 2,000 draws",
         "device": "cpu, one thread",
         "date": datetime.now(UTC).date().isoformat(),
         "versions": versions(),
-        "speed": [{"beside": name, **row} for name, one in speeds.items() for row in one["loops"]],
-        "speed_ratios": {name: one["ratio"] for name, one in speeds.items()},
-        "candidates": candidates,
-        "records": records,
-        "means": held.get("means", []),
-        "differences": held.get("differences", []),
+        "speed_ratios": {beside: theirs / ours for beside, (theirs, ours) in epochs.items()},
+        **lists,
     }
 
 
@@ -449,7 +469,7 @@ def main() -> None:
             others = json.loads(journal.read_text(encoding="utf-8")).get("quality", {})
             measured = {row: one for row, one in held.get("quality", {}).items() if row in rows}
             held["quality"] = others | measured
-        for path, content in ((journal, held), (file, flat(held))):
+        for path, content in ((journal, held), (file, flat(held, file))):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, content)
 

@@ -162,3 +162,19 @@ def _value(found: dict, model: str) -> float:
     return next(
         r["value"] for r in found["records"] if (r["model"], r["metric"]) == (model, "ndcg@10")
     )
+
+
+def test_what_another_machine_measured_stays_until_it_is_measured_here(script, tmp_path):
+    file, same = tmp_path / "found.json", ("data", "model")
+    earlier = [
+        {"data": data, "model": model, "seed": seed, "value": 1.0}
+        for data in ("films", "shop")
+        for model in ("a", "b")
+        for seed in (0, 1)
+    ]
+    new = [{"data": "films", "model": "b", "seed": 0, "value": 2.0}]
+    assert script.with_earlier(file, {"records": new}, same)["records"] == new
+    script.write(file, {"records": earlier})
+    rows = script.with_earlier(file, {"records": new}, same)["records"]
+    kept = [row for row in earlier if (row["data"], row["model"]) != ("films", "b")]
+    assert rows == [*kept, *new]  # of a piece that is measured again, no seed of the earlier fit
