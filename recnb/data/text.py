@@ -14,6 +14,7 @@ import pandas as pd
 from recnb.data.dataset import Dataset
 from recnb.errors import InputError
 
+MAX_WORDS = 200  # of a sentence
 # What a reader of an item's page sees first; `text` last, since it is the longest.
 _USUAL = (
     "title",
@@ -97,11 +98,14 @@ class Text:
     ['Crime, Thriller. Heat.']
     """
 
-    def __init__(self, *columns: str, max_words: int = 200, labels: bool = True) -> None:
+    def __init__(self, *columns: str, max_words: int = MAX_WORDS, labels: bool = True) -> None:
         self.columns, self.max_words, self.labels = columns, max_words, labels
 
     def __repr__(self) -> str:
-        return f"Text({', '.join(map(repr, self.columns))})"
+        told = [repr(column) for column in self.columns]
+        told += [f"max_words={self.max_words}"] * (self.max_words != MAX_WORDS)
+        told += ["labels=False"] * (not self.labels)
+        return f"Text({', '.join(told)})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Text) and vars(self) == vars(other)

@@ -45,6 +45,8 @@ class Run:
         None where it is not known.
     notes : tuple of str
         Judgements that were left out, and why.
+    metric : str
+        What the values are, as "ndcg@10"; "" where it is not known.
     """
 
     values: pd.DataFrame
@@ -53,6 +55,7 @@ class Run:
     n_actions: int
     clock: Clock | None = None
     notes: tuple[str, ...] = ()
+    metric: str = ""
 
     @property
     def seconds(self) -> float:
@@ -83,6 +86,7 @@ class Run:
             "n_actions": self.n_actions,
             "clock": clock,
             "notes": list(self.notes),
+            "metric": self.metric,
         }
 
     @classmethod
@@ -90,9 +94,8 @@ class Run:
         """What :meth:`to_dict` gave."""
         frames = {name: pd.DataFrame(told[name]) for name in ("values", "kept", "costs")}
         clock = Clock(**told["clock"]) if told.get("clock") else None
-        return cls(
-            **frames, n_actions=told["n_actions"], clock=clock, notes=tuple(told.get("notes", ()))
-        )
+        notes, metric = tuple(told.get("notes", ())), told.get("metric", "")
+        return cls(**frames, n_actions=told["n_actions"], clock=clock, notes=notes, metric=metric)
 
 
 def over_time(
@@ -193,6 +196,7 @@ def over_time(
         0 if way.how == "stale" else clock.n_steps // way.every,
         clock,
         tuple(notes),
+        f"{protocol.metrics[0]}@{protocol.ks[0]}",
     )
 
 
@@ -308,7 +312,7 @@ def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        No runs, no way `to`, clocks or panels that differ, or no judgement that all runs share.
+        No runs, no way `to`, clocks, metrics or panels that differ, or no judgement that all runs share.
 
     Notes
     -----
@@ -369,6 +373,12 @@ def _shared(held: dict[str, list[Run]]) -> dict[str, list[Run]]:
     every = [run for each in held.values() for run in each]
     if len({run.clock for run in every if run.clock is not None}) > 1:
         raise InputError("the runs follow different clocks", mend="give over_time the same clock")
+    metrics = sorted({run.metric for run in every if run.metric})
+    if len(metrics) > 1:
+        raise InputError(
+            f"the runs are judged by {' and by '.join(metrics)}",
+            mend="give over_time protocols with the same first metric and length of list",
+        )
     shared = _judgements(every[0].values)
     for run in every[1:]:
         shared = shared.intersection(_judgements(run.values), sort=False)

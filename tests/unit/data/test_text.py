@@ -100,7 +100,8 @@ def test_template_survives_json_and_compares_by_value():
     assert Text.from_json(text.to_json()) == text and hash(Text.from_json(text.to_json())) == hash(
         text
     )
-    assert text != Text("title", "year") and repr(text) == "Text('title', 'year')"
+    assert text != Text("title", "year") and repr(text) != repr(Text("title", "year"))
+    assert repr(text) == "Text('title', 'year', max_words=7, labels=False)"
 
 
 def watched(ratings=(5, 4, 3, 2, 1), titles=None, feedback="explicit", **columns):

@@ -293,6 +293,10 @@ def test_runs_that_cannot_be_compared(pair):
         ({"a": []}, "'a' holds no runs"),
         ({"b": [one]}, "no way 'a'; one of b"),
         ({"a": [one], "b": [replace(other, clock=replace(CLOCK, days=2))]}, "different clocks"),
+        (
+            {"a": [one], "b": [replace(other, metric="recall@5")]},
+            "judged by ndcg@5 and by recall@5",
+        ),
         ({"a": [one], "b": [replace(other, values=moved)]}, "share no judgement"),
         (
             {"a": [one], "b": [replace(other, values=other.values.assign(panel=False))]},
