@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +106,7 @@ class TwoTower(Explains, Recommender):
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower.batches import order_of_ids, rows_of, sentence_length
         from recnb.models.two_tower.training import fit_network
+        from recnb.training.checkpoint import place_of
 
         self.__dict__.pop("_network", None)  # of an earlier fit
         settings = self.settings
@@ -121,7 +123,9 @@ class TwoTower(Explains, Recommender):
         value = None if targets is None else self._value(state, train, history, targets)
         plan = self._plan(rows.items)
         teacher = self._teacher_in(order)
-        trained = fit_network(network, settings, rows, state.users, train, plan, value, teacher)
+        place = place_of(self, train, valid)
+        how = replace(settings, optimisation=replace(settings.optimisation, checkpoint=place))
+        trained = fit_network(network, how, rows, state.users, train, plan, value, teacher)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.state_ = state.trained(network, train, order).packed()
         self._network = network

@@ -255,7 +255,7 @@ class Optimisation:
     n_negatives : int
         Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
     checkpoint : str, optional
-        Folder from which a killed fit goes on.
+        Folder from which a killed fit goes on; each fit of the model has one of its own in it.
     seed : int
     """
 

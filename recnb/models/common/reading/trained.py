@@ -75,7 +75,7 @@ class TrainedOnSequences(FromSequences):
             schedule="constant",
             patience=self.patience,
             seed=self.seed,
-            checkpoint=place_of(self.checkpoint, train.digest, self.seed),
+            checkpoint=place_of(self, train, valid),
         )
         value = None if valid is None else self._value(train, valid)
         trained = train_network(

@@ -44,7 +44,7 @@ class JointSettings:
     lr, lr_encoder, weight_decay, dropout
         `lr` of the head; `lr_encoder` of the tuned layers, None: what is usual for the method.
     checkpoint : str, optional
-        Folder from which a killed training goes on.
+        Folder from which a killed training goes on; each fit of the model has one of its own in it.
     seed : int
     """
 

@@ -15,6 +15,7 @@ from recnb.models import HSTU, GRU4Rec, SASRec, make
 from recnb.models.common.validation import Validation
 from recnb.models.sequential.network import SequenceNetwork
 from recnb.recommender import load_model, top_k
+from recnb.study import search
 
 MODELS = (SASRec, HSTU, GRU4Rec)
 SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 3e-2, "batch_size": 16}
@@ -177,6 +178,17 @@ def test_a_stranger_is_scored_by_the_items_taken(name, split):
     if name != "vsknn":  # whose users do not count as their own neighbours
         np.testing.assert_allclose(scores[:3], model.score(users), rtol=1e-3, atol=1e-4)
     assert model.score_histories([]).shape == (0, N_ITEMS)
+
+
+def test_a_search_keeps_each_trial_apart(split, tmp_path, monkeypatch):
+    """A killed search is repeated, and takes up the fits that it finished and the one that it was in."""
+    model = SASRec(**SMALL, n_epochs=2, checkpoint=tmp_path / "kept")
+    found = search(model, split, trials=3)
+    found.fit(split.known)
+    assert len(list((tmp_path / "kept").iterdir())) == 4
+    monkeypatch.setattr(SequenceNetwork, "forward", lambda *_: pytest.fail("trained again"))
+    again = search(model, split, trials=3)
+    assert again.get_params() == found.get_params()
 
 
 TUNED = {**SMALL, "n_epochs": 3, "live_every": 1, "live_items": 8, "lr_encoder": 1e-3}
