@@ -330,6 +330,7 @@ def test_a_history_of_which_nothing_can_be_read_is_one_line(fitted):
         ({"ids": "titles"}, "one of text"),
         ({"quantiser": "pq"}, "one of kmeans"),
         ({"n_beams": 0}, "at least 1"),
+        ({"ids": "random", "n_codes": 2.5}, r"n_codes=2\.5; a whole number"),
         ({"n_codes": 1}, "all items would have one code; at least 2"),
         ({"width": 10}, "a multiple of"),
     ],

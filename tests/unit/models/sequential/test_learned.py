@@ -303,6 +303,8 @@ def test_the_epochs_found_are_those_of_the_refit(split):
         ({"dropout": 1.5}, "from 0 to 1"),
         ({"items": "text", "start": "text"}, "without free vectors"),
         ({"length": 0}, "at least 1"),
+        ({"length": 2.5}, r"length=2\.5; a whole number of at least 1$"),
+        ({"n_heads": 1.5}, r"n_heads=1\.5; a whole number"),
     ],
     ids=str,
 )
