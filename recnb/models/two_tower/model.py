@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from recnb.models.two_tower.language import reads_of
 from recnb.models.two_tower.reasons.explains import Explains
 from recnb.models.two_tower.settings import GROUPS, Settings
 from recnb.recommender import Reads, Recommender
+from recnb.training.checkpoint import place_of
 from recnb.tuning.methods import METHODS, PEFT
 
 if TYPE_CHECKING:
@@ -106,7 +106,6 @@ class TwoTower(Explains, Recommender):
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         from recnb.models.two_tower.batches import order_of_ids, rows_of, sentence_length
         from recnb.models.two_tower.training import fit_network
-        from recnb.training.checkpoint import place_of
 
         self.__dict__.pop("_network", None)  # of an earlier fit
         settings = self.settings
@@ -121,11 +120,9 @@ class TwoTower(Explains, Recommender):
         self.scale_ = train.scale or (0.0, 0.0)
         state, network = self._start(reader, train, history, n_in_sentence)
         value = None if targets is None else self._value(state, train, history, targets)
-        plan = self._plan(rows.items)
-        teacher = self._teacher_in(order)
-        place = place_of(self, train, valid)
-        how = replace(settings, optimisation=replace(settings.optimisation, checkpoint=place))
-        trained = fit_network(network, how, rows, state.users, train, plan, value, teacher)
+        plan, teacher = self._plan(rows.items), self._teacher_in(order)
+        on = (rows, state.users, train, plan, value, teacher, place_of(self, train, valid))
+        trained = fit_network(network, settings, *on)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.state_ = state.trained(network, train, order).packed()
         self._network = network
