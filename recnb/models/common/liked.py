@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.histories import item_codes
+from recnb.models.common.histories import check_items, item_codes
 from recnb.recommender import Reads, Recommender
 
 WEIGHTS = ("binary", "log")
@@ -148,11 +148,7 @@ class FromHistory(Recommender):
         """What the users like: their rows of the history, else of the training data; csr (n, n_items)."""
         if history is None:
             return self.liked_[users]
-        if history.n_items != self.liked_.shape[1]:
-            raise InputError(
-                f"the history has {history.n_items} items, the model {self.liked_.shape[1]}",
-                mend="pass a history over the items of the training data",
-            )
+        check_items(history, self.item_ids_)
         return liked_pairs(history, getattr(self, "weights", "binary"))[users]
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
