@@ -197,6 +197,7 @@ class Learned(TrainedOnSequences):
     def _keep(self, network: Any) -> None:
         """What training made: weights, and of a tuned language model what it says of the items."""
         super()._keep(network)
+        self._drop_adapter()
         texts = network.vectors.texts
         if texts is None:
             return
@@ -205,6 +206,11 @@ class Learned(TrainedOnSequences):
             k: v for k, v in self.weights_.items() if not k.startswith("vectors.texts.")
         }
         self.tuned_ = texts.tower.tuned()
+
+    def _drop_adapter(self) -> None:
+        """Forget the adapter of an earlier update and what it stands on: the weights are another fit's."""
+        for name in ("base_", "adapter_"):
+            self.__dict__.pop(name, None)
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that training changed, and all that the model holds, the language model among them."""
