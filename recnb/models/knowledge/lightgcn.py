@@ -16,7 +16,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.models.common.histories import check_items
 from recnb.models.common.item_tables import constant_remark, groups_of
-from recnb.models.common.liked import by_id, counts, liked_pairs, sink, ties
+from recnb.models.common.liked import by_id, counts, liked_pairs, ruled, sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
 from recnb.models.knowledge.graph import Facts, Graph, taken_together
@@ -262,8 +262,11 @@ class LightGCN(Recommender):
     # ---------------------------------------------------------------- scoring
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """User and item vectors: their product is the score but for ties; float32, (n_users, d) and (n_items, d)."""
-        return self.users_, self.items_.mean(axis=0)
+        """User and item vectors, float32, (n_users, d) and (n_items, d): their product orders items as the score does.
+
+        Of items that are reached it is the score.
+        """
+        return ruled(self.users_, self.items_.mean(axis=0), ~self.reached_, self.popularity_)
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)
