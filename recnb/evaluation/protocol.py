@@ -150,9 +150,18 @@ class Task:
         Names of candidate sets to their item codes; None is the whole catalogue.
     events : Events or None
         With ``next_event`` the judged events, a list each; else there is a list for each of `users`.
+    told : bool
+        Whether `score` is told all that is known even where the training rows say it: for models fitted on older rows.
     """
 
-    def __init__(self, split: Split, protocol: Protocol, most_users: int | None = None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        protocol: Protocol,
+        most_users: int | None = None,
+        told: bool = False,
+    ) -> None:
+        self.told = told
         ds = split.dataset.with_relevance(protocol.relevant_from)
         self.split = split.with_dataset(ds) if ds is not split.dataset else split
         self.protocol = protocol
@@ -264,9 +273,10 @@ class Task:
 
     @cached_property
     def history(self) -> Dataset | None:
-        """What `score` is told beyond the training rows: the given rows of cold users, else None."""
+        """All that is known, where there are given rows of cold users or the task is `told`; else None."""
         known, history = self.split.known, self.split.history
-        return history if len(history.interactions) > len(known.interactions) else None
+        more = len(history.interactions) > len(known.interactions)
+        return history if self.told or more else None
 
     @cached_property
     def rated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
@@ -119,10 +120,8 @@ class Blend(Composed):
         if not len(validation.users):
             return np.full(len(self.models), 1 / len(self.models), dtype=np.float32)
         # On one scale over all items, as when they are asked, and then only those that may be listed.
-        parts = [
-            self._scaled(m, validation.users, validation.told)[:, validation.items]
-            for m in self.models_
-        ]
+        asked = validation.users, validation.allowed, validation.barred, validation.told
+        parts = [self._on_scale(m.score_among(*asked))[:, validation.items] for m in self.models_]
         best, best_value = None, -1.0
         for weights in _grid(len(parts)):
             value = validation.value_of_scores(_sum(weights, parts))
@@ -135,28 +134,36 @@ class Blend(Composed):
         parts = [clone(m).set_params(**m.chosen()) for m in self.parts()]
         return {"weights": tuple(round(float(w), 6) for w in self.weights_), "models": parts}
 
-    def _scaled(self, model: Recommender, users: np.ndarray, history: Dataset | None) -> np.ndarray:
-        return self._on_scale(model.score(users, history))
-
     def _on_scale(self, scores: np.ndarray) -> np.ndarray:
         return by_rank(scores, hash_ids(self.item_ids_)) if self.scale == "rank" else zscore(scores)
 
-    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        users = np.asarray(users)
-        out = np.zeros((len(users), len(self.item_ids_)), np.float32)
+    def _weighed(self, n: int, ask: Callable[[Recommender], np.ndarray]) -> np.ndarray:
+        """The weighted sum of what `ask` gets from each part that has a weight, for `n` people."""
+        out = np.zeros((n, len(self.item_ids_)), np.float32)
         for weight, model in zip(self.weights_, self.parts()):
             if weight:
-                out += weight * self._scaled(model, users, history)
+                out += weight * self._on_scale(ask(model))
         return out
+
+    def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        users = np.asarray(users)
+        return self._weighed(len(users), lambda m: m.score(users, history))
+
+    def score_among(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None = None,
+        barred: sparse.csr_matrix | None = None,
+        history: Dataset | None = None,
+    ) -> np.ndarray:
+        """As :meth:`score`; each part is told what may be listed. The scale is that of all items."""
+        users = np.asarray(users)
+        return self._weighed(len(users), lambda m: m.score_among(users, allowed, barred, history))
 
     @available_if(lambda self: all(hasattr(m, "score_histories") for m in self.parts()))
     def score_histories(self, histories: Sequence[np.ndarray]) -> np.ndarray:
         """Scores for people by what they like alone, where every part can."""
-        out = np.zeros((len(histories), len(self.item_ids_)), np.float32)
-        for weight, model in zip(self.weights_, self.parts()):
-            if weight:
-                out += weight * self._on_scale(model.score_histories(histories))  # type: ignore[attr-defined]
-        return out
+        return self._weighed(len(histories), lambda m: m.score_histories(histories))  # type: ignore[attr-defined]
 
     def with_items(self, items: pd.DataFrame) -> Recommender:
         """A copy that also scores new items, where every model can."""

@@ -15,7 +15,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.blends import SCALES
 from recnb.models.common.composed import Composed
-from recnb.models.common.lifting import best_open, lifted
+from recnb.models.common.lifting import best_open, lifted, standardised
 from recnb.models.common.validation import MOST_USERS, Validation
 from recnb.progress import note
 from recnb.recommender import Recommender, score_candidates
@@ -286,16 +286,11 @@ def _scaled(values: np.ndarray, there: np.ndarray, scale: str) -> np.ndarray:
     >>> there = np.array([[True, True, True, False]])
     >>> _scaled(np.array([[1.0, 3.0, 3.0, 9.0]]), there, "rank").tolist()
     [[0.0, 0.75, 0.75, 0.0]]
-    >>> _scaled(np.array([[1.0, 3.0, -np.inf]]), np.array([[True, True, False]]), "zscore").tolist()
-    [[-1.0, 1.0, 0.0]]
     """
-    values = np.where(there, values, 0).astype(np.float64)
-    n = np.maximum(there.sum(axis=1, keepdims=True), 1)
     if scale == "rank":
-        return _ranks(values, there) / np.maximum(n - 1, 1)
-    away = np.where(there, values - values.sum(axis=1, keepdims=True) / n, 0)
-    spread = np.sqrt((away**2).sum(axis=1, keepdims=True) / n)
-    return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
+        n = there.sum(axis=1, keepdims=True)
+        return _ranks(values.astype(np.float64), there) / np.maximum(n - 1, 1)
+    return standardised(values, there)
 
 
 def _ranks(values: np.ndarray, there: np.ndarray) -> np.ndarray:

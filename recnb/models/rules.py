@@ -12,7 +12,7 @@ from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.composed import Composed
 from recnb.models.common.item_tables import groups_of, split_value
-from recnb.models.common.lifting import best_open, lifted
+from recnb.models.common.lifting import best_open, lifted, standardised
 from recnb.recommender import Reads, Recommender
 
 _BLOCK = 64  # users whose candidates are compared with each other at once
@@ -132,11 +132,7 @@ class Apart(Composed):
     def _places(self, items: np.ndarray, worth: np.ndarray) -> np.ndarray:
         """The place that each candidate gets, from 0: (n_users, n)."""
         there = items >= 0
-        worth = np.where(there, worth, np.nan).astype(np.float64)
-        spread = np.nanstd(worth, axis=1, keepdims=True)
-        worth = np.divide(
-            worth - np.nanmean(worth, axis=1, keepdims=True), np.maximum(spread, 1e-12)
-        )
+        worth = standardised(worth, there)
         kinds = self.kinds_[np.maximum(items, 0)]  # (n_users, n, most)
         alike = np.zeros((*items.shape, items.shape[1]), bool)
         for a in range(kinds.shape[2]):

@@ -30,7 +30,8 @@ class Recommender(BaseEstimator):
     A subclass takes its settings in ``__init__`` (stored under the same names, not changed), implements
     :meth:`_fit` and :meth:`score`, and stores what it learns in attributes that end with an underscore.
 
-    Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``,
+    Abilities are methods that are there or not: ``predict(users, items)`` in rating units, ``factors()``
+    (vectors of users and items whose product orders the items of each as ``score(users)`` does: lists are made of it),
     ``with_items(items)``, ``score_histories(histories)`` (scores for people by lists of liked item codes alone, the
     oldest first: how a service answers strangers), ``score_candidates(users, items, history)``
     (:class:`~recnb.recommender.candidates.CandidateScorer`). For reasons (:mod:`recnb.effect.reasons`):

@@ -217,8 +217,7 @@ class Engine:
     def _listed(self, ask: Ask) -> Listed:
         """An answer without scores of all items."""
         if ask.user is not None and ask.history is None and self._taste is not None:
-            left = self.model.factors()[0][ask.user]  # type: ignore[attr-defined]
-            return self._by_index("taste", "model", ask, left)
+            return self._by_index("taste", "model", ask, self._scores_of.vector(ask.user))
         index = self.artefact.indexes.get("text")
         if index is not None and ask.vector is not None:
             return self._by_index("text", "text", ask, ask.vector)

@@ -61,6 +61,11 @@ class UserScores:
             self._left, right = model.factors()
             self._right = np.ascontiguousarray(right.T)
 
+    def vector(self, user: int) -> np.ndarray:
+        """The user's factors, of a model that has any: (d,), float32."""
+        assert self._left is not None
+        return self._left[user]
+
     def __call__(self, users: np.ndarray) -> np.ndarray:
         """Scores of all items: float32, shape (len(users), n_items)."""
         return self._model.score(users) if self._left is None else self._left[users] @ self._right

@@ -135,8 +135,8 @@ class Way:
         events mixed in, or in low-rank updates beside frozen weights; by a new fit on all that is known. Whichever way,
         a model that reads histories is told all of them when it is asked.
     every : int
-        Steps between two actions, at least. "refit" is computed where it is judged alone: what happens between two
-        judgements changes nothing in them, but its cost is counted for every `every` steps.
+        Steps between two actions. "refit" is computed for the last action before each judgement alone: those before
+        change nothing in it, but their cost is counted.
     fresh : int, optional
         Of "adapter": steps after which a new one begins; None: one for all.
     settings : mapping
@@ -221,7 +221,7 @@ class Course:
         shown = self.times < start + self.clock.window * DAY
         part = np.where(self.times >= start, TEST, np.where(self.theirs, GIVEN, TRAIN))[shown]
         split = Split(self.ds.rows(shown), part.astype(np.int8), "over_time", {"step": step})
-        return Task(split, protocol, most_users)
+        return Task(split, protocol, most_users, told=True)  # whatever a model knew last
 
     def tasks(
         self, protocol: Protocol, most_users: int | None

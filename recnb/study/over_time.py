@@ -20,6 +20,7 @@ from recnb.evaluation.judge import judge
 from recnb.evaluation.protocol import Task
 from recnb.metrics import over_splits
 from recnb.models.sequential.learned import Learned
+from recnb.models.sequential.transfer import Transferred
 from recnb.models.sequential.transitions import Transitions
 from recnb.recommender import Recommender
 from recnb.study.clock import Clock, Course, Way, panel_of
@@ -40,13 +41,13 @@ class Run:
     costs : DataFrame
         `step`, `what` ("fit", "update", "refit"), `seconds`.
     n_actions : int
-        How often the way would have acted, where "refit" was computed at the judgements alone.
+        How often the way would have acted, where "refit" was computed for the judgements alone.
     clock : Clock or None
         None where it is not known.
     notes : tuple of str
         Judgements that were left out, and why.
     metric : str
-        What the values are, as "ndcg@10"; "" where it is not known.
+        What the values are, as "ndcg@10" or "auc"; "" where it is not known.
     """
 
     values: pd.DataFrame
@@ -93,6 +94,7 @@ class Run:
     def from_dict(cls, told: Mapping[str, Any]) -> Run:
         """What :meth:`to_dict` gave."""
         frames = {name: pd.DataFrame(told[name]) for name in ("values", "kept", "costs")}
+        frames["kept"] = frames["kept"].astype(frames["values"].dtypes)  # empty lists tell none
         clock = Clock(**told["clock"]) if told.get("clock") else None
         notes, metric = tuple(told.get("notes", ())), told.get("metric", "")
         return cls(**frames, n_actions=told["n_actions"], clock=clock, notes=notes, metric=metric)
@@ -114,7 +116,7 @@ def over_time(
     Parameters
     ----------
     model : Recommender
-        Unfitted. "count" needs transitions, the ways that train a trained sequence model with free vectors.
+        Unfitted. "count" needs transitions, the ways that train a trained sequence model (no transferred one).
     ds : Dataset
         With timestamps.
     clock : Clock
@@ -178,9 +180,10 @@ def over_time(
             fitted = new
         if step not in tasks:
             continue
-        if way.how == "refit" and step - last_fit >= way.every:
-            now, last_fit = known(step), step
-            fitted = _timed(costs, step, "refit", lambda: clone(fresh).fit(now))  # noqa: B023
+        due = step // way.every * way.every
+        if way.how == "refit" and due > last_fit:
+            now, last_fit = known(due), due
+            fitted = _timed(costs, due, "refit", lambda: clone(fresh).fit(now))  # noqa: B023
         values.append(_values(fitted, tasks[step], step, watched))
         if progress:
             progress(step, float(values[-1]["value"].mean()))
@@ -189,6 +192,7 @@ def over_time(
         for step in tasks
         if step < max(tasks) and watched[tasks[step].users].any()
     ]
+    metric, k, _ = protocol.keys(["catalogue"])[0]
     return Run(
         pd.concat(values, ignore_index=True),
         pd.concat([values[0].iloc[:0], *kept], ignore_index=True),
@@ -196,7 +200,7 @@ def over_time(
         0 if way.how == "stale" else clock.n_steps // way.every,
         clock,
         tuple(notes),
-        f"{protocol.metrics[0]}@{protocol.ks[0]}",
+        metric if k is None else f"{metric}@{k}",
     )
 
 
@@ -250,7 +254,7 @@ def _ways_of(model: Recommender) -> tuple[str, ...]:
     """How a model can be kept up."""
     if isinstance(model, Transitions):
         return ("count", "refit", "stale")
-    if isinstance(model, Learned):
+    if isinstance(model, Learned) and not isinstance(model, Transferred):
         return (*_TRAINED, "refit", "stale")
     return ("refit", "stale")
 
@@ -273,7 +277,7 @@ def _timed(
 
 def _values(model: Recommender, task: Task, step: int, watched: np.ndarray) -> pd.DataFrame:
     judged = judge(type(model).__name__, model, task)
-    key = (task.protocol.metrics[0], task.protocol.ks[0], "catalogue")
+    key = task.protocol.keys(["catalogue"])[0]
     users, values, _ = judged.values[key]
     return pd.DataFrame(
         {
@@ -290,7 +294,7 @@ def _only(task: Task, watched: np.ndarray) -> Task:
     split = task.split
     kept = (split.part != TEST) | watched[split.dataset.interactions["user"].to_numpy()]
     rows = replace(split, dataset=split.dataset.rows(kept), part=split.part[kept])
-    return Task(rows, task.protocol)
+    return Task(rows, task.protocol, told=True)
 
 
 def compared(runs: Mapping[str, Iterable[Run]], to: str) -> pd.DataFrame:

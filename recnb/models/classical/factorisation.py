@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.liked import by_id, counts, history_rows, liked_pairs, ties
+from recnb.models.common.liked import by_id, counts, history_rows, liked_pairs, ruled
 from recnb.optional import need
 from recnb.recommender import Reads, Recommender
 
@@ -21,7 +21,7 @@ _BLOCK = 2**22  # cells of a block of scores
 class Factors(Recommender):
     """A model whose score is the product of a user's and an item's vector.
 
-    Two more coordinates carry the rules: popularity orders equal scores (so that a user without history gets
+    One more coordinate carries the rules: popularity orders equal scores (so that a user without history gets
     the popular items), and an item without users stands below all others.
     """
 
@@ -30,11 +30,8 @@ class Factors(Recommender):
 
     def _keep(self, users: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> None:
         cold = popularity == 0
-        items = np.where(cold[:, None], 0, items)
         low = _lowest(users, items[~cold]) if cold.any() else 0.0
-        rule = ties(popularity) + np.where(cold, low, 0)
-        self.item_factors_ = np.column_stack([items, rule]).astype(np.float32)
-        self.user_factors_ = np.column_stack([users, np.ones(len(users))]).astype(np.float32)
+        self.user_factors_, self.item_factors_ = ruled(users, items, cold, popularity, low)
         self.popularity_ = popularity
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:

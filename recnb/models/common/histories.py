@@ -76,6 +76,37 @@ class Histories:
         return Told(tuple(self.items[rows].tolist()), liked)
 
 
+def check_items(history: Dataset, item_ids: np.ndarray, fewer: bool = False) -> None:
+    """Raise unless a history is over the items of a model.
+
+    Parameters
+    ----------
+    history : Dataset
+    item_ids : ndarray of str
+        Those of the model.
+    fewer : bool
+        The last ones, which came by `with_items`, may be missing.
+
+    Raises
+    ------
+    InputError
+        Their number differs, or another id has a code.
+    """
+    n, ids = history.n_items, history.item_ids
+    mend = "pass a history over the items of the training data"
+    mend += ", or over all that the model knows" if fewer else ""
+    if n == len(item_ids):
+        other = ids != item_ids
+        if other.any():
+            code = int(other.argmax())
+            raise InputError(
+                f"item {code} of the history is '{ids[code]}', that of the model '{item_ids[code]}'",
+                mend=mend,
+            )
+    elif n > len(item_ids) or not fewer or (ids != item_ids[:n]).any():
+        raise InputError(f"the history has {n} items, the model {len(item_ids)}", mend=mend)
+
+
 def item_codes(histories: Iterable[np.ndarray], n_items: int) -> list[np.ndarray]:
     """Histories of item codes, checked: each int64.
 

@@ -45,6 +45,21 @@ def best_open(
     return scores, top_k_rows(open_, min(n, open_.shape[1]), by_user, by_item)
 
 
+def standardised(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Values less their row's mean, over its deviation, where there are any; 0 elsewhere, and in an even row. float64.
+
+    Examples
+    --------
+    >>> standardised(np.array([[1.0, 3.0, -np.inf]]), np.array([[True, True, False]])).tolist()
+    [[-1.0, 1.0, 0.0]]
+    """
+    values = np.where(there, values, 0).astype(np.float64)
+    n = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    away = np.where(there, values - values.sum(axis=1, keepdims=True) / n, 0)
+    spread = np.sqrt((away**2).sum(axis=1, keepdims=True) / n)
+    return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
+
+
 def lifted(scores: np.ndarray, items: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Scores in which some items stand above all others, ordered by values of their own.
 

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.histories import item_codes
+from recnb.models.common.histories import check_items, item_codes
 from recnb.recommender import Reads, Recommender
 
 WEIGHTS = ("binary", "log")
@@ -86,6 +86,47 @@ def sink(scores: np.ndarray, unknown: np.ndarray, popularity: np.ndarray) -> np.
     return scores
 
 
+def ruled(
+    users: np.ndarray,
+    items: np.ndarray,
+    unknown: np.ndarray,
+    popularity: np.ndarray,
+    low: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of users and items with one more coordinate: their product orders items by :func:`ties` and :func:`sink`.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n_users, d)
+    items : ndarray of shape (n_items, d)
+    unknown : ndarray of shape (n_items,), bool
+        Items that the model does not know, which nobody has used; what their vectors are does not count.
+    popularity : ndarray of shape (n_items,), float32
+    low : float, optional
+        The score of an unknown item, below every product with a known one; by default below the longest user's
+        product with the longest item, were they opposite.
+
+    Returns
+    -------
+    users : ndarray of shape (n_users, d + 1), float32
+    items : ndarray of shape (n_items, d + 1), float32
+
+    Examples
+    --------
+    >>> users, items = np.array([[2.0], [0.0]]), np.array([[-1.0], [3.0], [1.0]])
+    >>> left, right = ruled(users, items, np.array([False, True, False]), np.array([1.0, 0.0, 4.0]))
+    >>> np.argsort(-left @ right.T).tolist()  # of who has no vector the most used first, the unknown last
+    [[2, 0, 1], [2, 0, 1]]
+    """
+    items = np.where(unknown[:, None], 0, items)
+    if low is None:
+        longest = [float(np.linalg.norm(part, axis=1).max(initial=0)) for part in (users, items)]
+        low = -1.01 * longest[0] * longest[1] - 1e-6
+    rule = ties(popularity) + np.where(unknown, low, 0)
+    left = np.column_stack([users, np.ones(len(users))]).astype(np.float32)
+    return left, np.column_stack([items, rule]).astype(np.float32)
+
+
 def steady_product(left: sparse.csr_matrix, right: sparse.spmatrix) -> np.ndarray:
     """A product of sparse matrices, summed in float64 and then rounded to float32.
 
@@ -148,11 +189,7 @@ class FromHistory(Recommender):
         """What the users like: their rows of the history, else of the training data; csr (n, n_items)."""
         if history is None:
             return self.liked_[users]
-        if history.n_items != self.liked_.shape[1]:
-            raise InputError(
-                f"the history has {history.n_items} items, the model {self.liked_.shape[1]}",
-                mend="pass a history over the items of the training data",
-            )
+        check_items(history, self.item_ids_)
         return liked_pairs(history, getattr(self, "weights", "binary"))[users]
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
+from recnb.models.common.histories import check_items
 from recnb.models.common.liked import FromHistory
 from recnb.models.common.sequences import Sequences
 
@@ -84,8 +85,7 @@ class RecentHistory(FromHistory):
     def rows(self, users: np.ndarray, history: Dataset | None = None) -> sparse.csr_matrix:
         if history is None:
             return self.recency_[users]
-        if history.n_items != self.liked_.shape[1]:
-            return super().rows(users, history)
+        check_items(history, self.item_ids_)
         return recency_weights(Sequences.of(history).take(users), self.decay)
 
     def told_rows(self, histories: Iterable[np.ndarray]) -> sparse.csr_matrix:

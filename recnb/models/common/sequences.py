@@ -11,7 +11,7 @@ import numpy as np
 from recnb.data import Dataset
 from recnb.data.order import liked_events, session_numbers
 from recnb.errors import InputError
-from recnb.models.common.histories import item_codes
+from recnb.models.common.histories import check_items, item_codes
 from recnb.recommender import Reads, Recommender
 
 EVENTS = ("liked", "all")
@@ -233,15 +233,6 @@ class FromSequences(Recommender):
         users = np.asarray(users)
         if history is None:
             return Sequences.from_arrays(self.sequences_).take(users)
-        n = history.n_items
-        # items that came by with_items stand behind those of the training data
-        if n > len(self.item_ids_) or (
-            n < len(self.item_ids_) and not np.array_equal(history.item_ids, self.item_ids_[:n])
-        ):
-            raise InputError(
-                f"the history has {n} items, the model {len(self.item_ids_)}",
-                mend="pass a history over the items of the training data, or over all that the model knows",
-            )
         return replace(self._read(history).take(users), n_items=len(self.item_ids_))
 
     def _learn_sequences(self, train: Dataset) -> Sequences:
@@ -260,6 +251,7 @@ class FromSequences(Recommender):
         for other, sequences in kept:
             if other is history:
                 return sequences
+        check_items(history, self.item_ids_, fewer=True)
         sequences = self._made(history)
         kept.insert(0, (history, sequences))
         del kept[_KEPT:]

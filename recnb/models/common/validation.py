@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recnb.data import Dataset, splits
+from recnb.errors import InputError
 from recnb.hashing import hash_ids, mix
 from recnb.metrics import METRICS, auc, evaluate_lists, hits
 from recnb.metrics.ranking.truth import RelevantItems
@@ -103,6 +104,18 @@ class Validation:
         order = np.lexsort((history.user_ids[users], hash_ids(history.user_ids[users])))
         users = np.sort(users[order[:most_users]])
         return cls(history, users, relevant[users], shelf, told, metric, k, repeats)
+
+    def needed(self) -> Validation:
+        """Itself, for a model that cannot choose without it.
+
+        Raises
+        ------
+        InputError
+            It asks for nobody.
+        """
+        if not len(self.users):
+            raise nobody_asked(self.history.name)
+        return self
 
     @property
     def items(self) -> np.ndarray:
@@ -207,6 +220,15 @@ class Validation:
     def blocks(self) -> Iterator[slice]:
         """Positions in `users`, few enough at once to be scored in little memory."""
         return (slice(*block) for block in user_blocks(len(self.users), self.history.n_items))
+
+
+def nobody_asked(name: str) -> InputError:
+    """The refusal of a validation part by which nothing can be chosen."""
+    return InputError(
+        "no user has a relevant row in the validation part",
+        file=name,
+        mend="enlarge it, lower relevant_from, or fit without",
+    )
 
 
 def unused_items(train: Dataset, asked: Dataset) -> np.ndarray | None:

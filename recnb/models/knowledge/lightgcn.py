@@ -14,8 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.hashing import hash_ids
+from recnb.models.common.histories import check_items
 from recnb.models.common.item_tables import constant_remark, groups_of
-from recnb.models.common.liked import by_id, counts, liked_pairs, sink, ties
+from recnb.models.common.liked import by_id, counts, liked_pairs, ruled, sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.validation import Validation
 from recnb.models.knowledge.graph import Facts, Graph, taken_together
@@ -172,7 +173,7 @@ class LightGCN(Recommender):
 
         value = None
         if valid is not None:
-            validation = Validation.of(train, valid)
+            validation = Validation.of(train, valid).needed()
 
             def value(module: Any) -> float:
                 keep(module)
@@ -261,8 +262,11 @@ class LightGCN(Recommender):
     # ---------------------------------------------------------------- scoring
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """User and item vectors: their product is the score but for ties; float32, (n_users, d) and (n_items, d)."""
-        return self.users_, self.items_.mean(axis=0)
+        """User and item vectors, float32, (n_users, d) and (n_items, d): their product orders items as the score does.
+
+        Of items that are reached it is the score.
+        """
+        return ruled(self.users_, self.items_.mean(axis=0), ~self.reached_, self.popularity_)
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)
@@ -274,12 +278,7 @@ class LightGCN(Recommender):
 
     def _told(self, users: np.ndarray, history: Dataset) -> np.ndarray:
         """User vectors whose steps are taken from a history."""
-        n_items = self.items_.shape[1]
-        if history.n_items != n_items:
-            raise InputError(
-                f"the history has {history.n_items} items, the model {n_items}",
-                mend="pass a history over the items of the training data",
-            )
+        check_items(history, self.item_ids_)
         rows = liked_pairs(history)[users]
         n = np.maximum(np.diff(rows.indptr), 1)[:, None]
         root = np.sqrt(np.maximum(self.popularity_, 1))

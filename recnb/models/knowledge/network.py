@@ -62,11 +62,16 @@ class SoftRule:
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The penalty of the lists that scores (n, n_items) stand for; known items have minus infinity.
 
+        A user for whom every item is known has no list.
+
         Notes
         -----
         The rule "not (a and b)" for all pairs of a group, with the product for "and" and the softmax for the truth of
         "a is listed": the sum over groups of ``(sum p)² - sum p²``, times the pairs of a list of ten over two.
         """
+        logits = logits[~logits.isneginf().all(1)]
+        if not len(logits):
+            return logits.new_zeros(())
         shares = logits.softmax(1)
         item, group = self.groups.to(logits.device).T
         mass = shares.new_zeros(len(shares), self.n_groups)

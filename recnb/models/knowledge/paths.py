@@ -66,7 +66,7 @@ class Paths:
         Parameters
         ----------
         history : ndarray of int
-            Codes of liked items.
+            Codes of liked items; the item itself among them is no reason.
         item : int
 
         Raises
@@ -81,6 +81,7 @@ class Paths:
                 raise InputError(
                     f"{code!r} is no item code", mend=f"whole numbers from 0 to {n_items - 1:,}"
                 )
+        history = history[history != item]
         if not len(history):
             return []
         mine = self.edges[item].indices
@@ -97,7 +98,7 @@ class Paths:
         return out
 
     def strength(self, liked: sparse.csr_matrix, items: np.ndarray) -> np.ndarray:
-        """The weight of each listed item's strongest path, 0 where there is none.
+        """The weight of each listed item's strongest path from another item, 0 where there is none.
 
         Parameters
         ----------
@@ -115,7 +116,8 @@ class Paths:
             there = np.flatnonzero(listed >= 0)
             if len(history) and len(there):
                 weighed = self.edges[listed[there]].multiply(self.weights)
-                common = sparse.csr_matrix(weighed @ self.edges[history].T)
+                others = listed[there][:, None] != history
+                common = (weighed @ self.edges[history].T).multiply(others).tocsr()
                 out[row, there] = common.max(axis=1).toarray().ravel()
         return out
 

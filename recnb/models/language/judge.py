@@ -17,7 +17,7 @@ from sklearn.base import clone
 from recnb.data import Dataset
 from recnb.data.text import Text
 from recnb.errors import InputError
-from recnb.models.common.histories import Histories, Told
+from recnb.models.common.histories import Histories, Told, check_items
 from recnb.models.common.item_tables import sentences
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.language.prompt import Cut, Prompts
@@ -223,11 +223,7 @@ class LanguageJudge(CandidateScorer):
         """What is known of the users: the training rows, or those of a later history."""
         if history is None:
             return Histories(self.start_, self.rows_, self.liked_, self.explicit_)
-        if history.n_items > len(self.titles_):
-            raise InputError(
-                f"the history has {history.n_items} items, the model {len(self.titles_)}",
-                mend="pass a history over the items of the training data",
-            )
+        check_items(history, self.item_ids_, fewer=True)
         return Histories.of(history)
 
     def _asked_with(self) -> Any:

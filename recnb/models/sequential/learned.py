@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
 from recnb.errors import InputError
-from recnb.models.common.liked import sink, ties
+from recnb.models.common.liked import ruled, sink, ties
 from recnb.models.common.new_items import grown_ids, new_items
 from recnb.models.common.reading.settings import METHODS_OF_ITEMS
 from recnb.models.common.reading.trained import TrainedOnSequences
@@ -197,6 +197,7 @@ class Learned(TrainedOnSequences):
     def _keep(self, network: Any) -> None:
         """What training made: weights, and of a tuned language model what it says of the items."""
         super()._keep(network)
+        self._drop_adapter()
         texts = network.vectors.texts
         if texts is None:
             return
@@ -205,6 +206,11 @@ class Learned(TrainedOnSequences):
             k: v for k, v in self.weights_.items() if not k.startswith("vectors.texts.")
         }
         self.tuned_ = texts.tower.tuned()
+
+    def _drop_adapter(self) -> None:
+        """Forget the adapter of an earlier update and what it stands on: the weights are another fit's."""
+        for name in ("base_", "adapter_"):
+            self.__dict__.pop(name, None)
 
     def parameters(self) -> tuple[int, int]:
         """Numbers that training changed, and all that the model holds, the language model among them."""
@@ -222,11 +228,10 @@ class Learned(TrainedOnSequences):
         """Scores of all items after each sequence: (n, n_items), float32."""
         out = np.zeros((len(sequences), len(self.row_)), np.float32)
         known = self.row_ >= 0
-        blocks = range(0, len(sequences), BLOCK)
-        for start in blocks:
-            rows = np.arange(start, min(start + BLOCK, len(sequences)))
-            states, table = self._states(network, sequences.take(rows))
-            out[np.ix_(rows, np.flatnonzero(known))] = states @ table[self.row_[known]].T
+        states, table = self._states(network, sequences)
+        for start in range(0, len(sequences), BLOCK):
+            rows = slice(start, start + BLOCK)
+            out[rows, known] = states[rows] @ table[self.row_[known]].T
         out += ties(self.popularity_)
         return sink(out, ~known, self.popularity_)
 
@@ -238,22 +243,23 @@ class Learned(TrainedOnSequences):
         from recnb.models.common.reading.batches import newest
 
         states = np.zeros((len(sequences), self.width), np.float32)
-        some, batch = newest(sequences, self.row_, self.length)
         with torch.no_grad():
             table = network.vectors()
-            if batch is not None:
-                read = network.newest(send_to_device(batch, table.device), table)
-                states[some] = read.float().cpu().numpy()
+            for start in range(0, len(sequences), BLOCK):
+                rows = np.arange(start, min(start + BLOCK, len(sequences)))
+                some, batch = newest(sequences.take(rows), self.row_, self.length)
+                if batch is not None:
+                    read = network.newest(send_to_device(batch, table.device), table)
+                    states[rows[some]] = read.float().cpu().numpy()
             return states, table.float().cpu().numpy()
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """States of all users after their training events, and vectors of all items; zeros where there is none."""
-        sequences = Sequences.from_arrays(self.sequences_)
-        states, table = self._states(self.network, sequences.last(self.length))
-        vectors = np.zeros((len(self.row_), self.width), np.float32)
-        known = self.row_ >= 0
-        vectors[known] = table[self.row_[known]]
-        return states, vectors
+        """User and item vectors, float32, (n_users, d) and (n_items, d): their product orders items as the score does.
+
+        A user's is the state after the training events. Of items with rows or text the product is the score.
+        """
+        states, table = self._states(self.network, Sequences.from_arrays(self.sequences_))
+        return ruled(states, table[self.row_], self.row_ < 0, self.popularity_)
 
     # ---------------------------------------------------------------- new items
 

@@ -90,7 +90,7 @@ class SessionKNN(FromSequences):
         first = np.full(n, len(number), np.int64)
         np.minimum.at(first, number, np.arange(len(number)))
         self.session_users_ = user[first]
-        self.session_starts_ = np.zeros(n) if sequences.times is None else sequences.times[first]
+        self.session_starts_ = _when(sequences)[first]
         self.session_hash_ = mix(
             hash_ids(train.user_ids)[self.session_users_], _nth(self.session_users_)
         )
@@ -176,10 +176,18 @@ def _nth(users: np.ndarray) -> np.ndarray:
     return (np.arange(len(users)) - first).astype(np.uint64)
 
 
+def _when(sequences: Sequences) -> np.ndarray:
+    """What tells a user's sessions apart by their first events: the time, without a clock the place; (n_events,)."""
+    if sequences.times is not None:
+        return sequences.times
+    first = np.repeat(sequences.offsets[:-1], sequences.lengths)
+    return (np.arange(len(sequences.items)) - first).astype(np.float64)
+
+
 def _newest_starts(sequences: Sequences) -> np.ndarray:
-    """When each user's newest session began, (n_users,); 0 without a clock or events."""
+    """When each user's newest session began, by :func:`_when`, (n_users,); 0 without events."""
     out = np.zeros(len(sequences))
-    if sequences.times is None or not len(sequences.items):
+    if not len(sequences.items):
         return out
     user, number = _sessions(sequences)
     newest = np.zeros(len(sequences), np.int64)
@@ -187,5 +195,5 @@ def _newest_starts(sequences: Sequences) -> np.ndarray:
     newest[some] = number[sequences.offsets[1:][some] - 1]
     inside = number == newest[user]
     first = np.flatnonzero(inside)[::-1]
-    out[user[first]] = sequences.times[first]  # the oldest of each user is written last
+    out[user[first]] = _when(sequences)[first]  # the oldest of each user is written last
     return out

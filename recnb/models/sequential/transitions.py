@@ -38,7 +38,8 @@ class Transitions(FromSequences):
         Counts are divided by ``(n_a * n_b) ** normalisation`` with the items' numbers of events: 0 leaves popular
         items in front, 0.5 is the cosine.
     half_life : float, optional
-        In days: old pairs count less, by the time of their later event. For data with a clock; None: all alike.
+        In days: old pairs count less, by the time of their later event; data without a clock are refused. None: all
+        alike.
     neighbours : int
         Followers kept of each item.
     events : {"liked", "all"}
@@ -89,10 +90,23 @@ class Transitions(FromSequences):
         self.neighbours = neighbours
         self.events = events
 
+    def check_data(self, train: Dataset) -> None:
+        super().check_data(train)
+        self._check_clock(train)
+
+    def _check_clock(self, train: Dataset) -> None:
+        if self.half_life is not None and train.order != "timestamp":
+            raise InputError(
+                f"half_life={self.half_life} counts days and '{train.name}' has no clock",
+                column="timestamp",
+                mend="add timestamp, or set half_life=None",
+            )
+
     def _fit(self, train: Dataset, valid: Dataset | None) -> None:
         self._check()
         self.__dict__.pop("raw_", None)  # of an earlier fit
         sequences = self._learn_sequences(train)
+        self._check_clock(train)
         self._scale(train, sequences, self._counts(sequences, self._fade(sequences)))
 
     def _scale(

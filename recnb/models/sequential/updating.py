@@ -24,6 +24,7 @@ from recnb.models.sequential.transitions import Transitions
 from recnb.models.sequential.vectors import start_from_text
 
 HOWS = ("finetune", "replay", "adapter")
+_FREE = "vectors.free"  # the weights that have a row an item
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Update:
     rank : int
         Of "adapter".
     fresh : bool
-        Of "adapter": begin a new one on the base instead of going on with the last.
+        Of "adapter": begin a new one on the base instead of going on with the last. What came after the base keeps what
+        its vectors have learned.
 
     References
     ----------
@@ -85,7 +87,8 @@ def updated(model: Learned, known: Dataset, update: Update | str, seed: int = 0)
     Returns
     -------
     Learned
-        It knows all of `known` as histories. Without new events its weights are the old ones.
+        It knows all of `known` as histories. Without new events its weights are the old ones; with `fresh` those that
+        the last adapter changed are the base's again.
 
     Raises
     ------
@@ -113,38 +116,32 @@ def updated(model: Learned, known: Dataset, update: Update | str, seed: int = 0)
         "n_used": model.n_used_,
         "item_ids": model.item_ids_,
     }
-    base: dict[str, Any] | None = vars(model).get("_base")
-    if update.how == "adapter" and base is None:
-        base = current
+    adapting = update.how == "adapter"
+    base: dict[str, Any] = vars(model).get("base_", current) if adapting else current
+    adapter = vars(model).get("adapter_") if adapting and not update.fresh else None
+    _check_rank(adapter, update.rank)
     out = _told(model, known, new)
     source = _Stretches.of(new, late, out, update, known, seed)
     network = out._build()
-    adapting = update.how == "adapter"
-    where = base if adapting and base is not None else current
-    before = _rows_of(where, known)
+    before = _rows_of(base, known)
+    fixed = (before >= 0) & (before < base["n_used"])  # items whose vectors an adapter leaves alone
+    since = np.where(fixed, -1, _rows_of(current, known))
     _open_new(network, out, before >= 0)
-    load_rows(network, where["weights"], before, out.row_)
-    known_rows = np.zeros(out.row_.max(initial=-1) + 1, dtype=bool)
-    known_rows[out.row_[(before >= 0) & (before < where["n_used"])]] = True
+    load_rows(network, base["weights"], before, out.row_)
+    free = {name: v for name, v in current["weights"].items() if name == _FREE}
+    load_rows(network, free, since, out.row_)
     if adapting:
-        learned = vars(model).get("_adapter")
         network = _with_adapter(network, update.rank, seed)
-        if learned is not None and not update.fresh:
-            rows = _rows_of(learned, known)
-            load_rows(network, learned["weights"], rows, out.row_, strict=False)
+        load_rows(network, adapter or {}, before, out.row_)
+    fixed_rows = np.zeros(out.row_.max(initial=-1) + 1, dtype=bool)
+    fixed_rows[out.row_[fixed]] = True
     if len(source):
-        _train(network, source, out, update, known_rows if adapting else None, seed)
+        _train(network, source, out, update, fixed_rows if adapting else None, seed)
+    out._drop_adapter()
     if adapting:
-        out._base = base
-        out._adapter = {
-            "weights": _numbers(network),
-            "row": out.row_,
-            "item_ids": out.item_ids_,
-        }
+        out.base_, out.adapter_ = base, _low_rank(network)
         out.weights_ = merged_weights(network)
     else:
-        out.__dict__.pop("_base", None)
-        out.__dict__.pop("_adapter", None)
         out.weights_ = _numbers(network)
     return out
 
@@ -164,6 +161,16 @@ def _check(model: Any) -> None:
         )
     if not model.fitted:
         raise InputError(f"{name} is not fitted", mend="call fit first")
+
+
+def _check_rank(adapter: dict[str, np.ndarray] | None, rank: int) -> None:
+    """Refuse to go on with an adapter of another rank."""
+    had = next((len(v) for name, v in (adapter or {}).items() if ".lora_A." in name), rank)
+    if had != rank:
+        raise InputError(
+            f"rank={rank}: the adapter to go on with has rank {had}",
+            mend=f"rank={had}, or fresh=True",
+        )
 
 
 def _told(model: Learned, known: Dataset, sequences: Sequences) -> Learned:
@@ -211,7 +218,6 @@ def load_rows(
     weights: dict[str, np.ndarray],
     old_row: np.ndarray,
     new_row: np.ndarray,
-    strict: bool = True,
 ) -> None:
     """Copy weights into a network whose table may have more rows; items keep their vectors."""
     state = network.state_dict()
@@ -219,11 +225,9 @@ def load_rows(
     with torch.no_grad():
         for name, value in weights.items():
             if name not in state:
-                if strict:
-                    raise InputError(f"the network has no weights '{name}'", mend="fit it again")
-                continue
+                raise InputError(f"the network has no weights '{name}'", mend="fit it again")
             values = torch.from_numpy(np.asarray(value))
-            if name == "vectors.free":
+            if name == _FREE:
                 state[name][new_row[both]] = values[old_row[both]]
             else:
                 state[name].copy_(values)
@@ -231,6 +235,11 @@ def load_rows(
 
 def _numbers(network: nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def _low_rank(network: nn.Module) -> dict[str, np.ndarray]:
+    """The low-rank updates alone."""
+    return {name: value for name, value in _numbers(network).items() if ".lora_" in name}
 
 
 def _with_adapter(network: Any, rank: int, seed: int) -> Any:
@@ -343,11 +352,11 @@ class _Stretches:
         counts = np.concatenate([[0], np.cumsum(targets >= 0)])
         there = counts[cut.starts + cut.sizes] > counts[cut.starts]
         starts, sizes = cut.starts[there], cut.sizes[there]
-        if update.how == "replay" and len(starts):
+        wanted = update.replay * int((targets >= 0).sum()) if update.how == "replay" else 0
+        if wanted:
             whole = Windows(
                 model.row_[turned.items], turned.offsets, model.length, model.batch_size, seed
             )
-            wanted = update.replay * int((targets >= 0).sum())
             drawn = np.random.default_rng(seed).permutation(len(whole))
             enough = int(np.searchsorted(np.cumsum(whole.sizes[drawn]), wanted)) + 1
             drawn = drawn[:enough]

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from recnb.data import Dataset
-from recnb.errors import InputError
 from recnb.models.common.validation import Validation
 from recnb.models.two_tower.batches import BatchMaker, Rows, UserFacts
 from recnb.models.two_tower.network import TwoTowerNetwork
@@ -197,12 +196,7 @@ def quality(scores_of: Scores, validation: Validation) -> Callable[[Any], float]
     InputError
         Nothing in it is relevant.
     """
-    if not len(validation.users):
-        raise InputError(
-            "no user has a relevant row in the validation part",
-            file=validation.history.name,
-            mend="enlarge it, lower relevant_from, or fit without",
-        )
+    validation = validation.needed()
 
     def value(network: Any) -> float:
         network.refresh()

@@ -10,6 +10,7 @@ from recnb.data import splits
 from recnb.errors import InputError
 from recnb.models import EASE, MF, Blend, Popularity, Random, Switch, TfIdf
 from recnb.models.blends import zscore
+from recnb.recommender import top_k
 
 
 def test_the_weight_found_on_valid_prefers_the_better_model(train_valid):
@@ -44,6 +45,45 @@ def test_a_blend_is_the_weighted_sum_of_z_scores(ds):
     parts = [zscore(m.fit(ds).score(users)) for m in (EASE(), Popularity())]
     expected = 0.25 * parts[0] + 0.75 * parts[1]
     np.testing.assert_allclose(model.score(users), expected, atol=1e-6)
+
+
+class Near(Popularity):
+    """A model that looks closely at what may be listed alone, the later the better; of all items it knows little."""
+
+    def score(self, users, history=None):
+        return np.tile(-np.arange(len(self.item_ids_), dtype=np.float32), (len(users), 1))
+
+    def score_among(self, users, allowed=None, barred=None, history=None):
+        open_ = np.ones((len(users), len(self.item_ids_)), bool)
+        if allowed is not None:
+            open_ &= allowed
+        if barred is not None:
+            open_[barred.nonzero()] = False
+        return np.where(open_, np.arange(len(self.item_ids_)), -1).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", ["zscore", "rank"])
+def test_parts_are_told_what_may_be_listed(ds, scale):
+    users, shelf = np.arange(5), np.array([3, 28, 29, 7])
+    model = Blend([Near(), Popularity()], weights=(1.0, 0.0), scale=scale).fit(ds)
+    assert top_k(model, users, k=3, candidates=shelf).tolist() == [[29, 28, 7]] * 5
+    barred = ds.pairs()[users]
+    assert (
+        top_k(model, users, k=1, exclude=ds)[:, 0]
+        == top_k(Near().fit(ds), users, k=1, exclude=ds)[:, 0]
+    ).all()
+    allowed = np.isin(np.arange(ds.n_items), shelf)
+    plain = Blend([EASE(), Popularity()], weights=(0.5, 0.5), scale=scale).fit(ds)
+    np.testing.assert_array_equal(plain.score_among(users, allowed, barred), plain.score(users))
+
+
+def test_the_weights_are_chosen_by_what_parts_say_when_told(ds):
+    """The new items stand in the catalogue by how many like them in the validation part."""
+    split = splits.cold_item(ds, test=0.2, valid=0.3, seed=0)
+    liked = np.bincount(split.valid.positives().indices, minlength=ds.n_items)
+    order = np.arange(ds.n_users), np.argsort(liked, kind="stable")
+    train, valid = (part.in_order(*order) for part in (split.train, split.valid))
+    assert Blend([Near(), Random()]).fit(train, valid).weights_.tolist() == [1, 0]
 
 
 def test_a_seed_reaches_the_parts(ds):

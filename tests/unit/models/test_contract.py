@@ -32,7 +32,8 @@ from recnb.models import (
     Transitions,
     UserKNN,
 )
-from recnb.recommender import Recommender, load_model
+from recnb.models.registry import make, names
+from recnb.recommender import Recommender, load_model, top_k_scores
 
 MODELS: dict[str, Recommender] = {
     "random": Random(seed=3),
@@ -215,6 +216,35 @@ def test_factors_multiply_to_the_scores(name, ds):
     model = fitted(name, ds)
     users, items = model.factors()
     np.testing.assert_allclose(users @ items.T, model.score(np.arange(40)), atol=1e-6)
+
+
+FACTORS = sorted({*(n for n in names() if hasattr(make(n), "factors")), "sasrec[items=text]"})
+QUICK = {"n_epochs": 3, "width": 8, "n_layers": 1, "n_factors": 4}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_lists_by_factors_are_those_by_scores(name, dataset, with_tiny_bert):
+    """Also of users without rows, and of items without rows (the last two), texts and values (the last)."""
+    made = dataset()
+    told = made.items.astype(object)
+    told.loc["i29", ["title", "text", "kind", "year"]] = None
+    ds = Dataset(made.interactions, told, made.users, made.feedback, made.scale)
+    model = make(name)
+    known = model.get_params(deep=False)
+    model.set_params(**{k: v for k, v in QUICK.items() if k in known}).fit(ds)
+    models = [model]
+    if hasattr(model, "with_items"):
+        new = told.loc[["i28", "i29"]].set_axis(["n0", "n1"]).rename_axis("item_id")
+        models.append(model.with_items(new))
+    for one in models:
+        n, ids = len(one.item_ids_), (one.user_ids_, one.item_ids_)
+        by_scores = top_k_scores(one.score(np.arange(40)), k=n, ids=ids)[0]
+        by_factors = top_k_scores(one, k=n)[0]
+        np.testing.assert_array_equal(by_factors, by_scores)
+        liked = np.pad(ds.positives().sum(axis=0).A1, (0, n - 30))
+        best = by_factors[38:, :28]
+        assert (np.diff(liked[best]) <= 0).all() and (liked[best[:, :10]] > 0).all()
+        assert set(by_factors[:, -1]) <= {28, 29, 31}
 
 
 @each(["als", "als_frequency", "bpr", "mf", "svdpp", "bfm", "random"])

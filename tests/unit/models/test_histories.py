@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from recnb.errors import InputError
 from recnb.models import (
     ALS,
     BPR,
@@ -16,6 +19,7 @@ from recnb.models import (
     TfIdf,
     TwoTower,
     UserKNN,
+    make,
 )
 
 MODELS = {
@@ -42,6 +46,23 @@ def test_a_history_scores_as_the_user_who_has_it(dataset, name):
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
     assert model.score_histories([]).shape == (0, ds.n_items)
+
+
+@pytest.mark.parametrize(
+    "name", ["ease", "itemknn_recent", "tfidf", "transitions", "sknn", "lightgcn"]
+)
+def test_a_history_over_other_items_is_refused(name, dataset):
+    """As many, but by other names or in another order: their codes would be read as those of the model's."""
+    ds = dataset(feedback="implicit")
+    model = make(name, **({"n_epochs": 1} if name == "lightgcn" else {})).fit(ds)
+    users = np.arange(3)
+    other = ds.in_order(np.arange(ds.n_users), np.arange(ds.n_items)[::-1])
+    for _ in range(2):
+        words = "item 0 of the history is 'i29', that of the model 'i00'; pass a history over the"
+        with pytest.raises(InputError, match=words):
+            model.score(users, other)
+    twin = replace(ds, items=ds.items.copy())
+    np.testing.assert_array_equal(model.score(users, twin), model.score(users, ds))
 
 
 def test_user_neighbours_of_a_stranger_may_be_anybody(dataset):

@@ -86,6 +86,26 @@ def test_a_batch_answers_as_each_question_alone(artefact_of, name):
     assert [len(listed.codes) for listed in together] == [3, 8, 5, 7, 199, 2, 6]
 
 
+def test_an_index_is_asked_with_factors_that_are_kept(report, tmp_path, monkeypatch):
+    """To compute all of them for each request would cost as much as scoring everybody."""
+    from recnb.models import ALS
+    from recnb.serving.export import export
+
+    artefact = export(report / "models/als-0", tmp_path / "als", kind="hnsw", encoder=None)
+    engine, made, factors = Engine(artefact), [], ALS.factors
+
+    def counted(self):
+        made.append(1)
+        return factors(self)
+
+    monkeypatch.setattr(ALS, "factors", counted)
+    expected = top_k(artefact.model.score(np.arange(5)), k=3, exclude=artefact.known[:5])
+    for user in range(5):
+        (listed,) = engine.answer([Ask(3, user=user)])
+        assert listed.codes.tolist() == expected[user].tolist() and listed.by == "model"
+    assert not made
+
+
 def test_a_stranger_gets_what_most_have_and_is_told(client, ease):
     answer = client.get("/recommend", params={"user": "nobody we know", "k": 3})
     best = np.sort(ease.popularity)[::-1][:3]

@@ -14,7 +14,7 @@ import pytest
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.evaluation import Protocol
-from recnb.models import EASE, SASRec, Transitions
+from recnb.models import EASE, SASRec, Transferred, Transitions
 from recnb.models.sequential.updating import Update, updated
 from recnb.progress import listening
 from recnb.study import Clock, Run, Way, compared, over_time
@@ -121,6 +121,33 @@ def test_all_that_is_known_and_nothing_to_come(ds):
     assert rare.costs["step"].tolist() == [0, 4] and rare.n_actions == 1
     refits = again.costs.query("what == 'refit'")["seconds"]
     assert np.isclose(again.seconds, refits.mean() * CLOCK.n_steps)
+
+
+@pytest.mark.parametrize("panel", [0, 0.01, 0.2])
+def test_a_model_that_is_not_kept_up_is_told_all_histories(ds, panel, monkeypatch):
+    score, told = Transitions.score, []
+
+    def watched(self, users, history=None):
+        told.append(history and history.interactions["timestamp"].max() // 86_400 + 1)
+        return score(self, users, history)
+
+    monkeypatch.setattr(Transitions, "score", watched)
+    protocol = replace(PROTOCOL, next_event=False)
+    over_time(Transitions(), ds, CLOCK, Way("stale"), protocol, panel=panel)
+    assert told[:3] == [TURN, TURN + 2, TURN + 4]
+    assert told[3:] == ([TURN, TURN + 2] if panel == 0.2 else [])
+
+
+@pytest.mark.parametrize(
+    ("every", "judge_every", "days"), [(2, 3, [0, 2, 6]), (3, 2, [0, 3, 6]), (4, 1, [0, 4])]
+)
+def test_a_new_fit_knows_what_the_other_ways_know(ds, every, judge_every, days):
+    clock = replace(CLOCK, start=8 * 86_400, n_steps=6, judge_every=judge_every)
+    told = {"ds": ds, "clock": clock, "protocol": PROTOCOL, "panel": 0.2}
+    run = over_time(Transitions(), way=Way("refit", every=every), **told)
+    assert run.costs["step"].tolist() == days
+    count = over_time(Transitions(), way=Way("count", every=every), **told)
+    assert np.allclose(run.values["value"], count.values["value"])
 
 
 def test_who_keeps_up_wins_after_the_turn_and_forgetting_is_seen(ds):
@@ -250,6 +277,10 @@ def test_a_clock_outside_the_rows_names_their_dates(ds, start, words):
         ({"most_users": 9, "protocol": replace(PROTOCOL, next_event=False)}, "without next_event"),
         ({"way": Way("refit", every=5)}, "every=5: the last judgement, at step 4, comes before"),
         ({"model": EASE(), "way": Way("count")}, "EASE cannot be kept up by 'count'"),
+        (
+            {"model": Transferred(SASRec(items="text")), "way": Way("finetune")},
+            "Transferred cannot be kept up by 'finetune'; take refit, stale",
+        ),
     ],
     ids=str,
 )
@@ -262,8 +293,18 @@ def test_what_no_run_can_follow_is_refused_before_a_fit(ds, given, words, monkey
 
 def test_a_run_without_a_panel_forgets_nothing(ds):
     run = over_time(Transitions(), ds, CLOCK, Way("count"), PROTOCOL, panel=0)
-    assert run.forgetting().empty and len(run.values)
-    assert np.isnan(compared({"count": [run]}, to="count").loc[0, "forgotten"])
+    for each in (run, Run.from_dict(json.loads(json.dumps(run.to_dict())))):
+        assert each.forgetting().empty and len(each.values)
+        assert np.isnan(compared({"count": [each]}, to="count").loc[0, "forgotten"])
+
+
+def test_a_metric_without_a_length_of_list(ds):
+    runs = {
+        how: [over_time(Transitions(), ds, CLOCK, Way(how), replace(PROTOCOL, metrics=("auc",)))]
+        for how in ("stale", "count")
+    }
+    assert runs["count"][0].metric == "auc"
+    assert compared(runs, to="stale").set_index("model").loc["count", "difference"] > 0.01
 
 
 @pytest.fixture(scope="module")

@@ -155,13 +155,7 @@ class TrainedOnSequences(FromSequences):
 
     def _asked(self, train: Dataset, valid: Dataset) -> tuple[Validation, Sequences]:
         """What the validation part asks, and the sequences of all users that it tells."""
-        validation = Validation.of(train, valid)
-        if not len(validation.users):
-            raise InputError(
-                "no user has a relevant row in the validation part",
-                file=train.name,
-                mend="enlarge it, lower relevant_from, or fit without",
-            )
+        validation = Validation.of(train, valid).needed()
         return validation, self._made(validation.history)
 
     @property

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from recnb.data import Dataset, splits
-from recnb.errors import InputError
 from recnb.models.common.histories import Histories, Told
+from recnb.models.common.validation import nobody_asked
 from recnb.models.language.joint.drawing import Draws, ratings_of, shown
 from recnb.progress import say_time, tell
 
@@ -64,11 +64,7 @@ class Asked:
         able = np.bincount(counted, minlength=len(wanted.start) - 1) > 0
         users = draws.by_id(able, rng)[:USERS]
         if not len(users):
-            raise InputError(
-                "no user has a relevant row in the validation part",
-                file=train.name,
-                mend="enlarge it, lower relevant_from, or fit without",
-            )
+            raise nobody_asked(train.name)
         ratings = ratings_of(wanted, targets) if rated else None
         asked = cls(users)
         for user in users.tolist():

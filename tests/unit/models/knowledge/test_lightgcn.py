@@ -132,6 +132,28 @@ def test_what_has_no_meaning_is_refused(ds):
             LightGCN(**settings).fit(ds)
 
 
+def test_a_validation_part_without_anything_relevant_is_refused(train_valid):
+    train, valid = train_valid
+    bad = valid.rows(valid.interactions["rating"].to_numpy() < 4)
+    with pytest.raises(InputError, match="no user has a relevant row in the validation part"):
+        LightGCN(**SMALL).fit(train, bad)
+
+
+def test_a_rule_asks_nothing_of_users_who_like_all_there_is():
+    def made(users: list[str]) -> Dataset:
+        rows = [(u, f"i{i}") for u in users for i in range(9) if u == "all" or i % 2]
+        items = pd.DataFrame({"item_id": [f"i{i}" for i in range(9)], "kind": list("aabbccdde")})
+        return Dataset.from_frames(pd.DataFrame(rows, columns=["user_id", "item_id"]), items)
+
+    settings = {**SMALL, "n_epochs": 3, "rule": "kind"}
+    alone, both, plain = (
+        LightGCN(**{**settings, **more}).fit(made(users)).learning_[0]["loss"]
+        for users, more in ((["all"], {}), (["all", "odd"], {}), (["all"], {"rule": None}))
+    )
+    assert alone == plain
+    assert np.isfinite(both)
+
+
 def test_a_catalogue_of_one_item_users_of_one_event_and_an_item_never_seen_are_served():
     rows = pd.DataFrame({"user_id": list("aab"), "item_id": "x", "position": [0, 1, 0]})
     one = Dataset.from_frames(rows, duplicates="keep", feedback="implicit")

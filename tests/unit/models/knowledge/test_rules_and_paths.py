@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from recnb.data import Dataset
 from recnb.errors import InputError
@@ -116,6 +117,25 @@ def test_a_code_that_is_no_item_has_no_path(ds):
     for history, item in (([0, 999], 9), ([0], 999), ([-1], 9), ([0], -1), ([0.5], 9)):
         with pytest.raises(InputError, match="no item code; whole numbers from 0 to 29"):
             paths.between(np.array(history), item)
+
+
+def test_an_item_is_no_reason_for_itself():
+    items = pd.DataFrame({"director": list("aabb"), "genre": list("xxxy")})
+    paths = Paths(items)
+    assert [path.item for path in paths.between(np.array([1, 0, 2]), 1)] == [0, 2]
+    assert paths.between(np.array([1]), 1) == []
+    liked = sparse.csr_matrix(np.array([[0, 1, 1, 0]]))
+    others = [paths.between(np.array([1, 2]), item, 1)[0].weight for item in (0, 1, 2)]
+    np.testing.assert_allclose(paths.strength(liked, np.array([[0, 1, 2, -1]])), [[*others, 0]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_user_who_has_everything_is_served_in_silence():
+    rows = pd.DataFrame({"user_id": list("aaab"), "item_id": list("xyzx")})
+    items = pd.DataFrame({"item_id": list("xyz"), "kind": list("kkl")})
+    ds = Dataset.from_frames(rows, items)
+    lists = top_k(Apart(Popularity(), "kind", np.inf).fit(ds), k=3, exclude=ds)
+    assert (lists[0] == -1).all() and sorted(lists[1].tolist()) == [-1, 1, 2]
 
 
 def test_what_has_no_meaning_is_refused(ds):

@@ -140,6 +140,24 @@ def test_a_saved_model_scores_the_same(model, fitted, split, tmp_path):
     np.testing.assert_allclose(states @ vectors.T, fitted[model].score(users), atol=1e-5)
 
 
+def test_factors_are_read_in_blocks_of_users(fitted, split, monkeypatch):
+    """So many users at once take memory by their number, the length and the width."""
+    from recnb.models.common.reading import batches
+    from recnb.models.sequential import learned
+
+    one, sizes, newest = fitted[SASRec], [], batches.newest
+
+    def counted(sequences, rows, length):
+        sizes.append(len(sequences))
+        return newest(sequences, rows, length)
+
+    whole = one.factors()[0]
+    monkeypatch.setattr(batches, "newest", counted)
+    monkeypatch.setattr(learned, "BLOCK", 32)
+    np.testing.assert_allclose(one.factors()[0], whole, rtol=1e-4, atol=1e-5)
+    assert sizes == [32, 32, 16]
+
+
 def test_a_killed_fit_goes_on_to_the_same_bits(split, tmp_path, monkeypatch):
     settings = {**SMALL, "dropout": 0.2, "n_epochs": 5}
     whole = SASRec(**settings).fit(split.train, split.valid)

@@ -114,6 +114,23 @@ def test_sessions_of_one_user_are_neighbours_of_the_newest_one():
     assert x == pytest.approx(z) and y == pytest.approx(z)
 
 
+@pytest.mark.parametrize("clock", ["position", "timestamp"])
+def test_sessions_that_a_column_names_need_no_clock(clock):
+    """Only the newest session is left out, that of a later history too."""
+    rows = pd.DataFrame(
+        {"user_id": list("aaaab"), "item_id": list("xyxzy"), clock: [0, 1, 2, 3, 0]}
+    )
+    rows["session"] = ["s1", "s1", "s2", "s2", "s3"]
+    ds = Dataset.from_frames(rows, duplicates="keep")
+    model = SessionKNN(decay=1.0).fit(ds)
+    scores = [[2**0.5, 1 + 2**0.5, 0]]  # {x, y} is as near as 2 / sqrt(2), {y} as 1
+    np.testing.assert_allclose(model.score(np.array([0])), scores, atol=1e-6)
+    first = ds.rows(ds.interactions["session"].to_numpy() != "s2")
+    np.testing.assert_allclose(
+        model.score(np.array([0]), first), [[2**-0.5, 1, 2**-0.5]], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("recent", "plain"),
     [(RecentItemKNN(1.0), ItemKNN()), (RecentEASE(1.0, 5.0), EASE(5.0))],
@@ -238,6 +255,14 @@ def test_data_without_an_order_are_refused(name):
     with pytest.raises(InputError, match="the history has 2 items, the model 12"):
         ordered = ds.interactions.assign(position=[0, 1, 0])
         make(name).fit(made(sequences())).score(np.array([0]), Dataset(ordered, ds.items, ds.users))
+
+
+def test_days_without_a_clock_are_refused():
+    ds = made(sequences())
+    for act in (Transitions(half_life=2.0).fit, Transitions(half_life=2.0).check_data):
+        with pytest.raises(InputError, match=r"half_life=2.0 counts days and 'data' has no clock"):
+            act(ds)
+    Transitions(half_life=2.0).check_data(made(sequences(), clock=True))
 
 
 def test_ties_among_the_strongest_go_by_the_hash():

@@ -128,6 +128,54 @@ def test_every_way_to_know_items_goes_on(settings, old, now):
     assert "vectors.project.weight" in again.weights_ or "vectors.free" in again.weights_
 
 
+def same(one, two) -> bool:
+    return all(np.array_equal(value, two.weights_[name]) for name, value in one.weights_.items())
+
+
+@pytest.fixture(scope="module")
+def adapted(free, now):
+    """An adapter that has learned a0 and k7, which the base does not know."""
+    soon = now.rows(now.interactions["timestamp"].to_numpy() < 9.5 * DAY)
+    return updated(free, soon, Update("adapter", epochs=6))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_adapter_goes_on_from_disk_as_it_would_have(fresh, adapted, now, tmp_path):
+    adapted.save(tmp_path / "m")
+    update = Update("adapter", fresh=fresh)
+    on = updated(adapted, now, update)
+    assert same(on, updated(load_model(tmp_path / "m"), now, update))
+    assert not same(on, updated(adapted, now, Update("adapter", fresh=not fresh)))
+    assert adapted.parameters()[0] == sum(value.size for value in adapted.weights_.values())
+
+
+def test_a_fresh_adapter_keeps_the_vectors_of_what_came_after_the_base(adapted, free, now):
+    soon = now.rows(now.interactions["timestamp"].to_numpy() < 9.5 * DAY)
+    again = updated(adapted, soon, Update("adapter", fresh=True))  # nothing came
+    vectors = (m.weights_["vectors.free"][m.row_] for m in (again, adapted))
+    np.testing.assert_array_equal(*vectors)
+    name = "layers.0.wide.weight"
+    np.testing.assert_allclose(again.weights_[name], free.weights_[name], atol=1e-6)
+    assert np.abs(adapted.weights_[name] - free.weights_[name]).max() > 1e-3
+
+
+def test_an_adapter_of_another_rank_is_begun_anew(adapted, now):
+    with pytest.raises(InputError, match=r"rank=2: .* has rank 4; rank=4, or fresh=True"):
+        updated(adapted, now, Update("adapter", rank=2))
+    assert updated(adapted, now, Update("adapter", rank=2, fresh=True)).fitted
+
+
+def test_a_new_fit_has_no_adapter(free, old, now):
+    model = updated(free, now, "adapter").fit(old)
+    assert same(updated(model, now, "adapter"), updated(free, now, "adapter"))
+
+
+def test_no_old_events_are_replayed_where_none_are_wanted(free, now):
+    replayed = updated(free, now, Update("replay", replay=0.0))
+    assert same(replayed, updated(free, now, "finetune"))
+    assert not same(replayed, updated(free, now, Update("replay", replay=0.1)))
+
+
 def test_what_is_missing_is_named(old, now, free):
     model = Transitions().fit(old)
     rows = frame(2)
@@ -149,7 +197,7 @@ def test_what_is_missing_is_named(old, now, free):
 
 def test_a_name_says_how(free, now):
     one, two = (updated(free, now, how) for how in ("adapter", Update("adapter")))
-    assert all(np.array_equal(value, two.weights_[name]) for name, value in one.weights_.items())
+    assert same(one, two)
     trained = updated(free, now, "finetune").weights_["vectors.free"]
     assert not np.allclose(one.weights_["vectors.free"][:2], trained[:2])
     for wrong, words in (
