@@ -17,7 +17,7 @@ from recnb.errors import InputError
 from recnb.evaluation import Protocol
 from recnb.evaluation.protocol import NobodyToJudge, Task
 from recnb.hashing import hash_ids, mix
-from recnb.models.common.settings import counts_at_least_one
+from recnb.models.common.settings import whole_numbers
 from recnb.progress import note
 
 DAY = 86_400.0
@@ -77,7 +77,7 @@ class Clock:
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not (number and 0 < float(value) < np.inf):
                 raise InputError(f"{name}={value!r}", mend="days, above 0")
-        counts_at_least_one(self, "n_steps", "judge_every")
+        whole_numbers(self, "n_steps", "judge_every")
         if self.judge_every > self.n_steps:
             raise InputError(
                 f"judge_every={self.judge_every} with n_steps={self.n_steps}: nothing is judged after the start",
@@ -162,11 +162,11 @@ class Way:
     def __post_init__(self) -> None:
         if self.how not in HOWS:
             raise InputError(f"how={self.how!r}", mend=f"one of {', '.join(HOWS)}")
-        counts_at_least_one(self, "every")
+        whole_numbers(self, "every")
         if self.fresh is not None:
             if self.how != "adapter":
                 raise InputError(f"fresh={self.fresh!r} with '{self.how}'", mend="of adapter alone")
-            counts_at_least_one(self, "fresh")
+            whole_numbers(self, "fresh")
         self._check_settings()
 
     def _check_settings(self) -> None:

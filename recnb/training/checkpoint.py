@@ -96,20 +96,25 @@ def forget(folder: str | os.PathLike[str]) -> None:
         folder.rmdir()
 
 
-def place_of(
-    folder: str | os.PathLike[str] | None, data: str, seed: int
-) -> str | os.PathLike[str] | None:
-    """The folder of one fit below the one that a model was given; None where it was given none.
+def place_of(model: Any, train: Any, valid: Any = None) -> str | None:
+    """The folder of one fit below `model.checkpoint`; None where the model has none.
 
-    A model that is fitted with a validation part is fitted again on more rows, and with several seeds: each is a
-    training of its own.
+    A search fits a model with many settings, and then again on more rows and without a validation part: each is a
+    training of its own, and the same fit, repeated, finds what it left.
 
-    Examples
-    --------
-    >>> str(place_of("kept", "a1b2", 0)), place_of(None, "a1b2", 0)
-    ('kept/a1b2-0', None)
+    Parameters
+    ----------
+    model : Recommender
+        With a setting `checkpoint`.
+    train : Dataset
+    valid : Dataset, optional
     """
-    return None if folder is None else Path(folder) / f"{data}-{seed}"
+    if model.checkpoint is None:
+        return None
+    settings = model.get_params().items()
+    told = [(name, value) for name, value in settings if not name.endswith("checkpoint")]
+    seen = [type(model).__qualname__, sorted(told), None if valid is None else valid.digest]
+    return str(Path(model.checkpoint) / f"{train.digest}-{fingerprint(seen)}")
 
 
 def identity_of(

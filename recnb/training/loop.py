@@ -54,8 +54,9 @@ def train(
     module : torch.nn.Module
         `forward(batch)` returns the loss, a scalar: the mean over the batch. May have `parameter_groups()`
         (see :func:`recnb.training.optimiser.parameter_groups`) and `encoder_network()`, the language
-        model, for gradient checkpointing, and `after_step()`, called when the optimiser has moved the weights and
-        their gradients are still there. Afterwards it is on the device it was trained on, in evaluation mode.
+        model, for gradient checkpointing, `after_step()`, called when the optimiser has moved the weights and
+        their gradients are still there, and `after_epoch()`, called behind the last step of each epoch, before its
+        value. Afterwards the module is on the device it was trained on, in evaluation mode.
     batches : callable
         `batches(epoch)`, with epochs counted from 0, returns a sequence or an iterable of known length, the
         same one each time it is asked. After a kill the batches already done are skipped; in a sequence they
@@ -163,6 +164,9 @@ def _train(
                 run_checkpoint.write(now)
             if progress and accelerator.is_main_process:
                 progress(now.epoch + 1, step + 1, n_steps, loss)
+        if hasattr(module, "after_epoch"):
+            with kept(device):
+                module.after_epoch()
         _share_buffers(accelerator, module)
         value = None if validate is None else _value(accelerator, module, validate, now.epoch)
         now.close_epoch(module, settings, n_steps, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -113,12 +114,11 @@ class Training:
         for name, value in list(vars(self).items()):
             if isinstance(value, np.generic):  # plain values only in json and in checkpoints
                 object.__setattr__(self, name, value.item())
-        _check_whole(self.epochs, "epochs", 1)
-        _check_whole(self.accumulate, "accumulate", 1)
-        _check_whole(self.seed, "seed", 0)
+        check_whole(self.epochs, "epochs", 1)
+        check_whole(self.accumulate, "accumulate", 1)
+        check_whole(self.seed, "seed", 0)
         for name in ("stop_after", "patience", "checkpoint_every"):
-            if getattr(self, name) is not None:
-                _check_whole(getattr(self, name), name, 1)
+            check_whole(getattr(self, name), name, 1, optional=True)
         if self.seed > 2**31:
             raise InputError(f"seed={self.seed}", mend="at most 2147483648")
         if self.stop_after is not None and self.stop_after > self.epochs:
@@ -161,10 +161,13 @@ class Training:
         return {**asdict(self), **paths, "track": list(self.track)}
 
 
-def _check_whole(value: Any, name: str, least: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise InputError(f"{name}={value!r}", mend=f"a whole number of at least {least}")
+def check_whole(value: Any, name: str, least: int, optional: bool = False) -> None:
+    """Refuse a value that is no whole number of at least `least`, nor None where it is optional."""
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        mend = f"a whole number of at least {least}" + ", or None" * optional
+        raise InputError(f"{name}={value!r}", mend=mend)
 
 
 def _check_number(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import Field, fields
-from numbers import Integral
 from typing import Any, TypeVar
 
 from recnb.errors import InputError
+from recnb.training.settings import check_whole
 
 T = TypeVar("T")
 G = TypeVar("G")
@@ -81,24 +81,11 @@ def one_of(group: Any, name: str, known: tuple[str, ...]) -> None:
         raise InputError(f"{name}={getattr(group, name)!r}", mend=f"one of {', '.join(known)}")
 
 
-def at_least_one(group: Any, *names: str) -> None:
-    """Refuse settings below 1; None passes where it is the default."""
+def whole_numbers(group: Any, *names: str, least: int = 1) -> None:
+    """Refuse settings that are no whole number of at least `least`; None passes where it is the default."""
     optional = {part.name for part in fields(group) if part.default is None}
     for name in names:
-        value = getattr(group, name)
-        if name in optional:
-            if value is not None and not value >= 1:
-                raise InputError(f"{name}={value!r}", mend="at least 1, or None")
-        elif not value >= 1:
-            raise InputError(f"{name}={value!r}", mend="at least 1")
-
-
-def counts_at_least_one(group: Any, *names: str) -> None:
-    """Refuse settings that are no whole number of at least 1."""
-    for name in names:
-        value = getattr(group, name)
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise InputError(f"{name}={value!r}", mend="a whole number of at least 1")
+        check_whole(getattr(group, name), name, least, name in optional)
 
 
 def not_negative(group: Any, *names: str) -> None:

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
 from recnb.data import Dataset
-from recnb.models.common.liked import sink
+from recnb.models.common.liked import sink, ties
 from recnb.models.common.new_items import new_items
 from recnb.models.common.sequences import Sequences
 from recnb.models.common.settings import flat
@@ -65,13 +65,15 @@ class TigerDense(Tiger):
     def _best_weight(self, train: Dataset, valid: Dataset) -> float:
         """The weight with the highest NDCG@10 on the validation part."""
         validation, sequences = self._asked(train, valid)
-        sequences = sequences.take(validation.users)
-        generated = self._generated_scores(self.network, sequences, validation.allowed)
-        dense = self._dense_scores(self.network, sequences)
-        values = [
-            validation.value_of_scores((w * generated + (1 - w) * dense)[:, validation.items])
-            for w in WEIGHTS
-        ]
+        lists: list[list[np.ndarray]] = [[] for _ in WEIGHTS]
+        for rows in validation.blocks():
+            some = sequences.take(validation.users[rows])
+            generated = self._generated_scores(self.network, some, validation.allowed)
+            dense = self._dense_scores(self.network, some)
+            for of_weight, weight in zip(lists, WEIGHTS):
+                scores = (weight * generated + (1 - weight) * dense)[:, validation.items]
+                of_weight.append(validation.lists(scores, rows))
+        values = [validation.value_of_lists(np.concatenate(of_weight)) for of_weight in lists]
         return WEIGHTS[int(np.argmax(values))]
 
     def chosen(self) -> dict[str, Any]:
@@ -115,6 +117,7 @@ class TigerDense(Tiger):
                 device = network.begin.device
                 raw = network.dense_scores(send_to_device(batch, device)).cpu().numpy()
             out[np.ix_(rows[some], known)] = log_softmax(raw, axis=1)[:, self.row_[known]]
+        out += ties(self.popularity_)
         return sink(out, self.row_ < 0, self.popularity_)
 
     @available_if(lambda self: self.ids == "text")

@@ -147,9 +147,6 @@ class IdNetwork(nn.Module):
             total = total + self.branches.loss(at, scores, targets[rows], tokens[rows, at])
         return total / len(targets)
 
-    def refresh(self) -> None:
-        """Nothing here depends on a language model that is trained."""
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Vectors of tokens are tables: they do not decay."""
         tables = [*self.levels, self.begin]

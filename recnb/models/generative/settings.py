@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from recnb.errors import InputError
 from recnb.models.common.reading.settings import Fitting, Reading, check_heads
-from recnb.models.common.settings import at_least_one, one_of
+from recnb.models.common.settings import one_of, whole_numbers
 from recnb.tuning.methods import method_of
 
 METHODS_OF_WRITERS = (
@@ -42,7 +42,7 @@ class Ids:
 
         one_of(self, "ids", IDS)
         one_of(self, "quantiser", QUANTISERS)
-        at_least_one(self, "n_levels")
+        whole_numbers(self, "n_levels", "n_codes")
         if self.n_codes < 2:
             raise InputError(
                 f"n_codes={self.n_codes!r}: all items would have one code", mend="at least 2"
@@ -67,7 +67,7 @@ class Generator:
     n_beams: int = 50
 
     def check(self) -> None:
-        at_least_one(self, "width", "n_layers", "n_decoder_layers", "n_beams")
+        whole_numbers(self, "width", "n_heads", "n_layers", "n_decoder_layers", "n_beams")
         check_heads(self.width, self.n_heads)
 
 
@@ -141,7 +141,7 @@ class Writer:
 
     def check(self) -> None:
         one_of(self, "method", METHODS_OF_WRITERS)
-        at_least_one(self, "size", "tuned_layers", "n_beams", "valid_users")
+        whole_numbers(self, "size", "tuned_layers", "n_beams", "valid_users")
 
 
 @dataclass(frozen=True)

@@ -85,12 +85,12 @@ class Tiger(TrainedOnSequences):
                 group_of(self, group).check()  # type: ignore[attr-defined]
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
-        """An id for each item: with text for all, else for those that have events."""
+        """An id for each item that has events and, where text is read, for others that have one."""
         from recnb.models.common.reading.batches import item_rows
         from recnb.models.generative.identifiers import interaction_vectors, random_codes
 
-        self.row_, n_known = item_rows(train, sequences, self.reads_text)
-        self.n_used_ = n_known
+        told = self._has_text(train.items, learn=True) if self.reads_text else False
+        self.row_, self.n_used_ = item_rows(train, sequences, told)
         self.coder_: dict[str, np.ndarray] = {}
         n_rows = int(self.row_.max(initial=-1)) + 1
         if self.ids == "random":
@@ -106,7 +106,7 @@ class Tiger(TrainedOnSequences):
 
     def _texts(self, items: pd.DataFrame) -> np.ndarray:
         """What the language model says of the texts of all rows."""
-        return self._encoded(self._in_rows(items), learn=True)
+        return self._encoded(self._in_rows(items))
 
     def _coded(self, vectors: np.ndarray) -> Identifiers:
         from recnb.models.generative.identifiers import residual_kmeans
@@ -129,7 +129,7 @@ class Tiger(TrainedOnSequences):
 
         if "tokens_" not in vars(self):
             raise InputError(f"{type(self).__name__} is not fitted", mend="call fit first")
-        return Identifiers(self.tokens_, [self.books_[key] for key in sorted(self.books_)])
+        return Identifiers(self.tokens_, [self.books_[key] for key in sorted(self.books_, key=int)])
 
     def _build(self) -> Any:
         """The network at its start, the same for equal seeds."""
@@ -231,7 +231,7 @@ class Tiger(TrainedOnSequences):
         Parameters
         ----------
         histories : sequence of ndarray of int
-            Item codes, the oldest first, none empty.
+            Item codes, the oldest first.
 
         Returns
         -------
@@ -239,8 +239,13 @@ class Tiger(TrainedOnSequences):
             Codes of the items, the likeliest first; -1 where there are fewer.
         logs : ndarray of shape (n, n_beams), float32
             Log-probabilities of their ids.
+
+        Raises
+        ------
+        InputError
+            A history holds no item with an id.
         """
-        sequences = Sequences.of_items(histories, len(self.item_ids_))
+        sequences = self._readable(histories)
         rows, logs = self._generated(self.network, sequences, self._trie_of(None))[1:]
         return np.where(rows >= 0, self._items_of_rows()[rows], -1), logs
 
@@ -248,12 +253,17 @@ class Tiger(TrainedOnSequences):
         """Scores of the token that follows some tokens of an id, after a history of item codes: (n_tokens,), float32.
 
         A softmax among the tokens that lead to an item makes them shares.
+
+        Raises
+        ------
+        InputError
+            The history holds no item with an id, or `tokens` are not the first of one.
         """
         import torch
 
         from recnb.models.common.reading.batches import newest
 
-        sequences = Sequences.of_items([history], len(self.item_ids_))
+        sequences = self._readable([history])
         _, batch = newest(sequences, self.row_, self.length)
         one = torch.zeros(1, dtype=torch.int64)
         with torch.no_grad():
@@ -262,6 +272,19 @@ class Tiger(TrainedOnSequences):
             for token in tokens:
                 scores = memory.step(one, one, one + token)
         return scores[0].cpu().numpy()
+
+    def _readable(self, histories: Iterable[np.ndarray]) -> Sequences:
+        """Histories as sequences, of each of which something can be read."""
+        sequences = Sequences.of_items(histories, len(self.item_ids_))
+        read = np.bincount(
+            sequences.users[self.row_[sequences.items] >= 0], minlength=len(sequences)
+        )
+        if len(silent := np.flatnonzero(read == 0)):
+            raise InputError(
+                f"history {silent[0]} holds no item with an id",
+                mend="leave it out, or give what was taken",
+            )
+        return sequences
 
     def _items_of_rows(self) -> np.ndarray:
         """The item of each id."""

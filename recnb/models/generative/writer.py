@@ -78,9 +78,7 @@ class LCRec(Tiger):
 
     def _learn_items(self, train: Dataset, sequences: Sequences) -> None:
         super()._learn_items(train, sequences)
-        self._titles = (
-            self._sentences(self._in_rows(train.items), learn=True) if self.titles else []
-        )
+        self._titles = self._sentences(self._in_rows(train.items)) if self.titles else []
 
     def _network_of(self, tokens: Any, sizes: tuple[int, ...], n_known: int) -> Any:
         from recnb.encoders.decoder import Decoder, open_network

@@ -118,9 +118,6 @@ class WriterNetwork(nn.Module):
         """The decoder, for :func:`recnb.training.fewer_activations`."""
         return self.model
 
-    def refresh(self) -> None:
-        """Nothing is kept from an earlier state."""
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         """New words are a table: they do not decay."""
         new = {id(p) for p in self.levels}

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,7 +161,7 @@ class LMYes(LanguageJudge):
         self._decoder.tokens.answers(self._prompts.template.answers)  # it can write them
         asked = self._answered(train, valid)
         if self.seeded:
-            self._tune(train, asked)
+            self._tune(train, valid, asked)
         slope, shift = self.platt or (1.0, 0.0)
         self.calibration_ = {"slope": slope, "shift": shift}
         if asked and self.platt is None:
@@ -212,16 +211,15 @@ class LMYes(LanguageJudge):
         each = (time.perf_counter() - start) / max(rows(few), 1)
         return 2 * self.n_epochs * rows(self.rows) * each
 
-    def _tune(self, train: Dataset, asked: list[Question]) -> None:
+    def _tune(self, train: Dataset, valid: Dataset | None, asked: list[Question]) -> None:
         from recnb.models.language.tuned.network import fit_answers, with_network
+        from recnb.training.checkpoint import place_of
 
         histories = self.histories()
         questions = from_rows(
             histories, train, self.n_history, self.group, self.rows, seed=self.seed
         )
-        recipe = self._recipe()
-        if recipe.checkpoint is not None:  # the refit on other rows is another training
-            recipe = replace(recipe, checkpoint=str(Path(recipe.checkpoint) / train.digest))
+        recipe = replace(self._recipe(), checkpoint=place_of(self, train, valid))
         network, trained = fit_answers(self._prompts, questions, asked, recipe, train.digest)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.tuned_, self.counts_ = network.tuned(), network.counts()

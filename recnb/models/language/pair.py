@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from recnb.data import Dataset
 from recnb.errors import InputError
 from recnb.models.common.histories import Told
-from recnb.models.common.settings import flat, group_of, one_of
+from recnb.models.common.settings import flat, group_of, one_of, whole_numbers
 from recnb.models.language.calibration import MEASURED, Calibration, Platt
 from recnb.models.language.joint.asked import Asked, told_of
 from recnb.models.language.joint.model import JointReader
@@ -54,6 +54,8 @@ class PairSettings:
 
     def check(self) -> None:
         """Refuse what is no such setting."""
+        whole_numbers(self, "n_targets")
+        whole_numbers(self, "n_negatives", least=0)
         one_of(self, "target", TARGETS)
         one_of(self, "loss", LOSSES)
         one_of(self, "sees", SEES)

@@ -13,7 +13,7 @@ from recnb.errors import InputError
 from recnb.hashing import hash_ids
 from recnb.metrics import kendall
 from recnb.models.common.histories import Told
-from recnb.models.common.settings import at_least_one, flat, group_of
+from recnb.models.common.settings import flat, group_of, whole_numbers
 from recnb.models.language.joint.model import JointReader, passes
 from recnb.models.language.joint.settings import JointSettings
 
@@ -51,7 +51,7 @@ class SlateSettings:
 
     def check(self) -> None:
         """Refuse what is out of range."""
-        at_least_one(self, "slate", "n_targets", "n_orders")
+        whole_numbers(self, "slate", "n_targets", "n_orders")
         if self.n_targets >= self.slate:
             raise InputError(
                 f"n_targets={self.n_targets} in a slate of {self.slate}",

@@ -92,7 +92,7 @@ class SequenceNetwork(nn.Module):
         out[batch["order"]] = states[layout.last]
         return out
 
-    def refresh(self) -> None:
+    def after_epoch(self) -> None:
         """Encode all texts anew, where the language model has moved."""
         self.vectors.refresh()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recnb.errors import InputError
 from recnb.models.common.reading.settings import Fitting, Reading, TextTuning, check_heads
-from recnb.models.common.settings import at_least_one, group_of, one_of
+from recnb.models.common.settings import group_of, one_of, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Shape:
     n_layers: int = 2
 
     def check(self) -> None:
-        at_least_one(self, "width", "n_layers")
+        whole_numbers(self, "width", "n_layers")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Attention:
     def check(self) -> None:
         from recnb.models.common.reading.layers import POSITIONS
 
+        whole_numbers(self, "n_heads")
         one_of(self, "positions", POSITIONS)
 
 
@@ -98,7 +99,7 @@ class Loss:
         from recnb.models.common.reading.losses import LOSSES
 
         one_of(self, "loss", LOSSES)
-        at_least_one(self, "n_negatives")
+        whole_numbers(self, "n_negatives")
         if not 0 <= self.calibration <= 1:
             raise InputError(f"calibration={self.calibration!r}", mend="from 0 to 1")
 

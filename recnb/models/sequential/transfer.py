@@ -46,6 +46,7 @@ class Transferred(Learned):
     """
 
     ways = ()
+    packages = ("torch", "transformers")  # a source that tuned its language model is refused
 
     def __init__(
         self,

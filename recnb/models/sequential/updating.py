@@ -16,7 +16,7 @@ from recnb.models.common.liked import by_id
 from recnb.models.common.reading.batches import Windows, item_rows
 from recnb.models.common.reading.packed import pack
 from recnb.models.common.sequences import Sequences
-from recnb.models.common.settings import counts_at_least_one
+from recnb.models.common.settings import whole_numbers
 from recnb.models.sequential.arrivals import arrived, over_ids, places, tails
 from recnb.models.sequential.learned import Learned
 from recnb.models.sequential.transfer import Transferred
@@ -64,7 +64,7 @@ class Update:
     def __post_init__(self) -> None:
         if self.how not in HOWS:
             raise InputError(f"how={self.how!r}", mend=f"one of {', '.join(HOWS)}")
-        counts_at_least_one(self, "epochs", "rank")
+        whole_numbers(self, "epochs", "rank")
         if self.lr is not None and not self.lr > 0:
             raise InputError(f"lr={self.lr!r}", mend="above 0, or None for that of the model")
         if not 0 <= self.replay < np.inf:

@@ -21,6 +21,7 @@ from recnb.models.two_tower.language import reads_of
 from recnb.models.two_tower.reasons.explains import Explains
 from recnb.models.two_tower.settings import GROUPS, Settings
 from recnb.recommender import Reads, Recommender
+from recnb.training.checkpoint import place_of
 from recnb.tuning.methods import METHODS, PEFT
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ class TwoTower(Explains, Recommender):
         self.scale_ = train.scale or (0.0, 0.0)
         state, network = self._start(reader, train, history, n_in_sentence)
         value = None if targets is None else self._value(state, train, history, targets)
-        plan = self._plan(rows.items)
-        teacher = self._teacher_in(order)
-        trained = fit_network(network, settings, rows, state.users, train, plan, value, teacher)
+        plan, teacher = self._plan(rows.items), self._teacher_in(order)
+        on = (rows, state.users, train, plan, value, teacher, place_of(self, train, valid))
+        trained = fit_network(network, settings, *on)
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
         self.state_ = state.trained(network, train, order).packed()
         self._network = network

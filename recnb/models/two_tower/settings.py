@@ -10,7 +10,7 @@ from typing import Any
 
 from recnb.data import Dataset, Text
 from recnb.errors import InputError
-from recnb.models.common.settings import at_least_one, group_of, not_negative, one_of
+from recnb.models.common.settings import group_of, not_negative, one_of, whole_numbers
 from recnb.training.regularisation.settings import Regularisation
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
@@ -44,7 +44,8 @@ class Reading:
     words: int = 0
 
     def check(self) -> None:
-        not_negative(self, "words")
+        whole_numbers(self, "max_tokens")
+        whole_numbers(self, "words", least=0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Scoring:
         one_of(self, "head", HEADS)
         one_of(self, "loss", LOSSES)
         one_of(self, "start", STARTS)
-        at_least_one(self, "width")
+        whole_numbers(self, "width")
         if not self.temperature > 0:
             raise InputError(f"temperature={self.temperature!r}", mend="above 0")
 
@@ -127,7 +128,7 @@ class Users:
         return "text" in self.parts
 
     def check(self) -> None:
-        at_least_one(self, "max_history")
+        whole_numbers(self, "max_history")
         several = len([part for part in self.parts if part in POOLINGS]) > 1
         if not set(self.parts) <= set(USER_PARTS) or several:
             raise InputError(
@@ -190,7 +191,7 @@ class Tuning:
 
     def check(self) -> None:
         one_of(self, "method", tuple(METHODS))
-        at_least_one(self, "n_layers", "size")
+        whole_numbers(self, "n_layers", "size")
         if self.quantise is not None and self.method in UNQUANTISED:
             raise InputError(
                 f"quantise={self.quantise!r} freezes the weights that '{self.method}' trains or never runs",
@@ -255,7 +256,7 @@ class Optimisation:
     n_negatives : int
         Items drawn uniformly for each batch of a ranking loss, beside the batch's own; all where there are fewer.
     checkpoint : str, optional
-        Folder from which a killed fit goes on.
+        Folder from which a killed fit goes on; each fit of the model has one of its own in it.
     seed : int
     """
 
@@ -279,10 +280,9 @@ class Optimisation:
     seed: int = 0
 
     def check(self) -> None:
-        at_least_one(self, "items_per_batch", "rows_per_batch", "n_negatives")
-        not_negative(self, "l2", "head_epochs", "live_epochs")
-        if self.n_epochs is not None:
-            not_negative(self, "n_epochs")
+        whole_numbers(self, "items_per_batch", "rows_per_batch", "n_negatives")
+        whole_numbers(self, "n_epochs", "live_epochs", "seed", least=0)
+        not_negative(self, "l2", "head_epochs")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout={self.dropout!r}", mend="0 or more, below 1")
 

@@ -80,6 +80,7 @@ def fit_network(
     plan: BatchRows,
     value: Callable[[Any], float] | None = None,
     teacher: Teacher | None = None,
+    place: str | None = None,
 ) -> Trained:
     """Train a network in place.
 
@@ -98,6 +99,8 @@ def fit_network(
         What the best epoch is chosen by.
     teacher : Teacher, optional
         Learned from, beside the rows.
+    place : str, optional
+        Folder of the checkpoint.
     """
     optimisation, scoring = settings.optimisation, settings.scoring
     maker = BatchMaker(
@@ -136,7 +139,7 @@ def fit_network(
         patience=optimisation.patience,
         from_start=settings.starts_pretrained,
         seed=optimisation.seed,
-        checkpoint=optimisation.checkpoint,
+        checkpoint=place,
     )
 
     def batches(epoch: int) -> Batches:

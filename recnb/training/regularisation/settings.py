@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recnb.errors import InputError
+from recnb.training.settings import check_whole
 
 ADVERSARIAL = ("none", "fgm", "pgd")
 AVERAGES = ("none", "ema", "swa")
@@ -69,12 +70,11 @@ class Regularisation:
         for name in ("word_dropout", "synonyms", "label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 0 and below 1")
-        for name in ("epsilon", "r_drop", "swa_start"):
+        for name in ("epsilon", "r_drop"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 0")
-        for name in ("pgd_steps", "n_views"):
-            if not getattr(self, name) >= 1:
-                raise InputError(f"{name}={getattr(self, name)!r}", mend="at least 1")
+        for name, least in (("pgd_steps", 1), ("n_views", 1), ("swa_start", 0)):
+            check_whole(getattr(self, name), name, least)
         for name, known in (("adversarial", ADVERSARIAL), ("average", AVERAGES)):
             if getattr(self, name) not in known:
                 raise InputError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from tiny_training import Tiny, batches_of, same
 
 from recnb.errors import InputError
 from recnb.training import forget, train
-from recnb.training.checkpoint import FILE, fingerprint
+from recnb.training.checkpoint import FILE, fingerprint, place_of
 
 
 class Stop(Exception):
@@ -151,6 +153,34 @@ def test_frozen_weights_are_not_written(quick, tmp_path):
     train(module, batches_of, replace(quick, checkpoint=tmp_path))
     kept = torch.load(tmp_path / FILE, weights_only=True)["module"]
     assert "encoder.weight" not in kept and "users.weight" in kept and "seen" in kept
+
+
+def test_each_fit_of_a_model_has_a_place_of_its_own():
+    class Model:
+        def __init__(self, **settings):
+            self.settings = {"lr": 0.1, "seed": 0, "checkpoint": "kept"} | settings
+            self.checkpoint = self.settings["checkpoint"]
+
+        def get_params(self):
+            return self.settings
+
+    class Other(Model):
+        pass
+
+    one, two, three = (SimpleNamespace(digest=f"d{n}") for n in range(3))
+    places = [
+        place_of(Model(), one),
+        place_of(Model(), two),
+        place_of(Model(), one, two),  # validated
+        place_of(Model(), one, three),
+        place_of(Model(lr=0.2), one),
+        place_of(Model(seed=1), one),
+        place_of(Other(), one),
+    ]
+    assert len(set(places)) == len(places) and {str(Path(p).parent) for p in places} == {"kept"}
+    again, moved = place_of(Model(), one), place_of(Model(checkpoint="else/where"), one)
+    assert again == places[0] and Path(moved).name == Path(again).name  # a folder may be moved
+    assert place_of(Model(checkpoint=None), one) is None
 
 
 def test_fingerprints():

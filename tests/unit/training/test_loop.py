@@ -238,6 +238,25 @@ def test_progress(quick):
     assert all(np.isfinite(c[3]) for c in calls)
 
 
+def test_the_end_of_an_epoch_is_told_before_its_value_and_draws_nothing(quick):
+    told = []
+
+    class Told(Tiny):
+        def after_epoch(self):
+            told.append("end")
+            torch.rand(1)
+
+    for validate in (None, lambda module: told.append("value") or 1.0):
+        told.clear()
+        plain, module = Tiny(), Told()
+        train(plain, batches_of, replace(quick, epochs=2), validate)
+        told.clear()
+        step = lambda *where: told.append(where[1])  # noqa: E731
+        train(module, batches_of, replace(quick, epochs=2), validate, progress=step)
+        assert told == [1, 2, 3, 4, 5, "end", *["value"] * (validate is not None)] * 2
+        assert same(plain, module)
+
+
 def test_iterables_of_known_length(quick):
     class Stream:
         def __init__(self, epoch):

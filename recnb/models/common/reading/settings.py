@@ -11,7 +11,7 @@ from typing import Any
 from recnb.data import Text
 from recnb.errors import InputError
 from recnb.models.common.sequences import EVENTS
-from recnb.models.common.settings import at_least_one, one_of
+from recnb.models.common.settings import one_of, whole_numbers
 from recnb.tuning.methods import METHODS, depth_of, method_of, tune
 
 # A side adapter reads all layers, and the budget of adalora has to know the number of steps.
@@ -94,7 +94,7 @@ class TextTuning:
 
     def check(self) -> None:
         one_of(self, "method", METHODS_OF_ITEMS)
-        at_least_one(self, "tuned_layers", "size", "live_items", "live_every")
+        whole_numbers(self, "tuned_layers", "size", "live_items", "live_every")
 
 
 @dataclass(frozen=True)
@@ -133,17 +133,16 @@ class Fitting:
 
     def check(self) -> None:
         one_of(self, "events", EVENTS)
-        at_least_one(self, "length", "batch_size", "n_epochs")
+        whole_numbers(self, "length", "batch_size", "n_epochs")
+        whole_numbers(self, "seed", least=0)
         if not 0 <= self.dropout <= 1:
             raise InputError(f"dropout={self.dropout!r}", mend="from 0 to 1")
 
 
 def check_heads(width: int, n_heads: int) -> None:
     """Refuse heads that do not divide the width into parts that a rotation can turn."""
-    if not n_heads >= 1 or width % (2 * n_heads):
+    if width % (2 * n_heads):
         raise InputError(
             f"width={width} cannot be shared among n_heads={n_heads}: each head turns pairs of numbers",
-            mend=f"a multiple of {2 * n_heads}, or another n_heads"
-            if n_heads >= 1
-            else "n_heads of at least 1",
+            mend=f"a multiple of {2 * n_heads}, or another n_heads",
         )

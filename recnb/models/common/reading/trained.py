@@ -29,7 +29,8 @@ class TrainedOnSequences(FromSequences):
     A subclass has the settings of :mod:`recnb.models.common.reading.settings`, checks them in :meth:`_check`, learns
     `row_` (which row of the network's table each item has, -1 for none), `n_used_` (the first rows, those of items with
     events) and what else it keeps in :meth:`_learn_items`, builds its network in :meth:`_build` and scores in
-    :meth:`_scores`. The network has `refresh()`, called before it is asked.
+    :meth:`_scores`. What a network keeps of an earlier state of its weights it computes anew in `after_epoch()`
+    (:func:`recnb.training.train`), so that a fit learns the same with a validation part and without.
     """
 
     seeded = True
@@ -74,14 +75,13 @@ class TrainedOnSequences(FromSequences):
             schedule="constant",
             patience=self.patience,
             seed=self.seed,
-            checkpoint=place_of(self.checkpoint, train.digest, self.seed),
+            checkpoint=place_of(self, train, valid),
         )
         value = None if valid is None else self._value(train, valid)
         trained = train_network(
             network, self._epochs(source), how, value, self._tells(), data=train.digest
         )
         self.n_epochs_, self.learning_ = trained.n_epochs, list(trained.history)
-        network.refresh()
         self._keep(network)
         self._network = network
 
@@ -147,7 +147,6 @@ class TrainedOnSequences(FromSequences):
         validation, sequences = self._asked(train, valid)
 
         def value(network: Any) -> float:
-            network.refresh()
             return validation.value_of(
                 lambda users: self._scores(network, sequences.take(users), validation.allowed)
             )

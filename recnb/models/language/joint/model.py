@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,7 @@ class JointReader(CandidateScorer):
             scale = self.scale_ if self._rated else None
             value = asked.heard(type(self).__name__, self._scores_of, scale, self.n_epochs)
         self._layout(network).prepare(draws.all_of(self.n_epochs, self.max_history))
-        self._train(network, draws, train, value)
+        self._train(network, draws, train, valid, value)
         self._network = network
         self._learn_valid(asked)
 
@@ -200,14 +201,17 @@ class JointReader(CandidateScorer):
         network: JointNetwork,
         draws: Draws,
         train: Dataset,
+        valid: Dataset | None,
         value: Callable[[Any], float] | None,
     ) -> None:
         from recnb.models.language.joint.fitting import train_network
+        from recnb.training.checkpoint import place_of
 
         layout = self._layout(network)
         batch = partial(self._batch, draws, layout)
         on = (draws, batch, train.digest, value, self._against)
-        done = train_network(network, type(self).__name__, self.settings, *on)
+        settings = replace(self.settings, checkpoint=place_of(self, train, valid))
+        done = train_network(network, type(self).__name__, settings, *on)
         self.n_epochs_, self.learning_ = done.n_epochs, list(done.history)
         state = network.state_dict().items()
         self.weights_ = {

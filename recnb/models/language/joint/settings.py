@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recnb.data.text import Text
-from recnb.models.common.settings import counts_at_least_one, one_of
+from recnb.models.common.settings import one_of, whole_numbers
 from recnb.models.language.joint.drawing import NEGATIVES
 from recnb.tuning.methods import METHODS
 
@@ -44,7 +44,7 @@ class JointSettings:
     lr, lr_encoder, weight_decay, dropout
         `lr` of the head; `lr_encoder` of the tuned layers, None: what is usual for the method.
     checkpoint : str, optional
-        Folder from which a killed training goes on.
+        Folder from which a killed training goes on; each fit of the model has one of its own in it.
     seed : int
     """
 
@@ -69,8 +69,8 @@ class JointSettings:
 
     def check(self) -> None:
         """Refuse what is out of range."""
-        counts_at_least_one(
-            self, "n_layers", "max_history", "users_per_epoch", "batch_users", "n_epochs"
-        )
+        whole_numbers(self, "n_layers", "size", "max_history", "item_tokens")
+        whole_numbers(self, "users_per_epoch", "batch_users", "n_epochs")
+        whole_numbers(self, "seed", least=0)
         one_of(self, "method", JOINT_METHODS)
         one_of(self, "negatives", NEGATIVES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recnb.errors import InputError
+from recnb.models.common.settings import whole_numbers
 from recnb.tuning.methods import method_of
 
 # The others put vectors in front of the words, or read pooled states: not what packed prompts are.
@@ -60,8 +61,8 @@ class Recipe:
             )
         if self.quantise not in (None, "int8"):
             raise InputError(f"quantise='{self.quantise}'", mend="int8, or leave it out")
-        if self.pairs_per_step < 1:
-            raise InputError(f"pairs_per_step={self.pairs_per_step}", mend="at least 1")
+        whole_numbers(self, "n_layers", "size", "n_epochs", "pairs_per_step")
+        whole_numbers(self, "seed", least=0)
 
     @property
     def rate(self) -> float:

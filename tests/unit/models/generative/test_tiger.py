@@ -9,14 +9,14 @@ import torch
 
 from recnb.data import Dataset, splits
 from recnb.errors import InputError
-from recnb.models import Tiger, make
+from recnb.models import Tiger, TigerDense, make
 from recnb.models.common.reading.packed import pack
 from recnb.models.common.sequences import Sequences
 from recnb.models.generative.beam import best_ids
 from recnb.models.generative.identifiers import Identifiers
 from recnb.models.generative.network import IdNetwork, Memory
 from recnb.models.generative.trie import Trie
-from recnb.recommender import load_model, top_k
+from recnb.recommender import blocks, load_model, top_k
 
 N_ITEMS, N_USERS = 20, 80
 SMALL = {
@@ -257,12 +257,80 @@ def test_an_item_without_events_is_generated_by_its_text(split):
     assert scores[0, 7] > scores[0, 12] and scores[1, 12] > scores[1, 7]
 
 
+@pytest.mark.parametrize("name", ["tiger", "tiger_dense", "sasrec[items=text]"])
+def test_an_item_with_neither_events_nor_text_is_left_out(name, split):
+    """As it is among new items: nothing says what its id should be."""
+    known = split.known.interactions.assign(
+        user_id=lambda r: split.dataset.user_ids[r["user"]],
+        item_id=lambda r: split.dataset.item_ids[r["item"]],
+    )[["user_id", "item_id", "position"]]
+    more = pd.DataFrame({"item_id": ["untold", "told"], "title": ["", "red book 4"]})
+    items = pd.concat([split.dataset.items.reset_index(), more])
+    ds = Dataset.from_frames(known, items)
+    settings = {n: v for n, v in SMALL.items() if hasattr(make(name), n)} | {"n_epochs": 1}
+    model = make(name, **settings).fit(ds)
+    rows = dict(zip(ds.item_ids, model.row_))
+    assert rows["untold"] == -1 and rows["told"] == N_ITEMS and model.row_.max() == N_ITEMS
+    grown = make(name, **settings).fit(split.known).with_items(more)
+    assert grown.row_[-2:].tolist() == [-1, N_ITEMS]
+    scores = model.score(np.arange(N_USERS))
+    assert (scores.argmin(axis=1) == list(ds.item_ids).index("untold")).all()
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_who_has_no_events_is_told_what_is_popular(weight, split):
+    rows = [("a", f"i{i:02d}", i) for i in range(N_ITEMS)]
+    rows += [(f"b{n}", f"i{i:02d}", n) for i in range(N_ITEMS) for n in range(i)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "position"])
+    users = pd.DataFrame({"user_id": ["nobody", *frame["user_id"].unique()]})
+    items = split.dataset.items.reset_index()
+    ds = Dataset.from_frames(frame, items, users, feedback="implicit")
+    model = make("tiger_dense", **{**SMALL, "n_epochs": 1, "weight": weight}).fit(ds)
+    one = list(ds.user_ids).index("nobody")
+    assert not len(model.sequences(np.array([one])).items)
+    best = ds.item_ids[top_k(model, np.array([one]), k=N_ITEMS)[0]]
+    assert best.tolist() == [f"i{i:02d}" for i in range(N_ITEMS)][::-1]
+
+
+def test_the_weight_is_chosen_in_little_memory(split, monkeypatch):
+    model = make("tiger_dense", **{**SMALL, "n_epochs": 1}).fit(split.train, split.valid)
+    asked, scored = [], TigerDense._dense_scores
+
+    def counted(self, network, sequences):
+        asked.append(len(sequences))
+        return scored(self, network, sequences)
+
+    monkeypatch.setattr(TigerDense, "_dense_scores", counted)
+    whole = model._best_weight(split.train, split.valid)
+    n_asked = sum(asked)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 4 * N_ITEMS * 7)  # seven users
+    asked.clear()
+    assert model._best_weight(split.train, split.valid) == whole
+    assert max(asked) == 7 and sum(asked) == n_asked > 7
+
+
+def test_ids_of_many_levels_are_read_in_their_order(split):
+    model = Tiger(**{**SMALL, "n_levels": 12, "n_epochs": 1}).fit(split.known)
+    title = split.dataset.items["title"].iloc[7]
+    more = model.with_items(pd.DataFrame({"item_id": ["new"], "title": [title]}))
+    np.testing.assert_array_equal(more.tokens_[-1, :-1], more.tokens_[more.row_[7], :-1])
+
+
+def test_a_history_of_which_nothing_can_be_read_is_one_line(fitted):
+    with pytest.raises(InputError, match="history 0 holds no item with an id"):
+        fitted.token_scores([])
+    with pytest.raises(InputError, match="history 1 holds no item with an id"):
+        fitted.written([[3], []])
+    assert fitted.written([])[0].shape[0] == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"ids": "titles"}, "one of text"),
         ({"quantiser": "pq"}, "one of kmeans"),
         ({"n_beams": 0}, "at least 1"),
+        ({"ids": "random", "n_codes": 2.5}, r"n_codes=2\.5; a whole number"),
         ({"n_codes": 1}, "all items would have one code; at least 2"),
         ({"width": 10}, "a multiple of"),
     ],

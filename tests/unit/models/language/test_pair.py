@@ -230,6 +230,7 @@ def test_a_killed_training_goes_on_with_equal_bits(tmp_path, monkeypatch):
     for name, value in whole.weights_.items():
         np.testing.assert_array_equal(again.weights_[name], value)
     assert len(again.learning_) == 3
+    assert len(again.set_params(n_epochs=1).fit(ds).learning_) == 1  # a training of its own
 
 
 def test_how_long_it_will_take_is_known_before_it_is_fitted():

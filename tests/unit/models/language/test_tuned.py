@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from recnb.errors import InputError
 from recnb.models import make
@@ -125,6 +126,7 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, tiny, tmp_path):
         decoder=tiny,
         device="cpu",
         lr=1e-2,
+        checkpoint=str(tmp_path / "kept"),
     )
     model.fit(*halves)
     assert model.seeded and [r["value"] is not None for r in model.learning_] == [True] * len(
@@ -143,6 +145,8 @@ def test_a_tuned_judge_by_name_stops_early_and_is_saved(halves, tiny, tmp_path):
     again = load_model(tmp_path / "m")
     np.testing.assert_allclose(again.score_candidates(np.array([1]), ALL), scores, atol=1e-5)
     assert again.parameters() == model.parameters() and model.parameters()[0] < 10**6
+    clone(model).set_params(n_epochs=1, lr=2e-2).fit(*halves)  # a training of its own
+    assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
 @pytest.mark.parametrize("change", ["shape", "name"])

@@ -13,7 +13,9 @@ from recnb.data import Dataset, splits
 from recnb.errors import InputError
 from recnb.models import HSTU, GRU4Rec, SASRec, make
 from recnb.models.common.validation import Validation
+from recnb.models.sequential.network import SequenceNetwork
 from recnb.recommender import load_model, top_k
+from recnb.study import search
 
 MODELS = (SASRec, HSTU, GRU4Rec)
 SMALL = {"width": 16, "n_layers": 1, "dropout": 0.0, "lr": 3e-2, "batch_size": 16}
@@ -196,21 +198,38 @@ def test_a_stranger_is_scored_by_the_items_taken(name, split):
     assert model.score_histories([]).shape == (0, N_ITEMS)
 
 
-@pytest.mark.parametrize("method", ["lora", "top_layers"])
-def test_the_language_model_is_tuned_inside(method, with_tiny_bert, tmp_path):
-    from tests.unit.encoders.conftest import WORDS  # those that the small encoder knows
+def test_a_search_keeps_each_trial_apart(split, tmp_path, monkeypatch):
+    """A killed search is repeated, and takes up the fits that it finished and the one that it was in."""
+    model = SASRec(**SMALL, n_epochs=2, checkpoint=tmp_path / "kept")
+    found = search(model, split, trials=3)
+    found.fit(split.known)
+    assert len(list((tmp_path / "kept").iterdir())) == 4
+    monkeypatch.setattr(SequenceNetwork, "forward", lambda *_: pytest.fail("trained again"))
+    again = search(model, split, trials=3)
+    assert again.get_params() == found.get_params()
+
+
+TUNED = {**SMALL, "n_epochs": 3, "live_every": 1, "live_items": 8, "lr_encoder": 1e-3}
+
+
+def worded():
+    """The ring with titles of words that the small encoder knows."""
+    from tests.unit.encoders.conftest import WORDS
 
     n = len(WORDS)
-    split = splits.leave_one_out(
-        ring(titles=[f"{WORDS[i % n]} {WORDS[7 * i % n]} {WORDS[3]}" for i in range(N_ITEMS)])
-    )
-    settings = {**SMALL, "n_epochs": 3, "live_every": 1, "live_items": 8, "lr_encoder": 1e-3}
-    model = make(f"sasrec@{method}", items="text", **settings).fit(split.train, split.valid)
+    titles = [f"{WORDS[i % n]} {WORDS[7 * i % n]} {WORDS[3]}" for i in range(N_ITEMS)]
+    return splits.leave_one_out(ring(titles=titles))
+
+
+@pytest.mark.parametrize("method", ["lora", "top_layers"])
+def test_the_language_model_is_tuned_inside(method, with_tiny_bert, tmp_path):
+    split = worded()
+    model = make(f"sasrec@{method}", items="text", **TUNED).fit(split.train, split.valid)
     frozen = SASRec(**SMALL, n_epochs=3, items="text").fit(split.train, split.valid)
     # the texts say something else than before, in the same way for all items: nothing stands from an earlier step
     network = model.network
     held = network.vectors.text.clone()
-    network.refresh()
+    network.after_epoch()
     np.testing.assert_allclose(held, network.vectors.text, atol=1e-5)
     assert np.abs(model.text_ - frozen.text_).max() > 1e-3
     assert model.parameters()[0] > frozen.parameters()[0] and model.reads().language
@@ -222,6 +241,32 @@ def test_the_language_model_is_tuned_inside(method, with_tiny_bert, tmp_path):
     np.testing.assert_allclose(
         more.score(users)[:, -1], model.score(users)[:, 5], rtol=1e-2, atol=2e-3
     )
+
+
+def test_a_tuned_fit_learns_the_same_without_a_validation_part(
+    with_tiny_bert, tmp_path, monkeypatch
+):
+    """The refit is the training that was judged, also where it was killed: no text stands from before an epoch."""
+    split = worded()
+    model = make("sasrec@top_layers", items="text", **TUNED)
+    judged, whole = clone(model).fit(split.train, split.valid), clone(model).fit(split.train)
+    losses = [[epoch["loss"] for epoch in fit.learning_] for fit in (judged, whole)]
+    assert len(losses[0]) == 3 and losses[0] == losses[1]
+    ended, after = [], SequenceNetwork.after_epoch
+
+    def killed(network):
+        ended.append(1)
+        if len(ended) == 2:
+            raise KeyboardInterrupt
+        after(network)
+
+    model.set_params(checkpoint=tmp_path / "kept")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SequenceNetwork, "after_epoch", killed)
+        model.fit(split.train)
+    model.fit(split.train)
+    assert model.learning_ == whole.learning_
+    np.testing.assert_array_equal(model.text_, whole.text_)
 
 
 def test_tuning_needs_a_text_to_read(split):
@@ -276,6 +321,8 @@ def test_the_epochs_found_are_those_of_the_refit(split):
         ({"dropout": 1.5}, "from 0 to 1"),
         ({"items": "text", "start": "text"}, "without free vectors"),
         ({"length": 0}, "at least 1"),
+        ({"length": 2.5}, r"length=2\.5; a whole number of at least 1$"),
+        ({"n_heads": 1.5}, r"n_heads=1\.5; a whole number"),
     ],
     ids=str,
 )

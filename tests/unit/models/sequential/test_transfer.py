@@ -97,6 +97,7 @@ def test_whitening_is_that_of_the_source():
 
 def test_what_cannot_be_transferred_is_refused(there):
     for source in (SASRec(), EASE(), "a folder"):
+        assert Transferred(source).packages == ("torch", "transformers")  # asked before the fit
         with pytest.raises(InputError, match="texts alone"):
             Transferred(source).fit(there)
     with pytest.raises(InputError, match="not fitted"):

@@ -367,6 +367,8 @@ def test_killed_in_an_epoch_and_resumed(tmp_path):
     assert any((tmp_path / "run").rglob("*"))
     again = small(**settings, checkpoint=str(tmp_path / "run")).fit(world())
     assert np.array_equal(weights(whole), weights(again))
+    again.set_params(n_epochs=1).fit(world())  # a training of its own
+    assert len(again.learning_) == 1
 
 
 @pytest.mark.parametrize("method", ["head_only", "top_layers", "full"])
