@@ -278,8 +278,9 @@ class LightGCN(Recommender):
 
     def _told(self, users: np.ndarray, history: Dataset) -> np.ndarray:
         """User vectors whose steps are taken from a history."""
-        check_items(history, self.item_ids_)
+        check_items(history, self.item_ids_, fewer=True)
         rows = liked_pairs(history)[users]
+        rows.resize(len(users), len(self.item_ids_))
         n = np.maximum(np.diff(rows.indptr), 1)[:, None]
         root = np.sqrt(np.maximum(self.popularity_, 1))
         weighted = sparse.csr_matrix(rows @ sparse.diags(1 / root))

@@ -76,6 +76,14 @@ def test_new_items_come_with_their_values(ds, fitted):
     assert not hasattr(LightGCN(), "with_items")
 
 
+def test_after_new_items_a_history_over_the_old_ones_still_counts(ds, fitted):
+    users, new = np.arange(38), pd.DataFrame({"item_id": ["n1"], "kind": ["science"]})
+    grown = fitted.with_items(new)
+    np.testing.assert_allclose(grown.score(users, ds), grown.score(users), atol=1e-5)
+    with pytest.raises(InputError, match="the history has 30 items, the model 31; pass a history"):
+        grown.score(users, ds.in_order(np.arange(40), np.arange(30)[::-1]))
+
+
 def test_new_items_without_a_column_that_is_read_are_refused(fitted):
     with pytest.raises(InputError, match="no column 'kind'; what is read of an item is kind"):
         fitted.with_items(pd.DataFrame({"item_id": ["n"], "year": [1980]}))
