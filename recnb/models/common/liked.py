@@ -189,8 +189,10 @@ class FromHistory(Recommender):
         """What the users like: their rows of the history, else of the training data; csr (n, n_items)."""
         if history is None:
             return self.liked_[users]
-        check_items(history, self.item_ids_)
-        return liked_pairs(history, getattr(self, "weights", "binary"))[users]
+        check_items(history, self.item_ids_, fewer=hasattr(self, "with_items"))
+        rows = liked_pairs(history, getattr(self, "weights", "binary"))[users]
+        rows.resize(len(users), len(self.item_ids_))
+        return rows
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
         users = np.asarray(users)

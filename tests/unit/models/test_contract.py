@@ -266,6 +266,7 @@ def test_new_items_are_scored_without_retraining(name, ds):
     scores = grown.score(np.arange(38))
     assert scores.shape == (38, 32) and model.score(np.arange(2)).shape == (2, 30)
     np.testing.assert_allclose(scores[:, :30], model.score(np.arange(38)), atol=1e-6)
+    np.testing.assert_allclose(grown.score(np.arange(38), ds), scores, atol=1e-6)  # as told before
     liking = scores[:, 30] - scores[:, 31]
     assert (liking[0::2] > 0).mean() > 0.8 and (liking[1::2] < 0).mean() > 0.8
     assert list(grown.item_ids_[-2:]) == ["n0", "n1"]
