@@ -223,16 +223,27 @@ class Switch(Composed):
         return {"warm": warm, "cold": cold}
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
+        return self.score_among(users, history=history)
+
+    def score_among(
+        self,
+        users: np.ndarray,
+        allowed: np.ndarray | None = None,
+        barred: sparse.csr_matrix | None = None,
+        history: Dataset | None = None,
+    ) -> np.ndarray:
+        """As :meth:`score`; both models are told what may be listed. The scale is that of all items."""
         users = np.asarray(users)
         warm, cold = self.parts()
         rows = self.user_rows_[users]
         if history is not None:
             rows = np.diff(history.positives()[users].indptr)
         new_user, new_item = rows < self.min_user, self.item_rows_ < self.min_item
-        out = zscore(cold.score(users, history))
+        out = zscore(cold.score_among(users, allowed, barred, history))
         known = np.flatnonzero(~new_user)
         if len(known):
-            other = zscore(warm.score(users[known], history))
+            theirs = None if barred is None else barred[known]
+            other = zscore(warm.score_among(users[known], allowed, theirs, history))
             out[np.ix_(known, ~new_item)] = other[:, ~new_item]
         return out
 

@@ -77,6 +77,15 @@ def test_parts_are_told_what_may_be_listed(ds, scale):
     np.testing.assert_array_equal(plain.score_among(users, allowed, barred), plain.score(users))
 
 
+def test_both_models_of_a_switch_are_told_what_may_be_listed(ds):
+    users, shelf = np.arange(5), np.array([3, 28, 29, 7])
+    for model in (Switch(Near(), Popularity(), 0, 0), Switch(Popularity(), Near(), 10**6)):
+        listed = top_k(model.fit(ds), users, k=3, candidates=shelf)
+        assert listed.tolist() == [[29, 28, 7]] * 5
+    open_to = top_k(Switch(Near(), Popularity(), 0, 0).fit(ds), users, k=1, exclude=ds)
+    assert (open_to == top_k(Near().fit(ds), users, k=1, exclude=ds)).all()
+
+
 def test_the_weights_are_chosen_by_what_parts_say_when_told(ds):
     """The new items stand in the catalogue by how many like them in the validation part."""
     split = splits.cold_item(ds, test=0.2, valid=0.3, seed=0)
