@@ -1,7 +1,7 @@
 """What the ids of a generative model are made of: text, interactions, nothing; beside transitions and popularity.
 
     RECNB_DATA=folder python benchmarks/generative.py [--data movies,beauty] [--arms text,random] [--seeds 0,1,2]
-        [--minutes 60]
+        [--minutes 60] [--like text]
 
 Data and splits are those of `published_tables.py`: MovieLens-100K with the last row of each user (`movies`), Amazon
 Beauty 2014, each user's last row (`beauty`). `tiger` generates the id of the next item; the arms differ in what an id
@@ -14,7 +14,8 @@ is made of, and in nothing else:
 
 For each arm: every candidate of its task is fitted for CANDIDATE_EPOCHS epochs with seed 0, and the best NDCG@10 on the
 valid rows decides; a fit with early stopping, seed 0, says for how many epochs; then each seed is fitted on train and
-valid and ranks the whole catalogue less the known items. `share`: of what text ids have over popularity, the part that
+valid and ranks the whole catalogue less the known items. `--like text` takes settings and epochs that were chosen for
+text instead, which costs a control nothing of its own but its fits. `share`: of what text ids have over popularity, the part that
 random ids have not, (text - random) / (text - popularity), resampled over users.
 
 What is finished lies in `.benchmarks/generative` and is not computed again; a fit that is cut goes on from its last
@@ -137,9 +138,21 @@ def judged(model: Recommender, split: Split, label: str) -> np.ndarray:
     return rows.pivot(index="user_id", columns="column", values="value")[list(COLUMNS)].to_numpy()
 
 
-def measure(task: str, arm: str, split: Split, seeds: list[int]) -> None:
+def taken(task: str, arm: str, like: str) -> dict[str, Any]:
+    """The choice of another arm, for this one."""
+    file = KEPT / task / f"{like}-epochs.json"
+    if not file.is_file():
+        print(f"--like {like}: nothing is chosen for it on {task} yet")
+        sys.exit(2)
+    settings = json.loads(file.read_text(encoding="utf-8"))["settings"]
+    found = {"settings": settings, "valid": [], "seconds": 0.0, "like": like}
+    write_json(KEPT / task / f"{arm}-epochs.json", found)
+    return found
+
+
+def measure(task: str, arm: str, split: Split, seeds: list[int], like: str) -> None:
     """One arm: choice, then every seed on the test rows."""
-    found = choice(task, arm, split)
+    found = taken(task, arm, like) if like else choice(task, arm, split)
     model = make(ARMS[arm], **found["settings"])
     for seed in seeds:
         path = KEPT / task / f"{arm}-{seed}.json"
@@ -296,6 +309,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=np.inf, help="begin no piece after so many"
     )
+    parser.add_argument("--like", default="", choices=["", *ARMS], help="take this arm's settings")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
     CLOCK["end"] = time.monotonic() + 60 * args.minutes
@@ -311,7 +325,7 @@ def main() -> None:
         for task, split in tasks.items():
             for arm in args.arms.split(","):
                 try:
-                    measure(task, arm, split, seeds)
+                    measure(task, arm, split, seeds, args.like)
                 except OutOfTime:
                     print(f"left: {task} {arm} seeds {seeds}", flush=True)
                 else:
