@@ -15,7 +15,7 @@ is made of, and in nothing else:
 For each arm: every candidate of its task is fitted for CANDIDATE_EPOCHS epochs with seed 0, and the best NDCG@10 on the
 valid rows decides; a fit with early stopping, seed 0, says for how many epochs; then each seed is fitted on train and
 valid and ranks the whole catalogue less the known items. `--like text` takes settings and epochs that were chosen for
-text instead, which costs a control nothing of its own but its fits. `share`: of what text ids have over popularity, the part that
+text instead, which costs a control nothing but its fits. `share`: of what text ids have over popularity, the part that
 random ids have not, (text - random) / (text - popularity), resampled over users.
 
 What is finished lies in `.benchmarks/generative` and is not computed again; a fit that is cut goes on from its last
