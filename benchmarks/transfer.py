@@ -15,9 +15,9 @@ of the target they score every item alike and their lists are those of `random`,
 
 NDCG@10 and recall@10. Sources and judgements are kept in `.benchmarks/transfer` and not computed again; results go to
 `results/transfer.json` after each target and number of people. Intervals are over users and seeds
-(`recnb.metrics.over_splits`), those of values between 0 and 1; differences to `transitions`, paired. The last
-line is `ratio: X`: without any row of the first target, NDCG@10 of its best source over popularity
-learned from 30 people.
+(`recnb.metrics.over_splits`), those of values between 0 and 1; differences to `transitions` and to `text_frozen`, which
+was trained nowhere (`untrained_…`), are paired. The last line is `ratio: X`: without any row of the first target,
+NDCG@10 of its best source over popularity learned from 30 people.
 """
 
 from __future__ import annotations
@@ -204,12 +204,21 @@ def table(target: str, people: int | None, runs: dict[int, dict[str, Any]]) -> l
                 "seconds": float(np.mean([run[label]["seconds"] for run in runs.values()])),
             }
             if "transitions" in held and label != "transitions":
-                both = frame.merge(held["transitions"], on=["users", "seed"], suffixes=("", "_to"))
-                gap = over_splits(both["values"] - both["values_to"], both["users"], both["seed"])
-                row |= {"to": "transitions", "difference": gap.value, "difference_low": gap.low}
-                row |= {"difference_high": gap.high, "p": gap.p}
+                row |= {"to": "transitions", **less(frame, held["transitions"])}
+            if label != "text_frozen":
+                gap = less(frame, held["text_frozen"])
+                row |= {f"untrained_{key}": value for key, value in gap.items()}
             out.append(row)
     return out
+
+
+def less(frame: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
+    """The difference of two models on the same people, with its interval."""
+    both = frame.merge(other, on=["users", "seed"], suffixes=("", "_to"))
+    gap = over_splits(both["values"] - both["values_to"], both["users"], both["seed"])
+    return {
+        "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high, "p": gap.p,
+    }  # fmt: skip
 
 
 def main() -> None:
