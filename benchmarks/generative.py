@@ -20,8 +20,7 @@ random ids have not, (text - random) / (text - popularity), resampled over users
 
 What is finished lies in `.benchmarks/generative` and is not computed again; a fit that is cut goes on from its last
 epoch. Results go to `results/generative.json`, where an arm that was measured on another machine stays until it is
-measured here. The last line is `ratio: X`: NDCG@10 of text ids over transitions on the
-last data set that has both.
+measured here. The last line is `ratio: X`: NDCG@10 of text ids over transitions on the last data set that has both.
 """
 
 from __future__ import annotations
@@ -218,8 +217,8 @@ def summary(task: str, split: Split) -> dict[str, Any]:
         compared["sasrec"] = trained.reindex(judged_users(split)).to_numpy()
     for to in (TO, "sasrec", "text"):
         others = [name for name in arms if name != to] if to in compared else []
-        pairs = [paired(compared[n], compared[to], DRAWS) for n in others]
-        for name, pair in zip(others, pairs):
+        for name in others:
+            pair = paired(compared[name], compared[to], DRAWS)
             differences.append(
                 {
                     "data": data, "model": name, "to": to, "metric": "ndcg@10",

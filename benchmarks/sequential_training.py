@@ -20,8 +20,8 @@ of the users by their known events, in thirds by the rows of the judged item, an
 set over the differences for everybody.
 
 Results go to `results/sequential_training.json`, row by row; what is finished is not computed again, and a row that was
-measured on another machine stays until it is measured here. The last line is
-`ratio: X`: the prefixes' time over ours, or the first row's NDCG@10 over its goal.
+measured on another machine stays until it is measured here. The last line is `ratio: X`: the prefixes' time over ours,
+or the first row's NDCG@10 over its goal.
 """
 
 from __future__ import annotations
@@ -367,12 +367,11 @@ def compared(name: str, rows: list[str]) -> list[dict[str, Any]]:
         pairs += [(row, to) for row in of if row in rows]
         of[to] = counted(name, to, split)
     groups = {"": pd.Series("everybody", split.dataset.user_ids), **thirds(split, name in NEXT)}
-    out = [
+    return [
         {"data": name, "row": row, "to": to, **one}
         for row, to in pairs
         for one in by_groups(of[row], of[to], groups)
     ]
-    return out
 
 
 def corrected(differences: list[dict[str, Any]], *family: str) -> list[dict[str, Any]]:

@@ -223,7 +223,8 @@ class Switch(Composed):
         return {"warm": warm, "cold": cold}
 
     def score(self, users: np.ndarray, history: Dataset | None = None) -> np.ndarray:
-        return self.score_among(users, history=history)
+        users = np.asarray(users)
+        return self._switched(users, history, lambda m, at: m.score(users[at], history))
 
     def score_among(
         self,
@@ -234,16 +235,29 @@ class Switch(Composed):
     ) -> np.ndarray:
         """As :meth:`score`; both models are told what may be listed. The scale is that of all items."""
         users = np.asarray(users)
+
+        def ask(model: Recommender, at: np.ndarray) -> np.ndarray:
+            theirs = None if barred is None else barred[at]
+            return model.score_among(users[at], allowed, theirs, history)
+
+        return self._switched(users, history, ask)
+
+    def _switched(
+        self,
+        users: np.ndarray,
+        history: Dataset | None,
+        ask: Callable[[Recommender, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Each user and item by the model that is for it; `ask` gets a model's scores for the users at some places."""
         warm, cold = self.parts()
         rows = self.user_rows_[users]
         if history is not None:
             rows = np.diff(history.positives()[users].indptr)
         new_user, new_item = rows < self.min_user, self.item_rows_ < self.min_item
-        out = zscore(cold.score_among(users, allowed, barred, history))
+        out = zscore(ask(cold, np.arange(len(users))))
         known = np.flatnonzero(~new_user)
         if len(known):
-            theirs = None if barred is None else barred[known]
-            other = zscore(warm.score_among(users[known], allowed, theirs, history))
+            other = zscore(ask(warm, known))
             out[np.ix_(known, ~new_item)] = other[:, ~new_item]
         return out
 

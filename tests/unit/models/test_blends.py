@@ -86,6 +86,23 @@ def test_both_models_of_a_switch_are_told_what_may_be_listed(ds):
     assert (open_to == top_k(Near().fit(ds), users, k=1, exclude=ds)).all()
 
 
+class Scores(EASE):
+    """Knows better than `score_among` without anything barred what a score needs, as a second stage does."""
+
+    def score_among(self, users, allowed=None, barred=None, history=None):
+        raise AssertionError("nobody said what may be listed")
+
+
+def test_parts_are_asked_for_a_score_where_a_score_is_asked(ds):
+    users = np.arange(5)
+    plain = Switch(EASE(), Popularity()).fit(ds).score(users)
+    np.testing.assert_array_equal(Switch(Scores(), Popularity()).fit(ds).score(users), plain)
+    np.testing.assert_array_equal(
+        Blend([Scores(), Popularity()], weights=(0.5, 0.5)).fit(ds).score(users),
+        Blend([EASE(), Popularity()], weights=(0.5, 0.5)).fit(ds).score(users),
+    )
+
+
 def test_the_weights_are_chosen_by_what_parts_say_when_told(ds):
     """The new items stand in the catalogue by how many like them in the validation part."""
     split = splits.cold_item(ds, test=0.2, valid=0.3, seed=0)
